@@ -1,0 +1,1 @@
+"""What every stage stands on: errors, records, media, fingerprints, provenance and the store."""

@@ -1,0 +1,34 @@
+"""Settings: read once at the edge from flags and `HAECHI_*` variables, then passed on as arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Limits(BaseSettings):
+    """What one untrusted file may cost. Exceeding a limit is an error for that file only."""
+
+    model_config = SettingsConfigDict(env_prefix="HAECHI_LIMIT_", frozen=True)
+
+    max_bytes: int = Field(default=64 * 1024**3, description="largest file that is opened, bytes")
+    max_pixels: int = Field(default=120_000_000, description="largest picture that is decoded, pixels")
+    max_duration_s: float = Field(default=6 * 3600.0, description="longest video or audio that is decoded, seconds")
+    max_memory_bytes: int = Field(default=1_200_000_000, description="memory of the decoding child, bytes")
+    stall_s: float = Field(default=30.0, description="longest wait for the next decoded frame, seconds")
+
+
+class Settings(BaseSettings):
+    """Where the state lives and what a file may cost."""
+
+    model_config = SettingsConfigDict(env_prefix="HAECHI_", frozen=True)
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("haechi")))
+    models: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("haechi")) / "models",
+        description="folder of pulled model weights",
+    )
+    limits: Limits = Field(default_factory=Limits)
