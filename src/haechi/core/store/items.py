@@ -1,0 +1,112 @@
+"""Releases, bank items and their fingerprints, inside a transaction that the caller opened.
+
+An item and all its fingerprint sets are inserted together. An item whose bytes are already there is not added
+again: the one that stands is returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from haechi.core.records import BankItem, Release
+from haechi.core.store.rows import Item, bank_row, release_row, to_bank_item, to_release
+from haechi.core.store.schema import bank_items, fingerprints, releases
+
+Sets = Sequence[tuple[str, bytes]]
+"""Algorithm and serialised fingerprints of each set."""
+
+
+def add_release(connection: sa.Connection, release: Release, sets: Sets) -> tuple[Release, bool]:
+    """Add a release with its fingerprints; the second value is False when its bytes were there already."""
+    row = connection.execute(sa.select(releases).filter_by(sha256=release.sha256)).mappings().first()
+    if row:
+        return to_release(row), False
+    connection.execute(sa.insert(releases).values(release_row(release)))
+    _add_sets(connection, "release", release.id, sets)
+    return release, True
+
+
+def add_bank_item(connection: sa.Connection, item: BankItem, sets: Sets) -> tuple[BankItem, bool]:
+    """Add a confirmed fake with its fingerprints.
+
+    The second value is False when its bytes were there already.
+    """
+    row = connection.execute(sa.select(bank_items).filter_by(sha256=item.sha256)).mappings().first()
+    if row:
+        return to_bank_item(row), False
+    connection.execute(sa.insert(bank_items).values(bank_row(item)))
+    _add_sets(connection, "bank", item.id, sets)
+    return item, True
+
+
+def _add_sets(connection: sa.Connection, item: Item, item_id: str, sets: Sets) -> None:
+    rows = [
+        {"item": item, "item_id": item_id, "algorithm": algorithm, "data": data} for algorithm, data in sets
+    ]
+    if rows:
+        connection.execute(sa.insert(fingerprints), rows)
+
+
+def all_releases(connection: sa.Connection) -> list[Release]:
+    """Every release, oldest first."""
+    rows = connection.execute(sa.select(releases).order_by(releases.c.added_at, releases.c.id))
+    return [to_release(row) for row in rows.mappings()]
+
+
+def all_bank_items(connection: sa.Connection) -> list[BankItem]:
+    """Every bank item, oldest first."""
+    rows = connection.execute(sa.select(bank_items).order_by(bank_items.c.added_at, bank_items.c.id))
+    return [to_bank_item(row) for row in rows.mappings()]
+
+
+def find_release(connection: sa.Connection, **column: str) -> Release | None:
+    """The release whose unique column has that value, e.g. `id=` or `sha256=`."""
+    row = connection.execute(sa.select(releases).filter_by(**column)).mappings().first()
+    return to_release(row) if row else None
+
+
+def find_bank_item(connection: sa.Connection, **column: str) -> BankItem | None:
+    """The bank item whose unique column has that value, e.g. `id=` or `sha256=`."""
+    row = connection.execute(sa.select(bank_items).filter_by(**column)).mappings().first()
+    return to_bank_item(row) if row else None
+
+
+def remove_item(connection: sa.Connection, item: Item, item_id: str) -> bool:
+    """Remove an item with its fingerprints. False: there is none of that id."""
+    table = releases if item == "release" else bank_items
+    connection.execute(sa.delete(fingerprints).filter_by(item=item, item_id=item_id))
+    return connection.execute(sa.delete(table).where(table.c.id == item_id)).rowcount > 0
+
+
+def fingerprint_rows(
+    connection: sa.Connection, after_seq: int, algorithm: str | None, count: int
+) -> Sequence[sa.Row[Any]]:
+    """At most `count` rows of `fingerprints` after `after_seq`, ascending."""
+    query = (
+        sa.select(fingerprints)
+        .where(fingerprints.c.seq > after_seq)
+        .order_by(fingerprints.c.seq)
+        .limit(count)
+    )
+    if algorithm is not None:
+        query = query.where(fingerprints.c.algorithm == algorithm)
+    return connection.execute(query).all()
+
+
+def last_seq(connection: sa.Connection) -> int:
+    """The highest `seq` that a live row has, 0 when there is none."""
+    return connection.scalar(sa.select(sa.func.max(fingerprints.c.seq))) or 0
+
+
+def live_items(connection: sa.Connection) -> set[str]:
+    """Ids of all releases and bank items."""
+    both = sa.union_all(sa.select(releases.c.id), sa.select(bank_items.c.id))
+    return set(connection.scalars(both))
+
+
+def wanted_blobs(connection: sa.Connection) -> set[str]:
+    """Digests of all blobs that a record points to."""
+    return set(connection.scalars(sa.select(releases.c.proxy).where(releases.c.proxy.is_not(None))))

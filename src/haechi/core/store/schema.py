@@ -1,0 +1,128 @@
+"""The tables of the store, as SQLAlchemy Core; `migrations/` leads every older database here.
+
+Invariants:
+* `fingerprints.seq` only grows and is never given twice, not even after a removal: an index that has read up
+  to a `seq` has missed nothing and needs to look only at later rows.
+* Ids of releases and bank items are never given twice, so that an index entry of a removed item can never
+  speak for a later one.
+* `registry.generation` grows with every change of artists, releases or bank: a saved report holds for one
+  generation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+HEAD: Final = "0001"
+"""The newest revision in `migrations/versions`; a test holds the two together."""
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+registry = sa.Table(
+    "registry",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+)
+
+artists = sa.Table(
+    "artists",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String, nullable=False, unique=True),
+    sa.Column("consent", sa.String, nullable=False),
+    sa.Column("added_at", sa.String(32), nullable=False),
+)
+
+artist_photos = sa.Table(
+    "artist_photos",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column(
+        "artist_id",
+        sa.String(32),
+        sa.ForeignKey("artists.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    sa.Column("source_name", sa.String, nullable=False),
+    sa.Column("sha256", sa.String(71), nullable=False),
+    sa.UniqueConstraint("artist_id", "sha256"),
+)
+
+photo_descriptors = sa.Table(
+    "photo_descriptors",
+    metadata,
+    sa.Column(
+        "photo_id", sa.Integer, sa.ForeignKey("artist_photos.id", ondelete="CASCADE"), primary_key=True
+    ),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False, comment="float32, little endian, one dimension"),
+)
+
+artist_references = sa.Table(
+    "artist_references",
+    metadata,
+    sa.Column("artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+releases = sa.Table(
+    "releases",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("title", sa.String, nullable=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("sha256", sa.String(71), nullable=False, unique=True),
+    sa.Column("source_name", sa.String, nullable=False),
+    sa.Column("artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="SET NULL"), nullable=True),
+    sa.Column("published", sa.String, nullable=True),
+    sa.Column("added_at", sa.String(32), nullable=False),
+    sa.Column("duration_s", sa.Float, nullable=True),
+    sa.Column("width", sa.Integer, nullable=True),
+    sa.Column("height", sa.Integer, nullable=True),
+    sa.Column("proxy", sa.String(71), nullable=True, index=True),
+)
+
+bank_items = sa.Table(
+    "bank_items",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("sha256", sa.String(71), nullable=False, unique=True),
+    sa.Column("source_name", sa.String, nullable=False),
+    sa.Column("because", sa.String, nullable=False),
+    sa.Column("added_at", sa.String(32), nullable=False),
+    sa.Column("duration_s", sa.Float, nullable=True),
+)
+
+fingerprints = sa.Table(
+    "fingerprints",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("item", sa.String(8), nullable=False),
+    sa.Column("item_id", sa.String(32), nullable=False, index=True),
+    sa.Column("algorithm", sa.String, nullable=False, index=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+saved_reports = sa.Table(
+    "saved_reports",
+    metadata,
+    sa.Column("sha256", sa.String(71), primary_key=True),
+    sa.Column("software_id", sa.String(71), primary_key=True),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("saved_at", sa.String(32), nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
