@@ -1,0 +1,1 @@
+"""Register what is authentic: artists (`enrol`), masters (`release`) and confirmed fakes (`bank`)."""
