@@ -1,0 +1,136 @@
+"""The verdict as a sentence that a person who has never seen the project understands.
+
+`said` is what was found ("The mouth was changed from 0:03 to 0:07."), `source` where it comes from ("It was made from
+your release ‘X’."), `caution` what the verdict does not cover.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from haechi.check.report_page import wording
+from haechi.check.report_page.text import listing, span_ends, stretch, visible
+from haechi.core.language import Language, mark
+from haechi.core.records import Change, Kind, Region, Report, Span, Verdict
+
+MOST_SENTENCES = 3
+MOST_SPANS = 3
+WHOLE = 0.95
+_REGION_ORDER = list(Region)
+
+
+def said(say: Language, report: Report) -> str:
+    """What was found, in one to three sentences."""
+    if report.verdict is Verdict.ALTERED and report.changes:
+        return _changes_said(say, report)
+    finding = next((f for f in report.findings if f.code == report.decided_by), None)
+    if report.verdict is Verdict.KNOWN_FAKE:
+        because = finding and finding.data.get("because")
+        if because:
+            return say("A reviewer has already confirmed this as fake: {because}.", because=visible(because))
+    if report.verdict is Verdict.AUTHENTIC and report.decided_by.startswith("same_bytes"):
+        return say("This is your original, byte for byte.")
+    if report.verdict in (Verdict.INCONCLUSIVE, Verdict.LIKELY_FAKE) and report.artists:
+        names = listing(say, dict.fromkeys(visible(artist.name) for artist in report.artists))
+        sentence = {
+            Verdict.INCONCLUSIVE: mark(
+                "{names} may be shown, but there is not enough evidence to call it real or fake."
+            ),
+            Verdict.LIKELY_FAKE: mark(
+                "The signs point to a fake of {names}, but there was no original to compare it with."
+            ),
+        }[report.verdict]
+        return say(sentence, names=names)
+    return say(wording.VERDICTS[report.verdict].sentence)
+
+
+def source(say: Language, report: Report) -> str:
+    """Which release the file was made from; empty when none was found."""
+    if report.release is None:
+        return ""
+    title = visible(report.release.title)
+    if report.release.release_id is None:
+        return say("It was compared with ‘{title}’.", title=title)
+    titles = dict.fromkeys([title, *(visible(other.title) for other in report.other_releases)])
+    if len(titles) > 1:
+        named = listing(say, [f"‘{name}’" for name in titles])
+        return say("It was joined from your releases {titles}.", titles=named)
+    if report.verdict is Verdict.AUTHENTIC:
+        return say("It is your release ‘{title}’.", title=title)
+    return say("It was made from your release ‘{title}’.", title=title)
+
+
+def caution(say: Language, report: Report) -> str:
+    """What a reader must not conclude; empty when there is nothing to warn of."""
+    if report.verdict not in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED):
+        return ""
+    if any(edit.kind == "audio_replaced" for edit in report.edits):
+        return say("The sound is not the sound of the original.")
+    if any(_limits_the_comparison(a.name, a.code) for a in report.abstentions):
+        return say("Not everything could be compared; see “What could not be checked”.")
+    return ""
+
+
+def region_title(say: Language, region: Region) -> str:
+    """Title of a region, e.g. `Mouth`."""
+    return say(wording.REGIONS[region][0])
+
+
+def _limits_the_comparison(name: str, code: str) -> bool:
+    return f"{name}.{code}".startswith(("comparison", "audio", "sound"))
+
+
+def _changes_said(say: Language, report: Report) -> str:
+    groups = _group(report.changes)
+    shown = groups[: MOST_SENTENCES if len(groups) <= MOST_SENTENCES else MOST_SENTENCES - 1]
+    sentences = [_group_said(say, regions, spans, report) for regions, spans in shown]
+    rest = sum(len(spans) for _, spans in groups[len(shown) :])
+    if rest:
+        sentences.append(
+            say.plural("One more place is listed below.", "{count} more places are listed below.", rest)
+        )
+    return " ".join(sentences)
+
+
+def _group(changes: Sequence[Change]) -> list[tuple[list[Region], list[Span]]]:
+    """Regions with the same times are told together; longest first, then in the order of `Region`."""
+    spans_of: dict[Region, list[Span]] = {}
+    for change in changes:
+        spans = spans_of.setdefault(change.region, [])
+        if change.span not in spans:
+            spans.append(change.span)
+    groups: dict[tuple[tuple[str, str], ...], tuple[list[Region], list[Span]]] = {}
+    for region in sorted(spans_of, key=_REGION_ORDER.index):
+        spans = sorted(spans_of[region], key=lambda span: span.start_s)
+        key = tuple(span_ends(span) for span in spans)
+        groups.setdefault(key, ([], spans))[0].append(region)
+    return sorted(groups.values(), key=lambda group: _REGION_ORDER.index(group[0][0]))
+
+
+def _group_said(say: Language, regions: list[Region], spans: list[Span], report: Report) -> str:
+    parts = listing(say, [say(wording.REGIONS[region][1]) for region in regions])
+    count = 2 if len(regions) > 1 or regions[0] in wording.PLURAL_REGIONS else 1
+    when = _when(say, spans, report)
+    if when:
+        text = say.plural(
+            "{parts} was changed {when}.", "{parts} were changed {when}.", count, parts=parts, when=when
+        )
+    else:
+        text = say.plural("{parts} was changed.", "{parts} were changed.", count, parts=parts)
+    return text[:1].upper() + text[1:]
+
+
+def _when(say: Language, spans: list[Span], report: Report) -> str:
+    duration = report.probe.duration_s
+    if report.probe.kind is Kind.IMAGE or duration is None:
+        return ""
+    if sum(span.duration_s for span in spans) >= WHOLE * duration:
+        return say("from beginning to end")
+    if len(spans) == 1:
+        return stretch(say, spans[0])
+    shown = ["–".join(span_ends(span)) for span in spans[:MOST_SPANS]]
+    if len(spans) > MOST_SPANS:
+        shown.append("…")
+    return say.plural(
+        "in {count} place ({times})", "in {count} places ({times})", len(spans), times=", ".join(shown)
+    )

@@ -1,0 +1,424 @@
+"""From a report to what the page shows, every text in both languages at once.
+
+1. The head: verdict, sentence, source, caution.
+2. Looks: for each change the pictures of the file and of its original, outlined, with a close-up; the clearest first.
+3. The time line.
+4. Lists: edits, artists, findings, abstentions, ways to another verdict, how to reproduce it.
+
+A `Text` is safe markup that holds one `<span lang>` for each language; the page shows one of them. Each picture is
+embedded once and reused by its id.
+"""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import PurePath
+from typing import Any
+
+from markupsafe import Markup
+
+from haechi.check.report_page import headline, timeline, wording
+from haechi.check.report_page.text import clock, number, sentence, span_ends, stretch, visible
+from haechi.core.language import LANGUAGES, Language, mark, translate
+from haechi.core.records import Abstention, Box, Change, Edit, Finding, Kind, Picture, Region, Report, Span
+
+Text = Markup
+CLOSE_UP_LIMIT = 0.5
+CLOSE_UP_MARGIN = 0.45
+SAME_SHAPE = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture: `role` is probe, master or heat; `outline` and `close_up` are boxes (x, y, w, h) in its own pixels."""
+
+    id: str
+    role: str
+    picture: Picture
+    data_uri: str
+    caption: Text
+    outline: tuple[float, float, float, float] | None
+    close_up: tuple[float, float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What there is to see of one change (or, with `number` None, of the file as a whole)."""
+
+    number: int | None
+    title: Text
+    strength: Text | None
+    meter: tuple[str, str] | None
+    shots: tuple[Shot, ...]
+
+    @property
+    def overlay(self) -> bool:
+        """Whether file and original have the same shape, so that one can be laid over the other."""
+        sizes = {(s.picture.width, s.picture.height) for s in self.shots if s.role in ("probe", "master")}
+        return len(sizes) == 1 and sum(s.role in ("probe", "master") for s in self.shots) == 2
+
+    @property
+    def close_up(self) -> bool:
+        """Whether every picture has a close-up."""
+        return bool(self.shots) and all(shot.close_up for shot in self.shots)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A finding or an abstention in words; `step` names who says it, `decides` whether the verdict rests on it."""
+
+    said: Text
+    step: Text
+    rank: Text | None
+    decides: bool
+    detail: str
+
+
+def both(tell: Callable[[Language], str]) -> Text:
+    """Say the same in every language, marked by language; the page shows one."""
+    parts = [Markup('<span lang="{}">{}</span>').format(code, tell(translate(code))) for code in LANGUAGES]
+    return Markup("").join(parts)
+
+
+def say_both(message: str, **values: object) -> Text:
+    """Say a sentence of the template in every language."""
+    return both(lambda say: say(message, **values))
+
+
+class PageView:
+    """All that the template asks for; see the module for the order."""
+
+    def __init__(self, report: Report, default: Language) -> None:
+        self.report = report
+        self.default = default
+        self.file_name = visible(PurePath(report.probe.path).name or report.probe.path)
+        self.words = wording.VERDICTS[report.verdict]
+
+    # 1. head
+    @property
+    def document_title(self) -> str:
+        """Title of the document: verdict word and file name."""
+        return f"{self.default(self.words.word)} · {self.file_name} · Haechi"
+
+    @property
+    def said(self) -> Text:
+        """The verdict sentence."""
+        return both(lambda say: headline.said(say, self.report))
+
+    @property
+    def source(self) -> Text | None:
+        """The sentence that names the release."""
+        return both(lambda say: headline.source(say, self.report)) if self.report.release else None
+
+    @property
+    def caution(self) -> Text | None:
+        """What the verdict does not cover."""
+        if not headline.caution(self.default, self.report):
+            return None
+        return both(lambda say: headline.caution(say, self.report))
+
+    @property
+    def evidence(self) -> Text | None:
+        """The calibrated strength of the evidence, in words, when there is one."""
+        return (
+            None
+            if self.report.llr_log10 is None
+            else both(lambda say: _llr_said(say, self.report.llr_log10 or 0.0))
+        )
+
+    @property
+    def decided_by(self) -> Text:
+        """Which step decided."""
+        return _step(self.report.decided_by)
+
+    @property
+    def decided_by_code(self) -> str:
+        """The step or the finding that decided, as the report's JSON names it."""
+        return visible(self.report.decided_by)
+
+    @property
+    def facts(self) -> list[tuple[Text, str]]:
+        """File, length, picture size, as label and value."""
+        probe = self.report.probe
+        rows = [(say_both("File"), self.file_name)]
+        if probe.duration_s is not None and probe.kind is not Kind.IMAGE:
+            rows.append((say_both("Length"), clock(probe.duration_s, tenths=probe.duration_s < 10)))
+        if probe.width and probe.height:
+            rows.append((say_both("Picture"), f"{probe.width} × {probe.height}"))
+        return rows
+
+    # 2. looks
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """The clearest change first, then the others in their order; the whole file when nothing changed."""
+        looks = [self._look(index, change) for index, change in enumerate(self.report.changes)]
+        looks.sort(key=lambda look: (not look.shots, *self._clearness(look)))
+        general = self._shots(None, None)
+        if general and not any(look.shots for look in looks):
+            looks.insert(0, Look(None, say_both("The same moment, side by side"), None, None, general))
+        return tuple(looks[:1] + sorted(looks[1:], key=lambda look: look.number or 0))
+
+    def _clearness(self, look: Look) -> tuple[float, int]:
+        index = (look.number or 1) - 1
+        return (-_excess(self.report, self.report.changes[index]), index)
+
+    def _look(self, index: int, change: Change) -> Look:
+        threshold = _threshold(self.report, change)
+        return Look(
+            number=index + 1,
+            title=both(lambda say: _change_title(say, change, self.report.probe.kind)),
+            strength=both(lambda say: _strength_said(say, change.strength, threshold)),
+            meter=_meter(change.strength, threshold),
+            shots=self._shots(index, change),
+        )
+
+    def _shots(self, index: int | None, change: Change | None) -> tuple[Shot, ...]:
+        mine = [picture for picture in self.report.pictures if picture.change == index]
+        by_role = {role: [p for p in mine if p.name == role] for role in ("probe", "master", "heat")}
+        rows = zip_longest(*by_role.values())
+        shots = []
+        for moment, row in enumerate(rows):
+            for role, picture in zip(by_role, row, strict=True):
+                if picture is not None:
+                    shots.append(
+                        self._shot(
+                            f"p{'all' if index is None else index}-{moment}-{role}", role, picture, change
+                        )
+                    )
+        return tuple(shots)
+
+    def _shot(self, shot_id: str, role: str, picture: Picture, change: Change | None) -> Shot:
+        box = _box_in_picture(change.box, picture, self.report) if change is not None and change.box else None
+        return Shot(
+            id=shot_id,
+            role=role,
+            picture=picture,
+            data_uri="data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii"),
+            caption=both(lambda say: _caption(say, role, picture, self.report)),
+            outline=box,
+            close_up=_close_up(box, picture) if box else None,
+        )
+
+    # 3. time line
+    @property
+    def lanes(self) -> tuple[timeline.Lane, ...]:
+        """Lanes of the time line; none for a still image."""
+        duration = self.report.probe.duration_s
+        if not duration or self.report.probe.kind is Kind.IMAGE:
+            return ()
+        return timeline.lanes(self.report.changes, self.report.curves, duration)
+
+    @property
+    def ticks(self) -> list[tuple[timeline.Tick, str]]:
+        """Times under the lanes."""
+        marks = timeline.ticks(self.report.probe.duration_s or 1.0)
+        tenths = any(tick.time_s % 1 for tick in marks)
+        return [(tick, clock(tick.time_s, tenths=tenths)) for tick in marks]
+
+    def region(self, region: Region) -> Text:
+        """Title of a region."""
+        return both(lambda say: headline.region_title(say, region))
+
+    # 4. lists
+    @property
+    def edits(self) -> list[Text]:
+        """Harmless edits."""
+        return [both(lambda say, edit=edit: _edit_said(say, edit)) for edit in self.report.edits]  # type: ignore[misc]
+
+    @property
+    def artists(self) -> list[tuple[str, Text | None]]:
+        """Who seems to be shown, and when."""
+        rows: list[tuple[str, Text | None]] = []
+        for artist in self.report.artists:
+            timed = self.report.probe.kind is not Kind.IMAGE and artist.span.duration_s > 0
+            rows.append((visible(artist.name), _stretch(artist.span) if timed else None))
+        return rows
+
+    @property
+    def findings(self) -> list[Statement]:
+        """Findings, the deciding one first, then by rank."""
+        told = [
+            _finding(finding, self.report) for finding in sorted(self.report.findings, key=lambda f: f.rank)
+        ]
+        return sorted(told, key=lambda statement: not statement.decides)
+
+    @property
+    def abstentions(self) -> list[Statement]:
+        """Steps that could not speak."""
+        return [
+            Statement(_abstention_said(a), _step(a.name), None, decides=False, detail="")
+            for a in self.report.abstentions
+        ]
+
+    @property
+    def would_change(self) -> list[Text]:
+        """What could lead to another verdict; the general answer of the verdict when the report names none."""
+        ways = [wording.WOULD_CHANGE.get(way, way) for way in self.report.would_change]
+        return [both(lambda say, way=way: say(way)) for way in ways or [self.words.would_change]]  # type: ignore[misc]
+
+    @property
+    def software(self) -> list[tuple[str, str]]:
+        """Versions and digests, flattened to `models.face_landmark` and its value."""
+        return [(visible(key), visible(value)) for key, value in _flatten(self.report.software)]
+
+    @property
+    def command(self) -> str:
+        """The command line that gives this report again."""
+        name = PurePath(self.report.probe.path).name
+        release = self.report.release
+        if release is not None and release.release_id is None:
+            return visible(f"haechi compare {shlex.quote(name)} {shlex.quote(release.title)} --report .", 400)
+        return visible(f"haechi check {shlex.quote(name)} --report .", 400)
+
+
+def _step(name: str) -> Text:
+    known = wording.STEPS.get(name) or wording.STEPS.get(name.split(".", maxsplit=1)[0])
+    return say_both(known) if known else both(lambda _: visible(name))
+
+
+def _stretch(span: Span) -> Text:
+    return both(lambda say: stretch(say, span))
+
+
+def _change_title(say: Language, change: Change, kind: Kind) -> str:
+    title = headline.region_title(say, change.region)
+    return title if kind is Kind.IMAGE else f"{title}, {'–'.join(span_ends(change.span))}"
+
+
+def _threshold(report: Report, change: Change) -> float | None:
+    own = change.detail.get("null_threshold")
+    if isinstance(own, int | float) and own > 0:
+        return float(own)
+    return next((c.threshold for c in report.curves if c.region is change.region and c.threshold > 0), None)
+
+
+def _excess(report: Report, change: Change) -> float:
+    return change.strength / (_threshold(report, change) or 1.0)
+
+
+def _strength_said(say: Language, strength: float, threshold: float | None) -> str:
+    if threshold is None:
+        return say("strength {strength}", strength=number(strength))
+    words = next(
+        (w for least, w in wording.STRENGTHS if strength / threshold >= least), wording.STRENGTHS[-1][1]
+    )
+    measured = say(
+        "measured {strength}, limit {threshold}", strength=number(strength), threshold=number(threshold)
+    )
+    return f"{say(words)} ({measured})"
+
+
+def _meter(strength: float, threshold: float | None) -> tuple[str, str] | None:
+    """Length of the bar and place of the limit, per cent; the limit stands at a third, as on the time line."""
+    if threshold is None:
+        return None
+    share = min(max(strength / threshold, 0.0), timeline.CEILING) / timeline.CEILING
+    return f"{100 * share:.1f}%", f"{100 / timeline.CEILING:.1f}%"
+
+
+def _caption(say: Language, role: str, picture: Picture, report: Report) -> str:
+    words = {"probe": mark("This file"), "master": mark("Your original"), "heat": mark("Where they differ")}
+    if role == "heat" or report.probe.kind is Kind.IMAGE:
+        return say(words[role])
+    time_s = _master_time(picture.time_s, report) if role == "master" else picture.time_s
+    return say(words[role]) if time_s is None else f"{say(words[role])}, {clock(time_s, tenths=True)}"
+
+
+def _master_time(probe_time_s: float, report: Report) -> float | None:
+    """The moment of the original that is shown at a moment of the file."""
+    segments = report.release.segments if report.release else ()
+    for segment in segments:
+        if segment.span.start_s <= probe_time_s <= segment.span.end_s:
+            return segment.offset_s + segment.speed * (probe_time_s - segment.span.start_s)
+    return None
+
+
+def _box_in_picture(box: Box, picture: Picture, report: Report) -> tuple[float, float, float, float] | None:
+    """The box in the picture's pixels; None when the picture does not show the whole frame."""
+    width, height = report.probe.width, report.probe.height
+    if not width or not height:
+        return None
+    scale_x, scale_y = picture.width / width, picture.height / height
+    if abs(scale_x / scale_y - 1) > SAME_SHAPE:
+        return None
+    return (box.x * scale_x, box.y * scale_y, box.w * scale_x, box.h * scale_y)
+
+
+def _close_up(
+    box: tuple[float, float, float, float], picture: Picture
+) -> tuple[float, float, float, float] | None:
+    """A square around the box with a margin, inside the picture; None when the box fills most of it."""
+    x, y, w, h = box
+    shorter = min(picture.width, picture.height)
+    side = max(w, h) * (1 + 2 * CLOSE_UP_MARGIN)
+    if max(w, h) <= 0 or side > CLOSE_UP_LIMIT * max(picture.width, picture.height):
+        return None
+    side = min(side, shorter)
+    left = min(max(x + w / 2 - side / 2, 0.0), picture.width - side)
+    top = min(max(y + h / 2 - side / 2, 0.0), picture.height - side)
+    return (left, top, side, side)
+
+
+def _finding(finding: Finding, report: Report) -> Statement:
+    decides = report.decided_by in (finding.code, finding.name)
+    rank = wording.RANKS.get(finding.rank)
+    return Statement(
+        said=both(
+            lambda say: (
+                sentence(say, wording.FINDINGS, finding.code, finding.data) or visible(finding.statement, 600)
+            )
+        ),
+        step=_step(finding.name),
+        rank=say_both(rank) if rank else None,
+        decides=decides,
+        detail=f"{visible(finding.name)} v{finding.version}",
+    )
+
+
+def _abstention_said(abstention: Abstention) -> Text:
+    return both(
+        lambda say: (
+            sentence(say, wording.ABSTENTIONS, abstention.code, abstention.data)
+            or visible(abstention.reason, 600)
+        )
+    )
+
+
+def _edit_said(say: Language, edit: Edit) -> str:
+    said = sentence(say, wording.EDITS, edit.kind, _edit_data(edit)) or visible(edit.kind.replace("_", " "))
+    return f"{said} ({'–'.join(span_ends(edit.span))})" if edit.span and edit.span.duration_s > 0 else said
+
+
+def _edit_data(edit: Edit) -> dict[str, Any]:
+    """The detail of an edit with what its sentences ask for: a speed or a scale as per cent."""
+    data = dict(edit.detail)
+    factor = data.get("speed", data.get("factor"))
+    if edit.kind == "speed" and isinstance(factor, int | float) and factor > 0:
+        percent = round(100 * (factor - 1), 1)
+        data |= {"percent": abs(percent), "state": "faster" if percent > 0 else "slower"}
+    if edit.kind == "scale" and "percent" not in data:
+        scale = data.get("scale", data.get("factor"))
+        if isinstance(scale, int | float):
+            data["percent"] = round(100 * scale)
+    return data
+
+
+def _llr_said(say: Language, llr_log10: float) -> str:
+    size = abs(llr_log10)
+    _, fake, real = next(row for row in wording.LLR_SCALE if size >= row[0])
+    words = say(fake if llr_log10 >= 0 else real)
+    return say("{words} (log10 likelihood ratio {value})", words=words, value=number(llr_log10))
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            yield f"{prefix}{key}", ", ".join(str(item) for item in value)
+        else:
+            yield f"{prefix}{key}", str(value)
