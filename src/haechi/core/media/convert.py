@@ -1,18 +1,22 @@
-"""Convert the face descriptor network from TensorFlow.js to ONNX, bit for bit the same on every machine.
+"""Convert the two face descriptor networks to ONNX, bit for bit the same on every machine.
 
-Method: the graph is one chain of convolutions, each followed by an optional scale (Mul), a bias (Add) and a
-clip to 0..6 (Relu, Minimum, Maximum), then a global mean. Scale and bias are folded into the convolution; the
-heads after the mean (which guess age and gender) are left out, since nothing here may ask for them. ONNX is
-protobuf; the few messages that are needed are written by hand (onnx.proto3, IR version 8, operator set 13),
-so that no converter has to be installed.
-Limits: reads only this family (MobileNet without branches); anything else is an IntegrityError, not a guess.
-Invariant: the output depends on the two input files alone, so that the manifest can pin its digest.
+`tfjs_to_onnx` reads a MobileNet from TensorFlow.js: one chain of convolutions, each followed by an optional scale
+(Mul), a bias (Add) and a clip to 0..6 (Relu, Minimum, Maximum), then a global mean. Scale and bias are folded into the
+convolution; the heads after the mean (which guess age and gender) are left out: nothing here may ask for them.
+
+`dlib_to_onnx` reads dlib's face recognition ResNet from dlib's serialisation: layers stand in order from the input,
+each with its name, its parameters (a tensor of little-endian float32) and its sizes. Source: dlib 19.24,
+`dlib/dnn/layers.h`, `dlib/dnn/tensor.h` and `examples/dnn_face_recognition_ex.cpp`.
+
+Limits: each reads only its own network; anything else is an IntegrityError, not a guess.
+Invariant: the output depends on the input files alone, so that the manifest can pin its digest.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.errors import IntegrityError
+from haechi.core.media.onnx_file import OnnxGraph
 
-_FLOAT, _INT, _INTS = 1, 2, 7
 _DTYPES: dict[str, np.dtype[Any]] = {
     "float16": np.dtype("<f2"),
     "float32": np.dtype("<f4"),
     "int32": np.dtype("<i4"),
 }
+DLIB_SIDE = 150
 
 
 @dataclass(slots=True)
@@ -49,15 +54,29 @@ def tfjs_to_onnx(graph_json: bytes, weights: bytes, *, output: str, size: int) -
         size: side of the square input, pixels.
 
     Returns:
-        An ONNX model: input "input" float32 (n, 3, size, size), output "descriptor" float32 (n, channels).
+        An ONNX model from float32 (n, 3, size, size) to float32 (n, channels).
 
     Raises:
         IntegrityError: if the graph is not the expected chain.
     """
     model = json.loads(graph_json)
     constants = _read_constants(model["weightsManifest"], weights)
+    graph, value, side = OnnxGraph(size), "input", size
     layers = _read_chain(model["modelTopology"]["node"], constants, output)
-    return _write_model(layers, size)
+    for layer in layers:
+        after = -(-side // layer.stride)
+        total = max((after - 1) * layer.stride + layer.weights.shape[-1] - side, 0)
+        before = total // 2  # padding "SAME": the odd pixel goes last
+        value = graph.convolution(
+            value,
+            layer.weights,
+            layer.bias,
+            stride=layer.stride,
+            padding=[before, before, total - before, total - before],
+            groups=layer.groups,
+        )
+        value, side = graph.clip(value, 0.0, 6.0), after
+    return graph.to_bytes(graph.mean(value), len(layers[-1].bias))
 
 
 def _read_constants(manifest: list[dict[str, Any]], data: bytes) -> dict[str, NDArray[Any]]:
@@ -106,73 +125,112 @@ def _convolution(kernel: NDArray[Any], node: Mapping[str, Any]) -> _Layer:
     )
 
 
-def _write_model(layers: list[_Layer], size: int) -> bytes:
-    initializers = [_tensor("zero", np.float32(0.0)), _tensor("six", np.float32(6.0))]
-    nodes: list[bytes] = []
-    value, side = "input", size
-    for index, layer in enumerate(layers):
-        kernel = layer.weights.shape[-1]
-        after = -(-side // layer.stride)
-        total = max((after - 1) * layer.stride + kernel - side, 0)  # padding "SAME": the odd pixel goes last
-        before = total // 2
-        initializers += [_tensor(f"w{index}", layer.weights), _tensor(f"b{index}", layer.bias)]
-        attributes = [
-            _ints("pads", [before, before, total - before, total - before]),
-            _ints("strides", [layer.stride] * 2),
-            _ints("kernel_shape", [kernel] * 2),
-            _integer("group", layer.groups),
-        ]
-        nodes.append(_node("Conv", [value, f"w{index}", f"b{index}"], f"c{index}", attributes))
-        nodes.append(_node("Clip", [f"c{index}", "zero", "six"], f"r{index}", []))
-        value, side = f"r{index}", after
-    nodes.append(_node("GlobalAveragePool", [value], "pooled", []))
-    nodes.append(_node("Flatten", ["pooled"], "descriptor", [_integer("axis", 1)]))
-    graph = b"".join(_field(1, node) for node in nodes) + _field(2, b"descriptor")
-    graph += b"".join(_field(5, tensor) for tensor in initializers)
-    graph += _field(11, _value_info("input", [3, size, size]))
-    graph += _field(12, _value_info("descriptor", [len(layers[-1].bias)]))
-    opset = _field(1, b"") + _number(2, 13)
-    return _number(1, 8) + _field(2, b"haechi") + _field(7, graph) + _field(8, opset)
+def dlib_to_onnx(data: bytes) -> bytes:
+    """Convert `dlib_face_recognition_resnet_model_v1.dat` to ONNX.
+
+    Args:
+        data: the file.
+
+    Returns:
+        An ONNX model from float32 (n, 3, 150, 150), RGB minus (122.782, 117.001, 104.298) over 256, to
+        float32 (n, 128).
+
+    Raises:
+        IntegrityError: if the file is not that network.
+    """
+    try:
+        return _dlib_graph(list(_dlib_layers(data)))
+    except (IndexError, ValueError) as error:
+        raise IntegrityError(f"cannot convert the dlib network: {error}") from error
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+@dataclass(frozen=True, slots=True)
+class _DlibLayer:
+    kind: str
+    parameters: NDArray[np.float32]
+    sizes: tuple[int, ...]
 
 
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
+def _dlib_layers(data: bytes) -> Iterator[_DlibLayer]:
+    """Read the layers that compute something, in order from the input."""
+    names = rb"\x01([\x04-\x0a])(con_4|affine_|add_prev_|max_pool_2|avg_pool_2|fc_2)"
+    for match in re.finditer(names, data):
+        kind, offset = match.group(2).decode(), match.end()
+        if match.group(1)[0] != len(kind):
+            continue
+        parameters = np.empty(0, np.float32)
+        head, offset = (_dlib_integers(data, offset, 2)) if kind == "fc_2" else ((), offset)
+        if kind in ("con_4", "affine_", "fc_2"):
+            shape, offset = _dlib_integers(data, offset, 5)  # version 2, then samples, k, rows, columns
+            count = int(np.prod(shape[1:]))
+            parameters = np.frombuffer(data, "<f4", count, offset).astype(np.float32)
+            offset += 4 * count
+        sizes, _ = _dlib_integers(data, offset, 7) if kind == "con_4" else (head, 0)
+        yield _DlibLayer(kind, parameters, sizes)
 
 
-def _field(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
+def _dlib_integers(data: bytes, offset: int, count: int) -> tuple[tuple[int, ...], int]:
+    """Read dlib's integers: a byte with the length (and the sign in bit 7), then little-endian bytes."""
+    values = []
+    for _ in range(count):
+        length = data[offset] & 0x0F
+        value = int.from_bytes(data[offset + 1 : offset + 1 + length], "little")
+        values.append(-value if data[offset] & 0x80 else value)
+        offset += 1 + length
+    return tuple(values), offset
 
 
-def _tensor(name: str, values: NDArray[np.float32] | np.float32) -> bytes:
-    array = np.asarray(values, "<f4")
-    dims = b"".join(_number(1, size) for size in array.shape)
-    return dims + _number(2, _FLOAT) + _field(8, name.encode()) + _field(9, array.tobytes())
+def _dlib_graph(layers: list[_DlibLayer]) -> bytes:
+    """Rebuild the network: stem, 14 residual blocks, mean, product.
+
+    Where a block halves the size, its shortcut is pooled.
+
+    A sum of unlike shapes pads the smaller with zeros at the end of each axis (dlib's `add_prev`).
+    """
+    graph = OnnxGraph(DLIB_SIDE)
+    value, channels, side = "input", 3, DLIB_SIDE
+    shortcut = (value, channels, side)
+    pending: list[_DlibLayer] = []
+    for layer in layers:
+        if layer.kind == "con_4":
+            if not pending and channels > 3:
+                shortcut = (value, channels, side)
+            pending.append(layer)
+        elif layer.kind == "affine_":
+            value, channels, side = _dlib_convolution(graph, value, channels, side, pending[-1], layer)
+            if len(pending) == 1:
+                value = graph.relu(value)
+        elif layer.kind == "max_pool_2":
+            value, side, pending = graph.pool(value, "MaxPool", 3, 2), (side - 3) // 2 + 1, []
+        elif layer.kind == "avg_pool_2" and pending:
+            name, depth, width = shortcut
+            shortcut = (graph.pool(name, "AveragePool", 2, 2), depth, (width - 2) // 2 + 1)
+        elif layer.kind == "add_prev_":
+            value, channels, side = _dlib_sum(graph, (value, channels, side), shortcut)
+            pending = []
+    matrix = layers[-1].parameters.reshape(channels, -1)
+    return graph.to_bytes(graph.product(graph.mean(value), matrix), matrix.shape[1])
 
 
-def _node(operation: str, inputs: list[str], output: str, attributes: list[bytes]) -> bytes:
-    head = b"".join(_field(1, name.encode()) for name in inputs) + _field(2, output.encode())
-    head += _field(3, output.encode()) + _field(4, operation.encode())
-    return head + b"".join(_field(5, attribute) for attribute in attributes)
+def _dlib_convolution(
+    graph: OnnxGraph, value: str, channels: int, side: int, layer: _DlibLayer, affine: _DlibLayer
+) -> tuple[str, int, int]:
+    filters, kernel, _, stride, _, padding, _ = layer.sizes
+    weights = layer.parameters[:-filters].reshape(filters, channels, kernel, kernel)
+    gain, shift = affine.parameters[:filters], affine.parameters[filters:]
+    bias = layer.parameters[-filters:] * gain + shift
+    folded = weights * gain[:, None, None, None]
+    value = graph.convolution(value, folded, bias, stride=stride, padding=[padding] * 4)
+    return value, filters, (side + 2 * padding - kernel) // stride + 1
 
 
-def _ints(name: str, values: list[int]) -> bytes:
-    return _field(1, name.encode()) + b"".join(_number(8, value) for value in values) + _number(20, _INTS)
-
-
-def _integer(name: str, value: int) -> bytes:
-    return _field(1, name.encode()) + _number(3, value) + _number(20, _INT)
-
-
-def _value_info(name: str, shape: list[int]) -> bytes:
-    dims = _field(1, _field(2, b"n")) + b"".join(_field(1, _number(1, size)) for size in shape)
-    tensor = _number(1, _FLOAT) + _field(2, dims)
-    return _field(1, name.encode()) + _field(2, _field(1, tensor))
+def _dlib_sum(
+    graph: OnnxGraph, one: tuple[str, int, int], other: tuple[str, int, int]
+) -> tuple[str, int, int]:
+    channels, side = max(one[1], other[1]), max(one[2], other[2])
+    names = []
+    for name, depth, width in (one, other):
+        if (depth, width) != (channels, side):
+            name = graph.pad(name, channels=channels - depth, bottom=side - width, right=side - width)
+        names.append(name)
+    return graph.relu(graph.add(*names)), channels, side

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from haechi.core.errors import InputError, IntegrityError, StoreError
-from haechi.core.media.convert import tfjs_to_onnx
+from haechi.core.media.convert import dlib_to_onnx, tfjs_to_onnx
 from haechi.core.media.packages import Archive, Opener, fetch, open_url
 
 _CHUNK = 1 << 20
@@ -218,10 +218,12 @@ def _install(entry: ModelFile, archive: Path, folder: Path, scratch: Path) -> No
 
 
 def _converted(entry: ModelFile, parts: list[bytes]) -> bytes:
-    if entry.convert != "tfjs_to_onnx":
-        raise IntegrityError(f"the manifest names an unknown conversion: {entry.convert}")
-    options = entry.convert_options
-    return tfjs_to_onnx(parts[0], parts[1], output=options["output"], size=options["size"])
+    if entry.convert == "dlib_to_onnx":
+        return dlib_to_onnx(parts[0])
+    if entry.convert == "tfjs_to_onnx":
+        options = entry.convert_options
+        return tfjs_to_onnx(parts[0], parts[1], output=options["output"], size=options["size"])
+    raise IntegrityError(f"the manifest names an unknown conversion: {entry.convert}")
 
 
 def _member(archive: Path, entry: ModelFile, path: str, sha256: str) -> bytes:
