@@ -1,0 +1,105 @@
+"""Compare a probe with its master: what was changed, where and when, and which edits were harmless.
+
+Steps for moving pictures (`moving`), each in the module of its name:
+ 1. coarse    a first placement of the master in the probe, per piece that the match found
+ 2. window    some seconds at a time: time, geometry, tone, null, scores, components
+ 3. explain   components that are harmless additions become edits
+ 4. edits     what placement, tone and time say
+ 5. sound     the same for the audio tracks
+ 6. pictures  for the report
+Still pictures (`still`) go through the same without time. docs/comparison.md tells the method with its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from haechi.check.compare import moving, still
+from haechi.check.compare.sound import compare_sound
+from haechi.core.media.probe import MediaInfo
+from haechi.core.records import Abstention, Comparison, Kind, Segment
+from haechi.core.settings import Limits
+
+__all__ = ["compare_files"]
+
+
+def compare_files(
+    probe: Path,
+    probe_info: MediaInfo,
+    master: Path,
+    master_info: MediaInfo,
+    *,
+    models: Path,
+    limits: Limits,
+    hint: Sequence[Segment] = (),
+    pictures: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> Comparison:
+    """Compare two files of any kind.
+
+    Args:
+        probe: the suspicious file.
+        probe_info: what `probe_media` said of it.
+        master: the authentic file, or its working copy.
+        master_info: what `probe_media` said of it.
+        models: folder of model weights.
+        limits: decoding limits.
+        hint: pieces of the probe that a match assigned to this master; empty when unknown.
+        pictures: whether to make pictures for the report.
+        progress: called with the share done, 0 to 1.
+    """
+    say = progress or _silent
+    kinds = (probe_info.kind, master_info.kind)
+    if Kind.AUDIO in kinds:
+        return _sound_only(probe, probe_info, master, master_info, hint, limits)
+    if probe_info.kind is Kind.IMAGE:
+        return still.compare_still(
+            probe, probe_info, master, master_info, models=models, limits=limits, hint=hint, pictures=pictures
+        )
+    if master_info.kind is Kind.IMAGE:
+        reason = "A still master cannot be compared with moving pictures; register the clip that shows it."
+        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.still_master"),))
+    seen = moving.compare_moving(
+        probe,
+        probe_info,
+        master,
+        master_info,
+        models=models,
+        limits=limits,
+        hint=hint,
+        pictures=pictures,
+        progress=say,
+    )
+    heard = compare_sound(probe, master, seen.segments, limits)
+    return _joined(seen, heard)
+
+
+def _sound_only(
+    probe: Path,
+    probe_info: MediaInfo,
+    master: Path,
+    master_info: MediaInfo,
+    hint: Sequence[Segment],
+    limits: Limits,
+) -> Comparison:
+    if not probe_info.has_audio or not master_info.has_audio:
+        reason = "One of the two has sound only and the other has none: nothing can be compared."
+        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.nothing_common"),))
+    return compare_sound(probe, master, hint, limits)
+
+
+def _joined(seen: Comparison, heard: Comparison) -> Comparison:
+    return Comparison(
+        changes=seen.changes + heard.changes,
+        edits=seen.edits + heard.edits,
+        findings=seen.findings + heard.findings,
+        abstentions=seen.abstentions + heard.abstentions,
+        segments=seen.segments or heard.segments,
+        pictures=seen.pictures + heard.pictures,
+        curves=seen.curves + heard.curves,
+    )
+
+
+def _silent(share: float) -> None:
+    del share

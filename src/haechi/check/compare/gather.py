@@ -1,0 +1,298 @@
+"""Turn compared windows into one `Comparison`: changes, edits, segments, curves, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from haechi.check.compare import edits, explain, pictures
+from haechi.check.compare.changes import HIGH, Component, strongest
+from haechi.check.compare.geometry import Placement
+from haechi.check.compare.window import Window
+from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.core.media.probe import MediaInfo
+from haechi.core.records import (
+    Abstention,
+    Box,
+    Change,
+    Comparison,
+    Curve,
+    Edit,
+    Finding,
+    Picture,
+    Region,
+    Segment,
+    Span,
+)
+from haechi.core.settings import Limits
+
+VERSION = 1
+MAX_PICTURED = 6
+JOIN_GAP_S = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The two files of a comparison."""
+
+    probe: Path
+    probe_info: MediaInfo
+    master: Path
+    master_info: MediaInfo
+    limits: Limits
+
+    @property
+    def probe_shape(self) -> tuple[int, int]:
+        """Height and width of the probe as displayed."""
+        return self.probe_info.height or 1, self.probe_info.width or 1
+
+    @property
+    def master_shape(self) -> tuple[int, int]:
+        """Height and width of the master as displayed."""
+        return self.master_info.height or 1, self.master_info.width or 1
+
+
+@dataclass
+class Gathered:
+    """What the windows said so far."""
+
+    changes: list[Change] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    curves: dict[Region, list[float]] = field(default_factory=dict)
+    null_quality: list[float] = field(default_factory=list)
+    compared_s: float = 0.0
+    person_seen: bool = False
+    unclear_time: bool = False
+
+
+def gather(gathered: Gathered, window: Window, placement: Placement, files: Files, *, with_pictures: bool) -> None:
+    """Add a window.
+
+    Args:
+        gathered: what is added to.
+        window: the compared window.
+        placement: its placement, master -> probe, both at full size.
+        files: the two files.
+        with_pictures: whether to make pictures for the report.
+    """
+    gathered.compared_s += float(window.times_s[-1] - window.times_s[0])
+    gathered.person_seen |= window.parts.person_seen
+    gathered.unclear_time |= window.alignment.contrast < 1.5
+    gathered.null_quality.append(window.crf)
+    _extend_segments(gathered.segments, window, placement)
+    scale = max(files.probe_shape) / max(window.probe.shape[1:])
+    changed: list[tuple[Component, Change]] = []
+    for component in window.components:
+        look = explain.look_at(component, window)
+        span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
+        kind = explain.benign_kind(component, look)
+        if kind is not None:
+            gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
+            continue
+        detail = {"threshold": HIGH[component.region], "moved_in_time": look.moved > 0.25}
+        changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
+    if with_pictures:
+        _add_pictures(gathered, window, placement, files, changed)
+    gathered.changes.extend(change for _, change in changed)
+    _add_edits(gathered, window, placement, files)
+    _extend_curves(gathered, window)
+
+
+def conclude(gathered: Gathered, files: Files) -> Comparison:
+    """The comparison of all windows gathered."""
+    if not gathered.segments:
+        reason = "No stretch of the probe could be laid over the master."
+        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.not_aligned"),))
+    changes, index = _merged(gathered.changes)
+    said = list(gathered.edits)
+    if files.probe_info.duration_s:
+        said = edits.temporal(gathered.segments, files.probe_info.duration_s, files.master_info.duration_s) + said
+    abstentions = []
+    if gathered.unclear_time and files.probe_info.duration_s:
+        reason = "The picture hardly moves: the moment in the master is uncertain, differences in time may be missed."
+        abstentions.append(Abstention("comparison", reason, "comparison.time_unclear"))
+    shown = (p if p.change is None else replace(p, change=index[p.change]) for p in gathered.pictures)
+    return Comparison(
+        changes=tuple(changes),
+        edits=tuple(_distinct(said)),
+        findings=(_finding(gathered, changes),),
+        abstentions=tuple(abstentions),
+        segments=tuple(gathered.segments),
+        pictures=tuple(shown),
+        curves=tuple(_curves(gathered)),
+    )
+
+
+def _add_edits(gathered: Gathered, window: Window, placement: Placement, files: Files) -> None:
+    gathered.edits.extend(edits.geometric(placement, files.probe_shape, files.master_shape))
+    gathered.edits.extend(edits.tonal(window.tone))
+    around = edits.surroundings(window.probe[0], window.covered, window.seen)
+    if around is not None:
+        gathered.edits.append(Edit(around.kind, {"share": round(around.share, 3)}))
+
+
+def _span(component: Component, window: Window) -> Span:
+    times = window.times_s
+    frame = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    return Span(round(float(times[component.first]), 3), round(float(times[component.last]) + frame, 3))
+
+
+def _box(component: Component, window: Window, scale: float, shape: tuple[int, int]) -> Box:
+    rows, columns = np.nonzero(component.footprint)
+    grid_h, grid_w = component.footprint.shape
+    # Cells divide the whole picture: their true size is picture over grid, not exactly `bands.cell`.
+    unit_y, unit_x = window.probe.shape[1] / max(grid_h, 1), window.probe.shape[2] / max(grid_w, 1)
+    x, y = columns.min() * unit_x * scale, rows.min() * unit_y * scale
+    right, bottom = (columns.max() + 1) * unit_x * scale, (rows.max() + 1) * unit_y * scale
+    x, y, right, bottom = max(0.0, x), max(0.0, y), min(right, shape[1]), min(bottom, shape[0])
+    return Box(int(x), int(y), max(1, round(right - x)), max(1, round(bottom - y)))
+
+
+def _extend_segments(segments: list[Segment], window: Window, placement: Placement) -> None:
+    for line in window.alignment.lines:
+        piece = Segment(
+            Span(round(line.start_s, 3), round(line.end_s, 3)),
+            round(line.offset_s + line.speed * line.start_s, 3),
+            round(line.speed, 4),
+            placement.mirrored,
+        )
+        if segments and _continues(segments[-1], piece):
+            before = segments.pop()
+            piece = replace(before, span=Span(before.span.start_s, piece.span.end_s))
+        segments.append(piece)
+
+
+def _continues(a: Segment, b: Segment) -> bool:
+    expected = a.offset_s + a.speed * (b.span.start_s - a.span.start_s)
+    return (
+        b.span.start_s - a.span.end_s < 0.5
+        and abs(b.offset_s - expected) < 0.25
+        and abs(a.speed - b.speed) < 0.02
+        and a.mirrored == b.mirrored
+    )
+
+
+def _extend_curves(gathered: Gathered, window: Window) -> None:
+    curves = strongest(window.s, window.parts.codes)
+    n = len(gathered.times_s)
+    gathered.times_s.extend(float(t) for t in window.times_s)
+    for region, values in curves.items():
+        line = gathered.curves.setdefault(region, [0.0] * n)
+        line.extend([0.0] * (n - len(line)))
+        line.extend(float(v) for v in values)
+    for line in gathered.curves.values():
+        line.extend([0.0] * (len(gathered.times_s) - len(line)))
+
+
+def _add_pictures(
+    gathered: Gathered,
+    window: Window,
+    placement: Placement,
+    files: Files,
+    changed: list[tuple[Component, Change]],
+) -> None:
+    shown: list[tuple[int, int | None, Box | None]] = []
+    for i, (component, change) in enumerate(changed):
+        if len(gathered.changes) + i < MAX_PICTURED:
+            shown.append((component.peak_frame, len(gathered.changes) + i, change.box))
+    if not shown and not gathered.pictures and not gathered.changes:
+        shown.append((len(window.times_s) // 2, None, None))
+    for frame, change_index, box in shown:
+        gathered.pictures.extend(_side_by_side(window, frame, placement, files, change_index, box))
+
+
+def _side_by_side(
+    window: Window, frame: int, placement: Placement, files: Files, change: int | None, box: Box | None
+) -> list[Picture]:
+    time_s = float(window.times_s[frame])
+    ours = _colour_frame(files.probe, time_s, files.limits)
+    if ours is None:
+        return []
+    made = [
+        pictures.picture("probe", pictures.outlined(ours, box), time_s, change),
+        pictures.picture("heat", pictures.heat(ours, window.s[frame], 2 * max(HIGH.values())), time_s, change),
+    ]
+    master_s = _master_time(window, frame)
+    theirs = _colour_frame(files.master, master_s, files.limits)
+    if theirs is not None:
+        matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)
+        made.insert(1, pictures.picture("master", pictures.outlined(matched, box), master_s, change))
+    return made
+
+
+def _master_time(window: Window, frame: int) -> float:
+    time_s = float(window.times_s[frame])
+    lines = window.alignment.lines
+    line = next((x for x in lines if x.start_s <= time_s <= x.end_s), lines[0])
+    return line.offset_s + line.speed * time_s
+
+
+def _colour_frame(path: Path, time_s: float, limits: Limits) -> pictures.Image | None:
+    request = FrameRequest(start_s=max(0.0, time_s - 0.02), end_s=time_s + 0.5)
+    for frame in read_frames(path, limits, request):
+        return frame.image
+    return None
+
+
+def _merged(changes: Sequence[Change]) -> tuple[list[Change], list[int]]:
+    """Join changes of one part that windows have cut apart; also where each old one went."""
+    out: list[Change] = []
+    index: list[int] = []
+    for change in changes:
+        for k, other in enumerate(out):
+            touching = other.span.end_s + JOIN_GAP_S >= change.span.start_s >= other.span.end_s - JOIN_GAP_S
+            if other.region == change.region and touching and other.box and change.box:
+                span = Span(other.span.start_s, max(other.span.end_s, change.span.end_s))
+                strength = max(other.strength, change.strength)
+                out[k] = replace(other, span=span, box=_union(other.box, change.box), strength=strength)
+                index.append(k)
+                break
+        else:
+            index.append(len(out))
+            out.append(change)
+    return out, index
+
+
+def _union(a: Box, b: Box) -> Box:
+    x, y = min(a.x, b.x), min(a.y, b.y)
+    return Box(x, y, max(a.x + a.w, b.x + b.w) - x, max(a.y + a.h, b.y + b.h) - y)
+
+
+def _distinct(said: Sequence[Edit]) -> list[Edit]:
+    """One edit of each kind for the whole clip; edits with a place or time of their own all stay."""
+    out: list[Edit] = []
+    for edit in said:
+        if edit.span is not None or edit.kind not in {e.kind for e in out}:
+            out.append(edit)
+    return out
+
+
+def _finding(gathered: Gathered, changes: Sequence[Change]) -> Finding:
+    data = {
+        "compared_s": round(gathered.compared_s, 2),
+        "null_quality": [round(c, 1) for c in gathered.null_quality],
+        "threshold": {str(r): v for r, v in HIGH.items()},
+        "person_seen": gathered.person_seen,
+    }
+    top = max((c.strength for c in changes), default=max((max(v) for v in gathered.curves.values()), default=0.0))
+    if changes:
+        parts = ", ".join(dict.fromkeys(str(c.region) for c in changes))
+        statement = f"Differs from the master in: {parts}."
+        code = "comparison.changed"
+    else:
+        statement = "Shows the same as the master, but for harmless edits."
+        code = "comparison.plain_copy"
+    spans = tuple(c.span for c in changes)
+    return Finding("comparison", VERSION, 3, statement, code, round(float(top), 3), None, spans, data)
+
+
+def _curves(gathered: Gathered) -> Iterator[Curve]:
+    times = tuple(round(t, 3) for t in gathered.times_s)
+    for region, values in gathered.curves.items():
+        yield Curve(region, times, tuple(round(v, 2) for v in values), HIGH[region])

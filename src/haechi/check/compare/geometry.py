@@ -1,0 +1,237 @@
+"""Where the master lies inside the probe: scale, rotation, shift, aspect and mirroring, as one affine map.
+
+Method: SIFT matches (ratio test) and RANSAC give a first map from one frame pair [1]; dense inverse search flow [2]
+between time-aligned pairs, fitted by a robust affine over all pairs, brings it to a few hundredths of a pixel.
+Limits: one map for a whole window of the clip, no perspective; needs texture (about 12 inliers).
+Maps are float64 (2, 3), master pixels -> probe pixels, both at their working size.
+[1] Lowe. IJCV 60 (2004).   [2] Kroeger et al. ECCV 2016 (DIS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_INLIERS = 12
+STRONG_INLIERS = 60
+N_FEATURES = 700
+RATIO = 0.78
+MAX_FLOW_PIXELS = 6.0
+
+Image = NDArray[np.uint8]
+Affine = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How the master is placed in the probe.
+
+    Attributes:
+        matrix: float64 (2, 3), master -> probe pixels; includes the mirroring.
+        inliers: SIFT matches that agree with it.
+    """
+
+    matrix: Affine
+    inliers: int
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether left and right are exchanged."""
+        return bool(np.linalg.det(self.matrix[:, :2]) < 0)
+
+    @property
+    def scale(self) -> float:
+        """Probe pixels per master pixel (geometric mean of both axes)."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+
+    @property
+    def aspect(self) -> float:
+        """Horizontal scale over vertical scale; 1 when nothing was squeezed."""
+        a = self.matrix[:, :2]
+        return float(np.linalg.norm(a[:, 0]) / max(float(np.linalg.norm(a[:, 1])), 1e-9))
+
+    @property
+    def rotation_deg(self) -> float:
+        """Rotation of the picture's vertical axis, degrees clockwise, -180..180."""
+        a = self.matrix[:, :2]
+        return float(np.degrees(np.arctan2(-a[0, 1], a[1, 1])))
+
+    def rescaled(self, probe_factor: float, master_factor: float) -> Placement:
+        """The same placement for frames resized by these factors (new size / old size)."""
+        to_probe = np.diag([probe_factor, probe_factor, 1.0])
+        from_master = np.diag([1.0 / master_factor, 1.0 / master_factor, 1.0])
+        return Placement((to_probe @ _square(self.matrix) @ from_master)[:2], self.inliers)
+
+
+class Features:
+    """SIFT features of one picture, and of its mirror image, computed when first asked for."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self._plain: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._mirrored: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+
+    def get(self, *, mirrored: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Points float32 (n, 2) in pixels of the (mirrored) picture and RootSIFT descriptors float32 (n, 128)."""
+        if mirrored:
+            if self._mirrored is None:
+                self._mirrored = _describe(np.ascontiguousarray(self.image[:, ::-1]))
+            return self._mirrored
+        if self._plain is None:
+            self._plain = _describe(self.image)
+        return self._plain
+
+
+def place(probe: Features, master: Features) -> Placement | None:
+    """Find the master in the probe, mirrored or not; None when fewer than MIN_INLIERS matches agree."""
+    best: Placement | None = None
+    for mirrored in (False, True):
+        found = _place_one(probe.get(mirrored=mirrored), master.get(mirrored=False))
+        if found is None:
+            continue
+        if mirrored:
+            flip = np.array([[-1.0, 0.0, probe.image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            found = Placement((flip @ _square(found.matrix))[:2], found.inliers)
+        if best is None or found.inliers > best.inliers:
+            best = found
+        if best.inliers >= STRONG_INLIERS:
+            break
+    return best
+
+
+def best_placement(
+    probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]]
+) -> tuple[Placement, int, int] | None:
+    """The placement with most inliers over frame pairs, with the indices of its pair.
+
+    Args:
+        probes: features of some probe frames.
+        masters: features of some master frames.
+        ranked: for each probe frame, the master frames to try, most promising first.
+    """
+    best: tuple[Placement, int, int] | None = None
+    for p, order in enumerate(ranked):
+        for m in order:
+            found = place(probes[p], masters[m])
+            if found is not None and (best is None or found.inliers > best[0].inliers):
+                best = (found, p, m)
+            if found is not None and found.inliers >= STRONG_INLIERS:
+                break
+        if best is not None and best[0].inliers >= 3 * STRONG_INLIERS:
+            break
+    return best
+
+
+def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int = 2) -> Placement:
+    """Sharpen a placement on time-aligned pairs.
+
+    Args:
+        pairs: (probe, master) luma pictures, uint8 (h, w), each side of one size throughout.
+        start: the placement to improve.
+        rounds: how often to warp, measure the remaining flow and fit it.
+    """
+    current = start
+    for _ in range(rounds):
+        samples = [_flow_samples(probe, master, current.matrix) for probe, master in pairs]
+        points = np.concatenate([s[0] for s in samples])
+        moved = np.concatenate([s[1] for s in samples])
+        if len(points) < 60:
+            return current
+        correction, _ = cv2.estimateAffine2D(
+            points, moved, method=cv2.RANSAC, ransacReprojThreshold=0.35, maxIters=500, refineIters=10
+        )
+        if correction is None or not _plausible(correction, pairs[0][0].shape):
+            return current
+        matrix = (_square(np.asarray(correction, np.float64)) @ _square(current.matrix))[:2]
+        current = Placement(matrix, current.inliers)
+    return current
+
+
+def warp(master: Image, matrix: Affine, shape: tuple[int, int]) -> Image:
+    """The master picture in probe geometry: uint8 (h, w) of `shape`; outside the master is 0."""
+    return np.asarray(cv2.warpAffine(master, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def visible(master_shape: tuple[int, int], matrix: Affine, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where the probe can show the master: bool (h, w) of `shape`."""
+    ones = np.full(master_shape, 255, np.uint8)
+    return np.asarray(warp(ones, matrix, shape) >= 250)
+
+
+def invert(matrix: Affine) -> Affine:
+    """The map from probe to master pixels."""
+    return np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
+
+
+def _describe(image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    keypoints, descriptors = cv2.SIFT_create(nfeatures=N_FEATURES, contrastThreshold=0.02).detectAndCompute(image, None)
+    if descriptors is None:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
+    root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6))
+    return np.array([k.pt for k in keypoints], np.float32), root.astype(np.float32)
+
+
+def _place_one(
+    probe: tuple[NDArray[np.float32], NDArray[np.float32]],
+    master: tuple[NDArray[np.float32], NDArray[np.float32]],
+) -> Placement | None:
+    if len(probe[0]) < MIN_INLIERS or len(master[0]) < MIN_INLIERS:
+        return None
+    similarity = probe[1] @ master[1].T
+    nearest = similarity.argmax(1)
+    best = similarity[np.arange(len(nearest)), nearest]
+    similarity[np.arange(len(nearest)), nearest] = -1.0
+    second = similarity.max(1)
+    # Unit vectors: squared distance is 2 - 2 s, so the ratio test on distances squares the ratio.
+    good = (1.0 - best) < RATIO**2 * (1.0 - second)
+    if int(good.sum()) < MIN_INLIERS:
+        return None
+    source, target = master[0][nearest[good]], probe[0][good]
+    matrix, inliers = cv2.estimateAffine2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=2.5, maxIters=2000, confidence=0.999
+    )
+    if matrix is None or inliers is None or int(inliers.sum()) < MIN_INLIERS:
+        return None
+    found = Placement(np.asarray(matrix, np.float64), int(inliers.sum()))
+    sane = 0.04 < found.scale < 25 and 0.6 < found.aspect < 1.67 and not found.mirrored
+    return found if sane and _shear(found.matrix) < 0.2 else None
+
+
+def _shear(matrix: Affine) -> float:
+    a = matrix[:, :2]
+    columns = np.linalg.norm(a[:, 0]) * np.linalg.norm(a[:, 1])
+    return float(abs(a[:, 0] @ a[:, 1]) / max(float(columns), 1e-9))
+
+
+def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Points of the warped master and where they lie in the probe, on textured pixels: float32 (n, 2) each."""
+    shape = (probe.shape[0], probe.shape[1])
+    warped = warp(master, matrix, shape)
+    inside = cv2.erode(visible((master.shape[0], master.shape[1]), matrix, shape).astype(np.uint8), np.ones((9, 9)))
+    if min(shape) < 32:
+        empty = np.zeros((0, 2), np.float32)
+        return empty, empty
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, None)
+    gx, gy = cv2.Sobel(warped, cv2.CV_32F, 1, 0), cv2.Sobel(warped, cv2.CV_32F, 0, 1)
+    texture = cv2.boxFilter(gx * gx + gy * gy, -1, (7, 7))
+    usable = (inside > 0) & (texture > max(float(np.percentile(texture, 60)), 400.0))
+    usable &= np.abs(flow).max(2) < MAX_FLOW_PIXELS
+    ys, xs = np.nonzero(usable)
+    step = max(1, len(xs) // 4000)
+    xs, ys = xs[::step], ys[::step]
+    points = np.stack([xs, ys], 1).astype(np.float32)
+    return points, points + flow[ys, xs]
+
+
+def _plausible(correction: Affine, shape: tuple[int, ...]) -> bool:
+    corners = np.array([[0, 0], [shape[1], 0], [0, shape[0]], [shape[1], shape[0]]], np.float64)
+    moved = corners @ correction[:, :2].T + correction[:, 2]
+    return bool(np.abs(moved - corners).max() < 2.5 * MAX_FLOW_PIXELS)
+
+
+def _square(matrix: Affine) -> NDArray[np.float64]:
+    return np.vstack([matrix, [0.0, 0.0, 1.0]])

@@ -1,0 +1,213 @@
+"""How much more the probe differs from its master than a benign re-post would, for every cell and frame.
+
+Method: probe and expected probe are band-passed (coding noise above and lighting below are cut), the probe's local gain
+is taken out, and the energy of what is left is averaged over small cells. The same is done with a null: the expected
+probe sent through an encoder whose loss equals the probe's (`match_quality`). The logarithm of the probe's energy is
+regressed on the null's energy, texture and motion, robustly, so that a changed minority cannot hide itself; the
+standardised remainder is the score z: about N(0, 1) on a benign copy, far above where content differs.
+Invariant: everything here is luma in probe geometry at the working size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.core.media.recompress import recompress_video
+
+CRF_TRIED = (18.0, 24.0, 30.0, 36.0, 42.0, 48.0)
+FLOOR = 0.02
+N_REGRESSED = 40_000
+
+Image = NDArray[np.uint8]
+Stack = NDArray[np.uint8]
+Map = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """The spatial scales of one working size, pixels."""
+
+    fine: float
+    coarse: float
+    cell: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, int]) -> Bands:
+        """Scales for a working picture of `shape` (h, w)."""
+        side = max(shape)
+        return cls(fine=max(0.8, side / 500), coarse=max(5.0, side / 40), cell=max(2, round(side / 160)))
+
+
+@dataclass(frozen=True, slots=True)
+class Energies:
+    """Cell maps of one window, float32 (n, gh, gw) each, natural logarithms of squared levels.
+
+    Attributes:
+        probe: energy of probe minus expectation.
+        null: the same for the re-posted expectation.
+        texture: energy of the expectation's own band-passed detail.
+        motion: energy of its change since the frame before.
+        seen: bool (gh, gw), cells where the probe shows the master.
+    """
+
+    probe: Map
+    null: Map
+    texture: Map
+    motion: Map
+    seen: NDArray[np.bool_]
+
+
+def band_pass(image: NDArray[np.float32], bands: Bands) -> Map:
+    """Detail between the fine and the coarse scale, float32 (h, w)."""
+    fine = cv2.GaussianBlur(image, (0, 0), bands.fine)
+    return np.asarray(fine - cv2.GaussianBlur(image, (0, 0), bands.coarse), dtype=np.float32)
+
+
+def difference(probe: Map, expected: Map, bands: Bands) -> Map:
+    """Band-passed probe minus band-passed expectation after the local gain, float32 (h, w)."""
+    side = 2 * round(2.5 * bands.coarse) + 1
+    product = cv2.boxFilter(probe * expected, -1, (side, side))
+    power = cv2.boxFilter(expected * expected, -1, (side, side))
+    gain = np.clip((product + 2.0) / (power + 2.0), 0.5, 2.0)
+    return np.asarray(probe - gain * expected, dtype=np.float32)
+
+
+def cells(energy: Map, bands: Bands, seen: Map | None = None) -> Map:
+    """Mean energy over cells, float32 (gh, gw); with `seen` only over visible pixels."""
+    size = (max(1, energy.shape[1] // bands.cell), max(1, energy.shape[0] // bands.cell))
+    if seen is None:
+        small = cv2.resize(energy, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8), dtype=np.float32)
+    return cells(energy * seen, bands) / np.maximum(cells(seen, bands), 1e-3)
+
+
+def match_quality(
+    probes: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bool_], frame_rate: float, bands: Bands
+) -> float:
+    """The x264 crf whose loss on the expectation equals the probe's typical loss.
+
+    Args:
+        probes: consecutive probe pictures, uint8 (h, w).
+        expected: what they would be without loss, float32 (h, w).
+        seen: bool (h, w), where the probe shows the master.
+        frame_rate: of these frames.
+        bands: the working scales.
+    """
+    clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
+    wanted = loss(probes, expected, seen, bands)
+    losses = [loss(list(recompress_video(clean, frame_rate, crf)), expected, seen, bands) for crf in CRF_TRIED]
+    return float(np.interp(wanted, np.maximum.accumulate(losses), CRF_TRIED))
+
+
+def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bool_], bands: Bands) -> float:
+    """Log of the median cell energy of pictures minus expectation: how much a chain typically lost."""
+    weight = seen.astype(np.float32)
+    inside = cells(weight, bands) > 0.9
+    if not inside.any():
+        return 0.0
+    maps = [
+        cells(difference(band_pass(p.astype(np.float32), bands), band_pass(e, bands), bands) ** 2, bands, weight)
+        for p, e in zip(pictures, expected, strict=True)
+    ]
+    return float(np.log(np.median(np.stack(maps)[:, inside]) + FLOOR))
+
+
+def measure(probes: Stack, expected: Sequence[Map], null: Stack, seen: NDArray[np.bool_], bands: Bands) -> Energies:
+    """Energies of one window.
+
+    Args:
+        probes: uint8 (n, h, w).
+        expected: n pictures float32 (h, w).
+        null: the re-posted expectation, uint8 (n, h, w).
+        seen: bool (h, w).
+        bands: the working scales.
+    """
+    weight = seen.astype(np.float32)
+    inside = cells(weight, bands) > 0.6
+    layers: list[list[Map]] = [[], [], [], []]
+    before: Map | None = None
+    for probe, clean, reposted in zip(probes, expected, null, strict=True):
+        detail = band_pass(clean, bands)
+        moved = np.zeros_like(detail) if before is None else detail - before
+        parts = (
+            difference(band_pass(probe.astype(np.float32), bands), detail, bands),
+            difference(band_pass(reposted.astype(np.float32), bands), detail, bands),
+            detail,
+            moved,
+        )
+        for layer, part in zip(layers, parts, strict=True):
+            layer.append(np.log(cells(part * part, bands, weight) + FLOOR))
+        before = detail
+    if len(layers[3]) > 1:
+        layers[3][0] = layers[3][1]
+    probe_e, null_e, texture, motion = (np.stack(layer).astype(np.float32) for layer in layers)
+    return Energies(probe_e, null_e, texture, motion, inside)
+
+
+def standardise(energies: Energies) -> Map:
+    """Score z of every cell and frame, float32 (n, gh, gw); 0 where the probe does not show the master."""
+    features = _features(energies)
+    inside = np.broadcast_to(energies.seen, energies.probe.shape)
+    picked = np.flatnonzero(inside.ravel())
+    if len(picked) < 50:
+        return np.zeros_like(energies.probe)
+    sample = picked[np.random.default_rng(0).permutation(len(picked))[:N_REGRESSED]]
+    x = np.stack([f.ravel()[sample] for f in features], 1).astype(np.float64)
+    y = energies.probe.ravel()[sample].astype(np.float64)
+    weights = _robust_fit(x, y)
+    predicted = np.zeros_like(energies.probe)
+    for feature, weight in zip(features, weights, strict=True):
+        predicted += np.float32(weight) * feature
+    remainder = energies.probe - predicted
+    centre, spread = _spread(predicted.ravel()[sample], remainder.ravel()[sample])
+    edges, middle, width = centre, spread[0], spread[1]
+    z = (remainder - np.interp(predicted, edges, middle)) / np.interp(predicted, edges, width)
+    return np.asarray(np.where(inside, z, 0.0), dtype=np.float32)
+
+
+def _features(energies: Energies) -> list[Map]:
+    kernel = np.ones((5, 1, 1), np.float32)
+    padded = np.pad(energies.null, ((2, 2), (0, 0), (0, 0)), mode="edge")
+    steady = sum(padded[k : k + len(energies.null)] for k in range(len(kernel))) / np.float32(len(kernel))
+    ones = np.ones_like(energies.null)
+    return [ones, energies.null, np.asarray(steady, np.float32), energies.texture, energies.motion]
+
+
+def _robust_fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Least squares that repeatedly drops what lies far above: a change may fill a third of the picture."""
+    keep = np.ones(len(y), bool)
+    ridge = 1e-3 * np.eye(x.shape[1]) * len(y)
+    ridge[0, 0] = 0.0
+    weights = np.zeros(x.shape[1])
+    for _ in range(6):
+        xs, ys = x[keep], y[keep]
+        weights = np.linalg.solve(xs.T @ xs + ridge, xs.T @ ys)
+        remainder = y - x @ weights
+        middle = float(np.median(remainder[keep]))
+        scale = 1.4826 * float(np.median(np.abs(remainder[keep] - middle))) + 1e-6
+        keep = (remainder - middle < 2.0 * scale) & (remainder - middle > -4.0 * scale)
+    return np.asarray(weights)
+
+
+def _spread(
+    predicted: NDArray[np.float32], remainder: NDArray[np.float32]
+) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Centre and lower-half spread of the remainder over bins of the prediction.
+
+    The lower half alone gives the spread: changes only ever raise the energy.
+    """
+    order = np.argsort(predicted)
+    parts = np.array_split(order, max(1, min(10, len(order) // 100)))
+    centres, middles, widths = [], [], []
+    for part in parts:
+        values = remainder[part]
+        low, middle = np.percentile(values, [15.87, 50])
+        centres.append(float(np.median(predicted[part])))
+        middles.append(float(middle))
+        widths.append(max(float(middle - low), 0.15))
+    return np.array(centres), (np.array(middles), np.array(widths))

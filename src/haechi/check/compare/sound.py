@@ -1,0 +1,314 @@
+"""Comparison of a probe's sound with its master's: voice changes, and the benign edits that explain
+everything else.
+
+Steps:
+1. Hold both sounds as 16 kHz mono on disk, so that hours of sound cost no memory.
+2. Align (`sound_align`): near the segments that the pictures gave, or from nothing; sound that is not found
+   near its pictures is looked for in the whole master.
+3. Measure (`sound_residual`): row by row of 10 ms, is the master's sound still there, and what is there
+   besides.
+4. Decide (`sound_changes`): runs where the master's voice is gone or where something speaks in its pauses.
+5. Name the edits (`sound_edits`): volume, equaliser, music bed, noise, pitch, delay, re-encoding.
+
+Nothing aligned: the probe carries foreign sound. That is named (`comparison.audio_replaced`), with a measure
+of how speech-like it is, and is not a voice change by itself: songs under a fan's cut are foreign sound, too.
+Limits: sound whose pitch or tempo was changed separately is compared by bands only (`coherent: false`), which
+cannot see a re-synthesis with the same words and timing. A replaced stretch under 0.15 s is not claimed.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare.sound_align import find_pieces, refine_segment
+from haechi.check.compare.sound_changes import VoiceSpan, find_changes
+from haechi.check.compare.sound_edits import edits_of
+from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
+from haechi.check.compare.sound_lines import Piece
+from haechi.check.compare.sound_residual import Evidence, measure
+from haechi.check.compare.sound_speech import speech_score
+from haechi.core.media.audio import read_audio
+from haechi.core.records import (
+    Abstention,
+    Change,
+    Comparison,
+    Curve,
+    Edit,
+    Finding,
+    Region,
+    Segment,
+    Span,
+)
+from haechi.core.settings import Limits
+
+VERSION = 1
+SILENT = 2e-4
+MOVED_S = 0.3
+CURVE_ROWS = 10
+MOSTLY = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of the probe: the piece it plays, and by how much that misses the pictures' line (s), if
+    there are any.
+    """
+
+    span: Span
+    piece: Piece | None
+    delay_s: float | None
+
+
+def compare_sound(probe: Path, master: Path, segments: Sequence[Segment], limits: Limits) -> Comparison:
+    """Compare the sound of two files.
+
+    Args:
+        probe: the file under check.
+        master: the authentic file, or its working copy.
+        segments: where the pictures of the probe lie in the master; empty for sound alone, then the alignment
+        is found.
+        limits: what decoding may cost.
+
+    Returns:
+        Changes of the voice, edits, findings, one curve of strength over time, and the aligned segments.
+
+    Raises:
+        UnreadableMediaError: a sound track is damaged or beyond the limits.
+    """
+    with tempfile.TemporaryFile() as first, tempfile.TemporaryFile() as second:
+        return compare_tracks(_hold(probe, limits, first), _hold(master, limits, second), segments)
+
+
+def compare_tracks(probe: Samples, master: Samples, segments: Sequence[Segment] = ()) -> Comparison:
+    """Compare two sounds, mono at SAMPLE_RATE, float32 in -1..1 or int16; see `compare_sound`."""
+    missing = _missing(probe, master)
+    if missing is not None:
+        return missing
+    parts = _align(probe, master, segments)
+    pieces = [part.piece for part in parts if part.piece is not None]
+    if not pieces:
+        return _foreign(probe, parts)
+    voices: list[VoiceSpan] = []
+    curves: list[Curve] = []
+    evidence: list[tuple[Piece, Evidence]] = []
+    for piece in pieces:
+        for block in measure(probe, master, piece):
+            found, strength = find_changes(block)
+            voices += found
+            curves.append(_curve(block, strength.z, strength.threshold))
+            evidence.append((piece, block))
+    voices = _join_voices(voices)
+    if not segments and _is_foreign(voices, pieces):
+        return _foreign(probe, parts)
+    return _assemble(probe, parts, voices, curves, evidence)
+
+
+# 1. hold
+
+
+def _hold(path: Path, limits: Limits, store: BinaryIO) -> Samples:
+    """The sound of a file as int16 samples on disk; an empty array when it has none."""
+    count = 0
+    for block in read_audio(path, limits, sample_rate=SAMPLE_RATE):
+        values = np.clip(np.rint(block.samples * 32767.0), -32768, 32767).astype("<i2")
+        store.write(values.tobytes())
+        count += len(values)
+    if count == 0:
+        return np.zeros(0, np.int16)
+    store.flush()
+    return np.memmap(store, dtype="<i2", mode="r", shape=(count,))
+
+
+def _is_silent(samples: Samples, start_s: float = 0.0, end_s: float | None = None) -> bool:
+    """No sample of a stretch is louder than the rounding noise of a codec."""
+    stop = len(samples) if end_s is None else round(end_s * SAMPLE_RATE)
+    step = 60 * SAMPLE_RATE
+    for first in range(max(0, round(start_s * SAMPLE_RATE)), stop, step):
+        if float(np.abs(take(samples, first, min(first + step, stop))).max(initial=0.0)) > SILENT:
+            return False
+    return True
+
+
+def _missing(probe: Samples, master: Samples) -> Comparison | None:
+    ours, theirs = _is_silent(probe), _is_silent(master)
+    if ours and theirs:
+        reason = "neither the file nor the master has any sound"
+        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.no_sound"),))
+    if ours:
+        reason = "the file has no sound to compare, the master has"
+        gone = Edit("audio_removed", {"silent_track": len(probe) > 0})
+        return Comparison(edits=(gone,), abstentions=(Abstention("comparison", reason, "comparison.audio_removed"),))
+    if theirs:
+        score = speech_score(probe, 0.0, len(probe) / SAMPLE_RATE)
+        reason = "the file has sound, the master has none to compare it with"
+        data = {"speech_like": round(score, 2)}
+        absent = Abstention("comparison", reason, "comparison.master_has_no_audio", data)
+        return Comparison(edits=(Edit("audio_added", data),), abstentions=(absent,))
+    return None
+
+
+# 2. align
+
+
+def _align(probe: Samples, master: Samples, segments: Sequence[Segment]) -> list[_Part]:
+    if not segments:
+        return [_Part(piece.span, piece, None) for piece in find_pieces(probe, master)]
+    parts: list[_Part] = []
+    duration = len(probe) / SAMPLE_RATE
+    for segment in segments:
+        span = Span(max(0.0, segment.span.start_s), min(duration, segment.span.end_s))
+        if span.duration_s < 0.3:
+            continue
+        end = segment.offset_s + segment.speed * segment.span.duration_s
+        if _is_silent(probe, span.start_s, span.end_s) and _is_silent(master, segment.offset_s, end):
+            continue
+        parts += _align_segment(probe, master, segment, span)
+    return parts
+
+
+def _align_segment(probe: Samples, master: Samples, segment: Segment, span: Span) -> list[_Part]:
+    offset = segment.offset_s + segment.speed * (span.start_s - segment.span.start_s)
+    piece = refine_segment(probe, master, Segment(span, offset, segment.speed, segment.mirrored))
+    if piece is not None:
+        return [_Part(span, piece, piece.line.at(span.start_s) - offset)]
+    elsewhere = []
+    first, last = round(span.start_s * SAMPLE_RATE), round(span.end_s * SAMPLE_RATE)
+    for found in find_pieces(probe[first:last], master):
+        moved = found.shifted(span.start_s)
+        at = segment.offset_s + segment.speed * (moved.span.start_s - segment.span.start_s)
+        elsewhere.append(_Part(moved.span, moved, moved.line.at(moved.span.start_s) - at))
+    return elsewhere or [_Part(span, None, None)]
+
+
+# 4. decide
+
+
+def _join_voices(voices: Sequence[VoiceSpan]) -> list[VoiceSpan]:
+    """Runs of one kind that a block border or a breath divides become one."""
+    joined: list[VoiceSpan] = []
+    for voice in sorted(voices, key=lambda v: v.span.start_s):
+        last = joined[-1] if joined else None
+        if last is not None and last.kind == voice.kind and voice.span.start_s - last.span.end_s < 0.08:
+            span = Span(last.span.start_s, voice.span.end_s)
+            strength = max(last.strength, voice.strength)
+            joined[-1] = VoiceSpan(span, voice.kind, strength, last.total + voice.total)
+        else:
+            joined.append(voice)
+    return joined
+
+
+def _is_foreign(voices: Sequence[VoiceSpan], pieces: Sequence[Piece]) -> bool:
+    gone = sum(voice.span.duration_s for voice in voices if voice.kind == "replaced")
+    return gone > MOSTLY * sum(piece.span.duration_s for piece in pieces)
+
+
+def _moved(part: _Part) -> Change | None:
+    """Sound of this master, but not the sound of these pictures."""
+    if part.piece is None or part.delay_s is None or abs(part.delay_s) < MOVED_S:
+        return None
+    detail = {
+        "kind": "moved",
+        "source_start_s": round(part.piece.line.at(part.span.start_s), 3),
+        "shift_s": round(part.delay_s, 3),
+    }
+    return Change(Region.VOICE, part.span, None, part.piece.score, detail)
+
+
+def _foreign(probe: Samples, parts: Sequence[_Part]) -> Comparison:
+    span = Span(0.0, len(probe) / SAMPLE_RATE)
+    spans = tuple(part.span for part in parts) or (span,)
+    score = round(max(speech_score(probe, s.start_s, s.end_s) for s in spans), 2)
+    data = {"speech_like": score}
+    finding = Finding(
+        "comparison",
+        VERSION,
+        3,
+        "The sound does not come from this master: another sound track was put under it.",
+        "comparison.audio_replaced",
+        spans=spans,
+        data=data,
+    )
+    return Comparison(edits=(Edit("audio_replaced", data, span),), findings=(finding,))
+
+
+# 5. assemble
+
+
+def _assemble(
+    probe: Samples,
+    parts: Sequence[_Part],
+    voices: Sequence[VoiceSpan],
+    curves: Sequence[Curve],
+    evidence: Sequence[tuple[Piece, Evidence]],
+) -> Comparison:
+    changes = [_change(probe, voice, evidence) for voice in voices]
+    changes += [moved for moved in map(_moved, parts) if moved is not None]
+    changes.sort(key=lambda change: change.span.start_s)
+    foreign = [part for part in parts if part.piece is None]
+    edits = edits_of(evidence)
+    for part in parts:
+        if part.delay_s is not None and 0.06 < abs(part.delay_s) < MOVED_S:
+            edits.append(Edit("audio_delay", {"delay_s": round(-part.delay_s, 3)}, part.span))
+    findings = [_summary(changes, evidence)]
+    for part in foreign:
+        data = {"speech_like": round(speech_score(probe, part.span.start_s, part.span.end_s), 2)}
+        edits.append(Edit("audio_replaced", data, part.span))
+    pieces = [part.piece for part in parts if part.piece is not None]
+    return Comparison(
+        changes=tuple(changes),
+        edits=tuple(edits),
+        findings=tuple(findings),
+        segments=tuple(piece.segment() for piece in pieces),
+        curves=_merge_curves(curves),
+    )
+
+
+def _change(probe: Samples, voice: VoiceSpan, evidence: Sequence[tuple[Piece, Evidence]]) -> Change:
+    coherent = all(block.coherent for _, block in evidence)
+    detail = {
+        "kind": voice.kind,
+        "total": round(voice.total, 1),
+        "coherent": coherent,
+        "speech_like": round(speech_score(probe, voice.span.start_s, voice.span.end_s), 2),
+    }
+    return Change(Region.VOICE, voice.span, None, voice.strength, detail)
+
+
+def _summary(changes: Sequence[Change], evidence: Sequence[tuple[Piece, Evidence]]) -> Finding:
+    seconds = sum(len(block.score) for _, block in evidence) * HOP_S
+    coherent = all(block.coherent for _, block in evidence)
+    data = {"compared_s": round(seconds, 2), "coherent": coherent, "changes": len(changes)}
+    spans = tuple(change.span for change in changes)
+    strength = max((change.strength for change in changes), default=None)
+    if changes:
+        text = "The voice differs from the master's in the marked places."
+        return Finding("comparison", VERSION, 3, text, "comparison.voice_changed", strength, spans=spans, data=data)
+    text = "The sound is the master's throughout what was compared."
+    return Finding("comparison", VERSION, 3, text, "comparison.voice_same", strength, data=data)
+
+
+def _curve(block: Evidence, z: NDArray[np.float64], threshold: float) -> Curve:
+    """Ten values a second, each the greatest of its rows."""
+    starts = range(0, len(z), CURVE_ROWS)
+    times = tuple(round(block.start_s + (s + CURVE_ROWS / 2) * HOP_S, 3) for s in starts)
+    return Curve(Region.VOICE, times, tuple(round(float(z[s : s + CURVE_ROWS].max()), 3) for s in starts), threshold)
+
+
+def _merge_curves(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+    """One curve over all blocks; each block's strength is scaled so that one threshold serves all."""
+    if not curves:
+        return ()
+    threshold = curves[0].threshold
+    times: list[float] = []
+    strength: list[float] = []
+    for curve in curves:
+        times += curve.times_s
+        strength += [round(value * threshold / curve.threshold, 3) for value in curve.strength]
+    return (Curve(Region.VOICE, tuple(times), tuple(strength), round(threshold, 3)),)

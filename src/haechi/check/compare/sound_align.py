@@ -1,0 +1,243 @@
+"""Sound alignment: where in the master each stretch of the probe's sound comes from, to a fraction of a
+sample.
+
+Method, two instruments:
+1. **Bands** (coarse): log-mel bands, each freed of its slow mean (equaliser, level), correlated over the
+   whole master by FFT for speeds 0.9-1.1, with the pitch kept or following the speed. Finds a stretch without
+   any hint.
+2. **Waves** (fine): generalised cross-correlation [1] of short windows around the prediction; windows whose
+   peak is sharp vote for one line (delay over time). A line that several sharp windows agree on cannot be
+   chance, and it tells the speed to about 1e-6. Sound whose tempo was changed with the pitch kept has no such
+   line: then the bands decide.
+
+A probe is walked in chunks of `CHUNK_S`; a chunk that continues the line of the one before needs no search,
+so hours of sound cost linear time. Chunks on one line form a piece, and where two pieces meet the sounds
+themselves decide. Limits: a stretch shorter than half a chunk between two others is not found as a piece of
+its own (the residual reports it).
+[1] Knapp, Carter. IEEE Trans. ASSP 24 (1976), partial whitening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from haechi.check.compare.sound_bands import CHUNK_S, HINT_LAG_S, BandIndex, contrast, locate_near, stretch
+from haechi.check.compare.sound_features import (
+    HOP,
+    HOP_S,
+    SAMPLE_RATE,
+    Samples,
+    log_bands,
+    spectrum,
+    take,
+    take_line,
+)
+from haechi.check.compare.sound_lines import Line, Piece, wave_like
+from haechi.check.compare.sound_waves import polish
+from haechi.core.records import Segment, Span
+
+MIN_BANDS = 0.45
+MAX_SEARCHES = 60
+NEAR_END_S = 2.0
+
+
+def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece | None:
+    """Find the sound of a stretch whose pictures were aligned already: within +-1.2 s and a few 1e-3 of its
+    speed.
+
+    Returns:
+        The piece, over the whole span of the segment, or None when its sound does not come from there.
+    """
+    span, speed = segment.span, segment.speed
+    start = segment.offset_s - speed * span.start_s
+    line = Line(start, speed, speed)
+    piece = polish(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=HINT_LAG_S)
+    if piece is None:
+        around = locate_near(probe, master, span, line)
+        if around is None:
+            return None
+        finer = polish(probe, master, around, window_s=0.75, lag_s=0.12) if wave_like(around.line) else None
+        piece = finer or around
+        if not piece.coherent and piece.score < MIN_BANDS:
+            return None
+    if piece.coherent:
+        piece = polish(probe, master, piece, window_s=1.5, lag_s=0.02) or piece
+    return replace(piece, span=span)
+
+
+def find_pieces(probe: Samples, master: Samples) -> list[Piece]:
+    """Align a sound without any hint.
+
+    Returns:
+        Pieces in probe order, not overlapping; empty when nothing of the probe comes from the master.
+    """
+    duration = len(probe) / SAMPLE_RATE
+    if duration < 0.3 or len(master) < 0.3 * SAMPLE_RATE:
+        return []
+    index = BandIndex(master)
+    found: list[Piece] = []
+    failures, skip = 0, 0
+    for chunk in _chunks(duration):
+        if _is_silent(probe, chunk):
+            continue
+        piece = _continue(probe, master, chunk, found)
+        if piece is None and skip > 0:
+            skip -= 1
+            continue
+        if piece is None:
+            piece = index.search(probe, chunk)
+            failures = failures + 1 if piece is None else 0
+            skip = failures // MAX_SEARCHES * 20
+        if piece is not None:
+            found.append(piece)
+    return _join(probe, master, found, duration)
+
+
+# --- chunks to pieces
+
+
+def _chunks(duration: float) -> list[Span]:
+    if duration <= CHUNK_S * 1.25:
+        return [Span(0.0, duration)]
+    starts = np.arange(0.0, duration - CHUNK_S, CHUNK_S / 2).tolist()
+    return [Span(s, s + CHUNK_S) for s in [*starts, duration - CHUNK_S]]
+
+
+def _is_silent(probe: Samples, span: Span) -> bool:
+    values = take(probe, int(span.start_s * SAMPLE_RATE), int(span.end_s * SAMPLE_RATE))
+    return float(np.abs(values).max(initial=0.0)) < 1e-3
+
+
+def _continue(probe: Samples, master: Samples, chunk: Span, found: Sequence[Piece]) -> Piece | None:
+    """The chunk on the line of the piece before it, when its waves or its bands agree."""
+    if not found:
+        return None
+    last = found[-1]
+    trial = replace(last, span=chunk)
+    if last.coherent:
+        return polish(probe, master, trial, window_s=0.75, lag_s=0.02)
+    near = locate_near(probe, master, chunk, last.line, lag_s=0.15, steps=(0.0,))
+    return near if near is not None and near.score >= MIN_BANDS else None
+
+
+def _join(probe: Samples, master: Samples, found: Sequence[Piece], duration: float) -> list[Piece]:
+    """Chunks on one line become one piece; neighbours meet where the sounds say; the ends reach as far as
+    they match.
+    """
+    groups: list[list[Piece]] = []
+    for piece in found:
+        if groups and _same_line(groups[-1][-1], piece):
+            groups[-1].append(piece)
+        else:
+            groups.append([piece])
+    pieces = [_group_line(probe, master, group) for group in groups]
+    pieces = _drop_spurious(pieces)
+    merged: list[Piece] = []
+    for piece in pieces:
+        if merged and _same_line(merged[-1], piece):
+            merged[-1] = replace(merged[-1], span=Span(merged[-1].span.start_s, piece.span.end_s))
+        else:
+            merged.append(piece)
+    return _set_ends(probe, master, merged, duration)
+
+
+def _same_line(before: Piece, after: Piece) -> bool:
+    middle = 0.5 * (after.span.start_s + after.span.end_s)
+    gap = abs(before.line.at(middle) - after.line.at(middle))
+    reach = max(CHUNK_S, middle - before.span.end_s)
+    tolerance = 0.02 + 2e-4 * reach if before.coherent and after.coherent else 0.12 + 2e-3 * reach
+    return gap < tolerance and abs(before.line.speed - after.line.speed) < 0.012
+
+
+def _group_line(probe: Samples, master: Samples, group: Sequence[Piece]) -> Piece:
+    best = max(group, key=lambda piece: (piece.coherent, piece.score))
+    whole = replace(best, span=Span(group[0].span.start_s, group[-1].span.end_s))
+    if not best.coherent:
+        return whole
+    return polish(probe, master, whole, window_s=1.5, lag_s=0.05) or whole
+
+
+def _drop_spurious(pieces: Sequence[Piece]) -> list[Piece]:
+    """A weak lone chunk on another line than its neighbours, which agree with each other, is chance."""
+    kept = []
+    for index, piece in enumerate(pieces):
+        inside = 0 < index < len(pieces) - 1
+        if inside and not piece.coherent and _same_line(pieces[index - 1], pieces[index + 1]):
+            continue
+        kept.append(piece)
+    return kept
+
+
+def _set_ends(probe: Samples, master: Samples, pieces: Sequence[Piece], duration: float) -> list[Piece]:
+    placed = list(pieces)
+    for index in range(len(placed) - 1):
+        left, right = placed[index], placed[index + 1]
+        low = max(left.span.start_s, min(left.span.end_s, right.span.start_s) - CHUNK_S / 2)
+        high = min(right.span.end_s, max(left.span.end_s, right.span.start_s) + CHUNK_S / 2)
+        window = Span(low, high)
+        first = _likeness(probe, master, left, window) - 0.3
+        second = _likeness(probe, master, right, window) - 0.3
+        stop, start = _best_switch(first, second)
+        placed[index] = replace(left, span=Span(left.span.start_s, low + stop * HOP_S))
+        placed[index + 1] = replace(right, span=Span(low + start * HOP_S, right.span.end_s))
+    if placed:
+        placed[0] = _reach(probe, master, placed[0], duration, backwards=True)
+        placed[-1] = _reach(probe, master, placed[-1], duration, backwards=False)
+    return [piece for piece in placed if piece.span.duration_s > 0.25]
+
+
+def _best_switch(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[int, int]:
+    """Rows where the first piece stops and the second starts: the split that keeps most likeness, with a
+    gap if it pays.
+    """
+    before = np.concatenate([[0.0], np.cumsum(first)])
+    after = np.concatenate([np.cumsum(second[::-1])[::-1], [0.0]])
+    best_stop = np.maximum.accumulate(before)
+    start = int(np.argmax(best_stop + after))
+    stop = int(np.argmax(before[: start + 1]))
+    return (start, start) if start - stop < 0.15 / HOP_S else (stop, start)
+
+
+def _reach(probe: Samples, master: Samples, piece: Piece, duration: float, *, backwards: bool) -> Piece:
+    """Move the outer end of a piece to where the likeness ends, or to the end of the file when it is near."""
+    edge = piece.span.start_s if backwards else piece.span.end_s
+    window = Span(max(0.0, edge - CHUNK_S), min(duration, edge + CHUNK_S))
+    like = _likeness(probe, master, piece, window) - 0.3
+    if backwards:
+        total = np.cumsum(like[::-1])[::-1]
+        start = window.start_s + int(np.argmax(total)) * HOP_S
+        start = 0.0 if start < NEAR_END_S and window.start_s == 0.0 else start
+        return replace(piece, span=Span(min(start, piece.span.end_s), piece.span.end_s))
+    end = window.start_s + (int(np.argmax(np.cumsum(like))) + 1) * HOP_S
+    end = duration if duration - end < NEAR_END_S else end
+    return replace(piece, span=Span(piece.span.start_s, max(end, piece.span.start_s)))
+
+
+def _likeness(probe: Samples, master: Samples, piece: Piece, window: Span) -> NDArray[np.float64]:
+    """How alike the probe and the piece's line are, float64 (rows of HOP_S from window.start_s): about 0
+    strangers, 1 same.
+    """
+    rows = max(1, round(window.duration_s / HOP_S))
+    count = rows * HOP
+    ours = take(probe, round(window.start_s * SAMPLE_RATE), round(window.start_s * SAMPLE_RATE) + count)
+    if piece.coherent:
+        theirs = take_line(master, piece.line.at(window.start_s), piece.line.speed, count)
+        left, right = spectrum(ours)[:rows], spectrum(theirs)[:rows]
+        across = np.sum((left * np.conj(right)).real / np.sqrt(np.abs(left) * np.abs(right) + 1e-6), axis=1)
+        power = np.sqrt(np.sum(np.abs(left), axis=1) * np.sum(np.abs(right), axis=1)) + 1e-3
+        return np.asarray(ndimage.uniform_filter1d(across, 9) / ndimage.uniform_filter1d(power, 9), np.float64)
+    length = int(count * piece.line.speed) + 1
+    begin = round(piece.line.at(window.start_s) * SAMPLE_RATE)
+    theirs = take(master, begin, begin + length)
+    mine = contrast(log_bands(ours, rows, pitch=piece.line.pitch))
+    yours = stretch(contrast(log_bands(theirs, round(rows * piece.line.speed) + 1)), 1.0 / piece.line.speed, rows)
+    product = ndimage.uniform_filter1d(np.sum(mine * yours, axis=1), 31)
+    scale = ndimage.uniform_filter1d(np.sum(mine**2, axis=1), 31) * ndimage.uniform_filter1d(
+        np.sum(yours**2, axis=1), 31
+    )
+    return np.asarray(product / np.sqrt(scale + 1e-3), np.float64)

@@ -1,0 +1,140 @@
+"""Voice changes from sound evidence: where the master's sound is gone, and where speech was put into its
+pauses.
+
+A change is a maximal scoring run [1] of the evidence: rows above 0 pull it wider, rows below 0 stop it,
+silence is free, so the edges need no threshold. It counts when its score adds up to more than benign
+processing ever reached (`MIN_SUM`, measured by `benchmarks/sound.py`). Kinds:
+
+- `replaced`: the master spoke, the probe has something else there;
+- `removed`: the master spoke, the probe is silent there;
+- `inserted`: the master was silent, the probe has a short sound there that the rest of the probe does not
+  have. A bed of music or noise sounds in the other pauses and under the speech too; then it is no insertion.
+
+[1] Ruzzo, Tompa. ISMB 7 (1999): all maximal scoring subsequences, linear time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from haechi.check.compare.sound_features import HOP_S
+from haechi.check.compare.sound_residual import PRESENT, QUIET, Evidence, Rows
+from haechi.core.records import Span
+
+WINDOW_ROWS = 30
+MIN_SUM = 6.0
+MIN_ROWS = 8
+ROW_LIMIT = 1.0
+INTRUDER_ROW = 0.6
+INTRUDER_LEVEL = 0.04
+MIN_INSERTED_S = 0.18
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceSpan:
+    """A stretch whose voice differs: `kind` as the module says, `strength` z, `total` the sum of row
+    scores.
+    """
+
+    span: Span
+    kind: str
+    strength: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """Strength over time, float64 (rows,), z above the present rows of the same probe; `threshold` is
+    where score is 0.
+    """
+
+    z: Rows
+    threshold: float
+
+
+def find_changes(evidence: Evidence) -> tuple[list[VoiceSpan], Strength]:
+    """All voice changes of a stretch, in time order, and the strength over time."""
+    intruder = _intruders(evidence)
+    values = np.clip(evidence.score * evidence.weight, -ROW_LIMIT, ROW_LIMIT)
+    values = np.where(intruder, INTRUDER_ROW, values)
+    strength = _strength(evidence, values, intruder)
+    spans = []
+    for start, stop in _maximal_runs(values - 0.01):
+        kind = _kind(evidence, intruder, start, stop)
+        total = float(values[start:stop].sum())
+        rows = float(np.maximum(evidence.weight[start:stop], intruder[start:stop]).sum())
+        if kind is None or total < MIN_SUM or rows < MIN_ROWS:
+            continue
+        span = Span(evidence.start_s + start * HOP_S, evidence.start_s + stop * HOP_S)
+        spans.append(VoiceSpan(span, kind, float(strength.z[start:stop].max()), total))
+    return spans, strength
+
+
+def _kind(evidence: Evidence, intruder: NDArray[np.bool_], start: int, stop: int) -> str | None:
+    spoken = (evidence.weight[start:stop] > 0.2) & ~intruder[start:stop]
+    if spoken.mean() < 0.25:
+        inserted = intruder[start:stop].sum() * HOP_S >= MIN_INSERTED_S
+        return "inserted" if inserted and _only_here(evidence, start, stop) else None
+    expected = float((evidence.gain[start:stop] ** 2 * evidence.master[start:stop])[spoken].mean())
+    heard = float(evidence.probe[start:stop][spoken].mean())
+    return "removed" if heard < 0.03 * expected else "replaced"
+
+
+def _intruders(evidence: Evidence) -> NDArray[np.bool_]:
+    """Rows where the master is silent and the probe is clearly louder than in most of the master's pauses."""
+    silent = evidence.gain**2 * evidence.master < QUIET
+    if silent.sum() < 5 or not evidence.coherent:
+        return np.zeros(len(silent), np.bool_)
+    usual = float(np.percentile(evidence.probe[silent], 40))
+    return silent & (evidence.probe > max(INTRUDER_LEVEL, 6.0 * usual)) & (evidence.agreement < PRESENT)
+
+
+def _only_here(evidence: Evidence, start: int, stop: int) -> bool:
+    """The sound of these rows is not part of a bed that goes on outside them."""
+    level = float(evidence.extra[start:stop].mean())
+    outside = np.ones(len(evidence.extra), np.bool_)
+    outside[max(0, start - 10) : stop + 10] = False
+    pause = outside & (evidence.gain**2 * evidence.master < QUIET)
+    if pause.sum() * HOP_S >= 0.3:
+        return float(np.percentile(evidence.extra[pause], 90)) < 0.25 * level
+    present = outside & (evidence.agreement > PRESENT)
+    return bool(present.any()) and float(np.percentile(evidence.extra[present], 75)) < 0.5 * level
+
+
+def _strength(evidence: Evidence, values: Rows, intruder: NDArray[np.bool_]) -> Strength:
+    """Windowed mean score, as robust standard deviations above what present rows of the same probe show."""
+    weight = np.where(intruder, 1.0, evidence.weight)
+    raw = np.where(intruder, INTRUDER_ROW, np.clip(evidence.score, None, ROW_LIMIT) * evidence.weight)
+    rows = min(WINDOW_ROWS, len(values))
+    total = ndimage.uniform_filter1d(raw, rows, mode="constant") * rows
+    mass = ndimage.uniform_filter1d(weight, rows, mode="constant") * rows
+    mean = total / (mass + 3.0)
+    present = (evidence.agreement > PRESENT) & (mass > 0.3 * rows)
+    null = mean[present] if present.sum() >= 20 else np.array([-2.0])
+    middle = min(float(np.median(null)), -0.1)
+    spread = max(1.4826 * float(np.median(np.abs(null - middle))), 0.25 * abs(middle) / 2.0, 0.02)
+    z = np.where(mass > 3.0, (mean - middle) / spread, 0.0)
+    return Strength(np.maximum(z, 0.0), -middle / spread)
+
+
+def _maximal_runs(values: Rows) -> list[tuple[int, int]]:
+    """All maximal scoring runs [start, stop) of a sequence, in order."""
+    runs: list[tuple[int, int, float, float]] = []
+    total = 0.0
+    for index, value in enumerate(values.tolist()):
+        left, total = total, total + value
+        if value <= 0:
+            continue
+        run = (index, index + 1, left, total)
+        while True:
+            before = next((k for k in range(len(runs) - 1, -1, -1) if runs[k][2] < run[2]), None)
+            if before is None or runs[before][3] >= run[3]:
+                runs.append(run)
+                break
+            run = (runs[before][0], run[1], runs[before][2], run[3])
+            del runs[before:]
+    return [(start, stop) for start, stop, _, _ in runs]

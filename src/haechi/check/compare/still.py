@@ -1,0 +1,155 @@
+"""A still picture against its master, which may be a still or a moment of a clip (a screenshot).
+
+The same steps as for a window of moving pictures, with one frame: placement, tone, a null (JPEG of the quality that
+loses as much as the probe did), scores, components. One frame averages less noise away than many, so the thresholds
+lie higher (STILL_FACTOR).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare import changes, coarse, residual
+from haechi.check.compare.colour import fit_tone
+from haechi.check.compare.gather import Files, Gathered, conclude, gather
+from haechi.check.compare.geometry import Features, Placement, best_placement, refine, visible, warp
+from haechi.check.compare.regions import RegionPainter
+from haechi.check.compare.timing import Alignment, Line
+from haechi.check.compare.window import Window, without_rim
+from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
+from haechi.core.media.probe import MediaInfo
+from haechi.core.media.recompress import recompress_image
+from haechi.core.records import Abstention, Comparison, Kind, Segment
+from haechi.core.settings import Limits
+
+WORKING_SIDE = 960
+MIN_SIDE = 48
+STILL_FACTOR = 1.3
+QUALITIES = (95, 85, 70, 50, 30, 15)
+
+Image = NDArray[np.uint8]
+
+
+def compare_still(
+    probe: Path,
+    probe_info: MediaInfo,
+    master: Path,
+    master_info: MediaInfo,
+    *,
+    models: Path,
+    limits: Limits,
+    hint: Sequence[Segment],
+    pictures: bool,
+) -> Comparison:
+    """Compare a still picture; see `compare_files` for the arguments."""
+    small = min(probe_info.width or 0, probe_info.height or 0)
+    if small < MIN_SIDE:
+        reason = f"The picture is only {small} pixels high or wide; comparing needs {MIN_SIDE}."
+        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
+    files = Files(probe, probe_info, master, master_info, limits)
+    ours = read_image(probe, limits, max_side=WORKING_SIDE, gray=True).image
+    found = _best_moment(ours, files, hint)
+    gathered = Gathered()
+    if found is not None:
+        moment, placement = found
+        window = _compare_one(ours, moment, placement, RegionPainter(models))
+        back = window.placement.rescaled(
+            max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.image.shape)
+        )
+        gather(gathered, window, back, files, with_pictures=pictures)
+    return conclude(gathered, files)
+
+
+def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Frame, Placement] | None:
+    """The master's picture, or the frame of a master clip that the probe shows, with its placement."""
+    if files.master_info.kind is Kind.IMAGE:
+        theirs = [read_image(files.master, files.limits, max_side=WORKING_SIDE, gray=True)]
+    else:
+        theirs = _frames_near(files, hint)
+    if not theirs:
+        return None
+    order = coarse.ranked([ours], [f.image for f in theirs])
+    found = best_placement([Features(ours)], [Features(f.image) for f in theirs], order)
+    if found is None:
+        return None
+    placement, _, index = found
+    if len(theirs) > 1:
+        index = _most_alike(ours, [f.image for f in theirs], placement)
+    return theirs[index], placement
+
+
+def _frames_near(files: Files, hint: Sequence[Segment]) -> list[Frame]:
+    centre = hint[0].offset_s if hint else None
+    length = files.master_info.duration_s or 0.0
+    span = (0.0, length) if centre is None else (max(0.0, centre - 1.5), centre + 1.5)
+    interval = 0.0 if centre is not None else max(0.0, length / 400)
+    request = FrameRequest(
+        max_side=WORKING_SIDE, gray=True, start_s=span[0], end_s=span[1] + 0.01, min_interval_s=interval
+    )
+    return list(read_frames(files.master, files.limits, request))
+
+
+def _most_alike(ours: Image, theirs: Sequence[Image], placement: Placement) -> int:
+    shape = (ours.shape[0], ours.shape[1])
+    seen = visible((theirs[0].shape[0], theirs[0].shape[1]), placement.matrix, shape)
+    wanted = cv2.GaussianBlur(ours, (0, 0), 1.5).astype(np.float32)[seen]
+    costs = []
+    for image in theirs:
+        laid = cv2.GaussianBlur(warp(image, placement.matrix, shape), (0, 0), 1.5).astype(np.float32)[seen]
+        costs.append(-float(np.corrcoef(wanted, laid)[0, 1]))
+    return int(np.argmin(costs))
+
+
+def _compare_one(ours: Image, moment: Frame, start: Placement, painter: RegionPainter) -> Window:
+    if start.scale > 1.15:
+        factor = 1.0 / start.scale
+        size = (max(16, round(ours.shape[1] * factor)), max(16, round(ours.shape[0] * factor)))
+        ours = np.asarray(cv2.resize(ours, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        start = start.rescaled(factor, 1.0)
+    shape, bands = (ours.shape[0], ours.shape[1]), residual.Bands.of((ours.shape[0], ours.shape[1]))
+    master = _shrunk(moment.image, start)
+    placement = refine([(ours, master[0])], start.rescaled(1.0, master[1]), rounds=3)
+    covered = visible((master[0].shape[0], master[0].shape[1]), placement.matrix, shape)
+    seen = without_rim(covered)
+    laid = warp(master[0], placement.matrix, shape)
+    tone = fit_tone([(ours, laid)], seen)
+    expected = tone.apply(laid)
+    clean = np.clip(expected, 0, 255).astype(np.uint8)
+    quality = _match_jpeg(ours, expected, clean, seen, bands)
+    null = recompress_image(clean, quality)
+    energies = residual.measure(ours[None], [expected], null[None], seen, bands)
+    z = residual.standardise(energies)
+    times = np.zeros(1)
+    s = changes.smooth(z, times, energies.seen) / np.float32(STILL_FACTOR)
+    parts = painter.paint([master[0]], times, placement.matrix, shape, bands.cell)
+    found = changes.merge(changes.components(s, z, parts.codes, times), times)
+    line = Alignment((Line(moment.time_s, 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
+    window = Window(
+        times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
+        z, s, parts, covered, seen, tuple(found), bands,
+    )  # fmt: skip
+    return replace(window, placement=placement.rescaled(1.0, 1.0 / master[1]))
+
+
+def _shrunk(master: Image, placement: Placement) -> tuple[Image, float]:
+    """The master at about the probe's scale, so that the warp does not alias."""
+    factor = min(1.0, placement.scale)
+    if factor > 0.8:
+        return master, 1.0
+    small = np.asarray(cv2.resize(master, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return small, small.shape[1] / master.shape[1]
+
+
+def _match_jpeg(
+    ours: Image, expected: residual.Map, clean: Image, seen: NDArray[np.bool_], bands: residual.Bands
+) -> int:
+    """The JPEG quality whose loss equals the probe's typical loss."""
+    wanted = residual.loss([ours], [expected], seen, bands)
+    losses = [residual.loss([recompress_image(clean, q)], [expected], seen, bands) for q in QUALITIES]
+    return round(float(np.interp(wanted, np.maximum.accumulate(losses), QUALITIES)))

@@ -1,0 +1,274 @@
+"""Which moment of the master each moment of the probe shows.
+
+Method: both clips become small luma thumbnails in the probe's geometry, freed of what never moves (their temporal
+median: captions, logos, still background). The squared distance of every probe frame to every master frame is one
+matrix product; a line `t_master = offset + speed * t_probe` is then the one with the least capped cost, so that spans
+with foreign content cannot pull it. What a line does not explain is searched again: joined pieces, cuts.
+Last, each probe frame takes the best master frame within +-TOLERANCE_S of its line, which absorbs dropped and doubled
+frames and other frame rates.
+Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare.geometry import Affine
+
+THUMB_SIDE = 72
+SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
+MIN_PIECE_S = 0.6
+TOLERANCE_S = 0.07
+# A second piece must explain its frames this much better than the first line does.
+BETTER = 0.45
+
+Stack = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`t_master = offset_s + speed * t_probe`, for probe times `start_s` to `end_s`."""
+
+    offset_s: float
+    speed: float
+    start_s: float
+    end_s: float
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The outcome for one window.
+
+    Attributes:
+        lines: the pieces, in probe order.
+        matched: int64 (n_probe,), index of the master frame each probe frame shows; -1 where none does.
+        contrast: median cost of unrelated pairs over the cost on the lines; near 1 means that time could not be told.
+    """
+
+    lines: tuple[Line, ...]
+    matched: NDArray[np.int64]
+    contrast: float
+
+
+def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Small blurred luma pictures in probe geometry.
+
+    Args:
+        frames: uint8 (n, h, w).
+        matrix: map from these frames to the probe, or None when they are the probe's.
+        shape: (h, w) of the probe at its working size.
+
+    Returns:
+        float32 (n, th, tw), long side THUMB_SIDE.
+    """
+    factor = THUMB_SIDE / max(shape)
+    size = (max(8, round(shape[1] * factor)), max(8, round(shape[0] * factor)))
+    out = np.empty((len(frames), size[1], size[0]), np.float32)
+    for i, frame in enumerate(frames):
+        if matrix is None:
+            small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        else:
+            small = _warp_small(frame, matrix, factor, size)
+        out[i] = cv2.GaussianBlur(small, (0, 0), 0.7)
+    return out
+
+
+def distances(probe: NDArray[np.float32], master: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Mean squared difference of moving content, float32 (n_probe, n_master).
+
+    Args:
+        probe: thumbnails float32 (n_probe, h, w).
+        master: thumbnails float32 (n_master, h, w), in probe geometry.
+        seen: bool (h, w), where the probe shows the master.
+    """
+    x, y = probe[:, seen], master[:, seen]
+    if x.shape[1] == 0:
+        return np.zeros((len(probe), len(master)), np.float32)
+    x = x - x.mean(1, keepdims=True)
+    y = y - y.mean(1, keepdims=True)
+    gain = np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
+    x = x * np.float32(gain)
+    if len(x) >= 8 and len(y) >= 8:
+        x = x - np.median(x, axis=0)
+        y = y - np.median(y, axis=0)
+    squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
+    return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32)
+
+
+def align(cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, *, pieces: int = 6) -> Alignment:
+    """Explain the cost matrix by lines.
+
+    Args:
+        cost: float32 (n_probe, n_master) from `distances`.
+        probe_s: time stamps, seconds (n_probe,), ascending.
+        master_s: time stamps, seconds (n_master,), ascending.
+        pieces: at most this many joined pieces.
+    """
+    n = len(probe_s)
+    todo = np.ones(n, bool)
+    typical = float(np.median(cost))
+    best_row = cost.min(1)
+    lines: list[Line] = []
+    owner = np.full(n, -1)
+    spent = np.full(n, np.inf)
+    for k in range(pieces):
+        if todo.sum() < 3 and k:
+            break
+        offset, speed = _best_line(cost, probe_s, master_s, todo)
+        on_line = _cost_on_line(cost, probe_s, master_s, offset, speed)
+        claim = _claim(on_line, best_row, typical, todo) if k else np.isfinite(on_line)
+        if k:
+            claim &= (on_line < BETTER * spent) & _long_runs(claim & (on_line < BETTER * spent), probe_s)
+        if not claim.any():
+            break
+        owner[claim], spent[claim] = k, on_line[claim]
+        lines.append(Line(offset, speed, 0.0, 0.0, float(np.median(on_line[claim]))))
+        todo &= ~_explained(spent, best_row, typical)
+        if not _long_runs(todo, probe_s).any():
+            break
+    matched = _match_frames(cost, probe_s, master_s, lines, owner)
+    on = cost[np.arange(n), np.maximum(matched, 0)][matched >= 0]
+    contrast = typical / max(float(np.median(on)), 1e-3) if len(on) else 0.0
+    return Alignment(_with_runs(lines, owner, probe_s), matched, contrast)
+
+
+def _warp_small(frame: NDArray[np.uint8], matrix: Affine, factor: float, size: tuple[int, int]) -> NDArray[np.uint8]:
+    # Shrink first by area so that the warp of a large master does not alias.
+    scale = factor * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    shrink = min(1.0, 1.5 * scale)
+    if shrink < 1.0:
+        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    small = matrix * factor
+    small[:, :2] /= shrink
+    return np.asarray(cv2.warpAffine(frame, small, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def _nearest(master_s: Floats, wanted_s: Floats) -> NDArray[np.int64]:
+    """Index of the nearest master frame; -1 more than half a second outside of the master."""
+    right = np.clip(np.searchsorted(master_s, wanted_s), 1, max(len(master_s) - 1, 1))
+    left = right - 1
+    right = np.minimum(right, len(master_s) - 1)
+    index = np.where(np.abs(master_s[left] - wanted_s) <= np.abs(master_s[right] - wanted_s), left, right)
+    gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 1.0
+    outside = (wanted_s < master_s[0] - 1.5 * gap) | (wanted_s > master_s[-1] + 1.5 * gap)
+    return np.where(outside, -1, index).astype(np.int64)
+
+
+def _cost_on_line(cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, offset: float, speed: float) -> Floats:
+    index = _nearest(master_s, offset + speed * probe_s)
+    values = cost[np.arange(len(probe_s)), np.maximum(index, 0)].astype(np.float64)
+    return np.asarray(np.where(index >= 0, values, np.inf))
+
+
+def _best_line(
+    cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, todo: NDArray[np.bool_]
+) -> tuple[float, float]:
+    rows = np.nonzero(todo)[0]
+    if len(rows) > 240:
+        rows = rows[np.linspace(0, len(rows) - 1, 240).astype(int)]
+    times, sub = probe_s[rows], cost[rows]
+    cap = np.maximum(np.percentile(sub, 30, axis=1), 1e-6)
+    ratio = np.minimum(sub / cap[:, None], 1.0)
+    middle = float(np.mean(times))
+    best = (np.inf, 0.0, 1.0)
+    # Plain speed first and with a small premium on any other: ties of a still scene must not invent a speed change.
+    for speed in sorted(SPEEDS, key=lambda s: abs(s - 1.0)):
+        best = min(best, _best_offset(ratio, times, master_s, float(speed), middle))
+    return _polish(ratio, times, master_s, best[1], best[2])
+
+
+def _best_offset(
+    ratio: NDArray[np.float32], times: Floats, master_s: Floats, speed: float, middle: float
+) -> tuple[float, float, float]:
+    anchors = master_s - speed * middle
+    scores = np.empty(len(anchors))
+    rows = np.arange(len(times))
+    for k, anchor in enumerate(anchors):
+        index = _nearest(master_s, anchor + speed * times)
+        scores[k] = np.where(index >= 0, ratio[rows, np.maximum(index, 0)], 1.0).mean()
+    k = int(scores.argmin())
+    return float(scores[k]) + 0.002 * (speed != 1.0), float(anchors[k]), speed
+
+
+def _polish(
+    ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float
+) -> tuple[float, float]:
+    """Local search below the frame and speed grid, on costs interpolated between master frames."""
+    rows, middle = np.arange(len(times)), float(np.mean(times))
+    gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 0.04
+
+    def score(off: float, spd: float) -> float:
+        wanted = off + spd * times
+        right = np.clip(np.searchsorted(master_s, wanted), 1, max(len(master_s) - 1, 1))
+        left, right = right - 1, np.minimum(right, len(master_s) - 1)
+        width = np.maximum(master_s[right] - master_s[left], 1e-6)
+        t = np.clip((wanted - master_s[left]) / width, 0.0, 1.0)
+        value = (1 - t) * ratio[rows, left] + t * ratio[rows, right]
+        return float(np.where((wanted < master_s[0] - gap) | (wanted > master_s[-1] + gap), 1.0, value).mean())
+
+    best = (score(offset, speed), offset, speed)
+    for step_o, step_s in ((gap / 2, 0.004), (gap / 4, 0.002), (gap / 8, 0.001), (gap / 8, 0.0005)):
+        centre_o, centre_s = best[1] + best[2] * middle, best[2]
+        for d_o in (-2, -1, 0, 1, 2):
+            for d_s in (-2, -1, 0, 1, 2):
+                spd = centre_s + d_s * step_s
+                off = centre_o + d_o * step_o - spd * middle
+                best = min(best, (score(off, spd), off, spd))
+    return (offset, 1.0) if speed == 1.0 and best[0] > 0.98 * score(offset, 1.0) else best[1:]
+
+
+def _claim(
+    on_line: Floats, best_row: NDArray[np.float32], typical: float, todo: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    return np.asarray(todo & np.isfinite(on_line) & (on_line < best_row + 0.25 * typical))
+
+
+def _explained(spent: Floats, best_row: NDArray[np.float32], typical: float) -> NDArray[np.bool_]:
+    return np.asarray(spent < np.maximum(best_row * 2.0, best_row + 0.15 * typical))
+
+
+def _long_runs(mask: NDArray[np.bool_], times: Floats) -> NDArray[np.bool_]:
+    """Keep only runs of at least MIN_PIECE_S."""
+    out = np.zeros_like(mask)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if times[end - 1] - times[first] >= MIN_PIECE_S:
+            out[first:end] = True
+    return out
+
+
+def _match_frames(
+    cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, lines: list[Line], owner: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    matched = np.full(len(probe_s), -1, np.int64)
+    for i, k in enumerate(owner):
+        if k < 0:
+            continue
+        wanted = lines[k].offset_s + lines[k].speed * probe_s[i]
+        low, high = np.searchsorted(master_s, [wanted - TOLERANCE_S, wanted + TOLERANCE_S])
+        if high <= low:
+            matched[i] = _nearest(master_s, np.array([wanted]))[0]
+            continue
+        # A gentle pull towards the line settles ties of still moments.
+        pull = 1.0 + 0.5 * ((master_s[low:high] - wanted) / TOLERANCE_S) ** 2
+        matched[i] = low + int((cost[i, low:high] * pull + 1e-3 * pull).argmin())
+    return matched
+
+
+def _with_runs(lines: list[Line], owner: NDArray[np.int64], probe_s: Floats) -> tuple[Line, ...]:
+    gap = float(np.median(np.diff(probe_s))) if len(probe_s) > 1 else 0.0
+    runs = []
+    edges = np.flatnonzero(np.diff(owner)) + 1
+    for part in np.split(np.arange(len(owner)), edges):
+        k = int(owner[part[0]])
+        if k >= 0:
+            line = lines[k]
+            start_s, end_s = float(probe_s[part[0]]), float(probe_s[part[-1]]) + gap
+            runs.append(Line(line.offset_s, line.speed, start_s, end_s, line.cost))
+    return tuple(runs)

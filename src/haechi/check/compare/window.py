@@ -1,0 +1,181 @@
+"""Compare one stretch of a probe (some seconds) with its master: the numbered core of `compare`.
+
+Everything of a window is in memory at once (luma at working size, about 0.3 GB at most) and nothing of it outlives the
+window but its small result. The frames of a window are:
+ probe   uint8 (n, h, w), at most ANALYSIS_RATE a second, long side at most WORKING_SIDE
+ master  uint8 (m, H, W), all frames of the time range that can match, at about the same scale
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare import changes, residual, timing
+from haechi.check.compare.colour import Tone, fit_tone
+from haechi.check.compare.geometry import Placement, refine, visible, warp
+from haechi.check.compare.regions import Parts, RegionPainter
+from haechi.core.media.recompress import recompress_video
+
+WORKING_SIDE = 640
+MIN_INTERVAL_S = 0.05
+N_FIT_PAIRS = 8
+N_QUALITY_FRAMES = 10
+
+Stack = NDArray[np.uint8]
+Times = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Decoded frames: uint8 (n, h, w) with their time stamps in seconds (n,)."""
+
+    frames: Stack
+    times_s: Times
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a frame."""
+        return int(self.frames.shape[1]), int(self.frames.shape[2])
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What comparing one window gives.
+
+    Attributes:
+        times_s: probe times of the compared frames (n,).
+        probe: their pictures, uint8 (n, h, w).
+        expected: what the master predicts, uint8 (n, h, w).
+        master_index: which master frame each shows (n,).
+        placement: refined map, working master -> working probe.
+        tone: fitted tone curve and filter.
+        crf: quality of the null.
+        alignment: lines and contrast, over all probe frames of the window.
+        z: raw scores float32 (n, gh, gw).
+        s: smoothed scores, same shape.
+        parts: regions per cell.
+        covered: bool (h, w), where the master lies in the probe, its rim included.
+        seen: bool (h, w), where it can be compared.
+        components: merged differences, strongest first.
+        bands: working scales.
+    """
+
+    times_s: Times
+    probe: Stack
+    expected: Stack
+    master_index: NDArray[np.int64]
+    placement: Placement
+    tone: Tone
+    crf: float
+    alignment: timing.Alignment
+    z: NDArray[np.float32]
+    s: NDArray[np.float32]
+    parts: Parts
+    covered: NDArray[np.bool_]
+    seen: NDArray[np.bool_]
+    components: tuple[changes.Component, ...]
+    bands: residual.Bands
+
+
+def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionPainter) -> Window | None:
+    """Compare a window; None when no stretch of it shows the master.
+
+    Args:
+        probe: the window's frames.
+        master: the master's frames that can match.
+        start: a first placement, working master -> working probe.
+        painter: finds the regions.
+    """
+    # 1. Time: which master frame does each probe frame show?
+    alignment = _align(probe, master, start)
+    kept = np.flatnonzero(alignment.matched >= 0)
+    if len(kept) < 2:
+        return None
+
+    # 2. Geometry to a fraction of a pixel, on pairs that now show the same moment; then time once more.
+    placement = refine(_pairs(probe, master, alignment.matched, kept), start)
+    alignment = _align(probe, master, placement)
+    kept = np.flatnonzero(alignment.matched >= 0)
+    if len(kept) < 2:
+        return None
+    shape, bands = probe.shape, residual.Bands.of(probe.shape)
+    covered = visible(master.shape, placement.matrix, shape)
+    seen = without_rim(covered)
+
+    # 3. Tone and sharpness.
+    fit = [(p, warp(m, placement.matrix, shape)) for p, m in _pairs(probe, master, alignment.matched, kept)]
+    tone = fit_tone(fit, seen)
+    index = alignment.matched[kept]
+    expected = [tone.apply(warp(master.frames[i], placement.matrix, shape)) for i in index]
+
+    # 4. A benign re-post of the same quality as null.
+    times, probes = probe.times_s[kept], probe.frames[kept]
+    rate = 1.0 / max(float(np.median(np.diff(times))), 1e-3)
+    middle = max(0, len(kept) // 2 - N_QUALITY_FRAMES // 2)
+    some = slice(middle, middle + N_QUALITY_FRAMES)
+    crf = residual.match_quality(list(probes[some]), expected[some], seen, rate, bands)
+    clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
+    null = recompress_video(clean, rate, crf)
+
+    # 5. Scores, regions, components.
+    energies = residual.measure(probes, expected, null, seen, bands)
+    z = residual.standardise(energies)
+    s = changes.smooth(z, times, energies.seen)
+    parts = painter.paint([master.frames[i] for i in index], times, placement.matrix, shape, bands.cell)
+    found = changes.merge(changes.components(s, z, parts.codes, times), times)
+    return Window(
+        times,
+        probes,
+        clean,
+        index,
+        placement,
+        tone,
+        crf,
+        alignment,
+        z,
+        s,
+        parts,
+        covered,
+        seen,
+        tuple(found),
+        bands,
+    )
+
+
+def fit_working_size(clip: Clip, placement: Placement) -> tuple[Clip, Placement]:
+    """Shrink an upscaled probe to the master's own resolution: detail beyond it is interpolation."""
+    if placement.scale <= 1.15:
+        return clip, placement
+    factor = 1.0 / placement.scale
+    height, width = clip.shape
+    size = (max(16, round(width * factor)), max(16, round(height * factor)))
+    frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip.frames])
+    return replace(clip, frames=frames), placement.rescaled(factor, 1.0)
+
+
+def _align(probe: Clip, master: Clip, placement: Placement) -> timing.Alignment:
+    thumbs = timing.thumbnails(probe.frames, None, probe.shape)
+    theirs = timing.thumbnails(master.frames, placement.matrix, probe.shape)
+    ones = np.full((1, *master.shape), 255, np.uint8)
+    seen = timing.thumbnails(ones, placement.matrix, probe.shape)[0] > 250
+    return timing.align(timing.distances(thumbs, theirs, seen), probe.times_s, master.times_s)
+
+
+def _pairs(
+    probe: Clip, master: Clip, matched: NDArray[np.int64], kept: NDArray[np.int64]
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))]
+    return [(probe.frames[i], master.frames[matched[i]]) for i in some]
+
+
+def without_rim(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The covered area less its rim towards foreign content, where coding mixes both."""
+    side = max(covered.shape)
+    margin = 2 * max(2, side // 160) + 1
+    # Replicated first: the picture's own border is no rim.
+    framed = cv2.copyMakeBorder(covered.astype(np.uint8), margin, margin, margin, margin, cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.erode(framed, np.ones((margin, margin)))[margin:-margin, margin:-margin] > 0)
