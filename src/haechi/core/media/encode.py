@@ -157,9 +157,7 @@ class MediaWriter:
 
     def _add_video_stream(self, image: NDArray[np.uint8], coding: VideoCoding) -> Any:
         try:
-            stream: Any = self._container.add_stream(
-                coding.codec, rate=coding.rate, options=coding.encoder_options()
-            )
+            stream: Any = self._container.add_stream(coding.codec, rate=coding.rate, options=coding.encoder_options())
         except (ValueError, av.FFmpegError) as error:
             raise InputError(f"cannot write {coding.codec} into {self._path.name}: {error}") from error
         height, width = image.shape[:2]

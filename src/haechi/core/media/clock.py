@@ -1,0 +1,65 @@
+"""Time stamps of decoded frames: from 0 at the first frame, always ascending, whatever the file claims.
+
+A stamp that is missing, stands still, goes back, or leaps further than the longest allowed file is replaced
+by the last one plus the usual distance between frames, and all later ones shift along.
+"""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+_BEAT_S = 0.5
+_FALLBACK_INTERVAL_S = 1 / 25
+
+
+class Clock:
+    """Seconds since the first frame.
+
+    Args:
+        time_base: seconds per tick of the stream's stamps.
+        rate: frames per second where known.
+        origin: stamp of the stream's first frame; None takes the first one seen.
+        longest_s: a leap beyond this is a broken stamp.
+    """
+
+    def __init__(
+        self, time_base: Fraction, rate: float | None, origin: int | None = None, longest_s: float = 86_400.0
+    ) -> None:
+        self._time_base = float(time_base)
+        self._interval_s = 1 / rate if rate and 0.1 <= rate <= 1000 else _FALLBACK_INTERVAL_S
+        self._origin_s = None if origin is None else origin * self._time_base
+        self._last_s: float | None = None
+        self._longest_s = longest_s
+        self.repaired = 0
+
+    def seconds(self, stamp: int | None) -> float:
+        """Time of the next frame in display order."""
+        if self._origin_s is None:
+            self._origin_s = (stamp or 0) * self._time_base
+        raw_s = None if stamp is None else stamp * self._time_base - self._origin_s
+        last_s = self._last_s
+        if raw_s is None or (last_s is not None and not last_s < raw_s < last_s + self._longest_s):
+            usual_s = 0.0 if last_s is None else last_s + self._interval_s
+            if raw_s is not None:
+                self._origin_s += raw_s - usual_s
+            if last_s is not None:
+                self.repaired += 1
+            raw_s = usual_s
+        self._last_s = max(raw_s, 0.0) if last_s is None else raw_s
+        return self._last_s
+
+
+class Beat:
+    """Says from time to time that work goes on while nothing is handed over."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def due(self) -> bool:
+        """True at most once in `_BEAT_S`."""
+        now = time.monotonic()
+        if now - self._last < _BEAT_S:
+            return False
+        self._last = now
+        return True

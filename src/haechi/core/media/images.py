@@ -1,0 +1,248 @@
+"""Still and animated images by Pillow; runs only inside the decoding child.
+
+JPEGs are decoded at a reduced scale when the caller wants a small picture (libjpeg's 1/2, 1/4, 1/8), and
+only their luma when grey is wanted. EXIF orientation is applied, also the mirrored ones; EXIF that cannot
+be parsed counts as upright. CMYK and palettes become RGB, 16 bits become 8, alpha is blended over mid grey.
+HEIC, which Pillow does not know, is in `heic`.
+Limits: colour profiles other than sRGB are not converted; of a multi-page TIFF only the first page is read.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFile
+
+from haechi.core.errors import UnreadableMediaError
+from haechi.core.media.orientation import Orientation, from_exif
+from haechi.core.media.pixels import fit, over_mid_grey, refuse_too_many_pixels
+
+DECODE_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    NotImplementedError,
+    RuntimeError,
+    Image.DecompressionBombError,
+)
+_ORIENTATION_TAG = 0x0112
+_DEFAULT_DELAY_S = 0.1  # browsers show GIF frames of 10 ms or less for 100 ms
+_SHORTEST_DELAY_S = 0.011
+_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """What the header of an image says; sizes as displayed."""
+
+    container: str
+    width: int
+    height: int
+    mode: str
+    bit_depth: int
+    orientation: Orientation
+    has_alpha: bool
+    animated: bool
+    notes: tuple[str, ...]
+
+
+def sniff(descriptor: int) -> str | None:
+    """Name of the image format by the file's first bytes, None when it is not an image."""
+    head = os.pread(descriptor, 64, 0)
+    if head[4:8] == b"ftyp":
+        brands = {head[8:12], *(head[i : i + 4] for i in range(16, min(len(head), _ftyp_size(head)), 4))}
+        if brands & _AVIF_BRANDS:
+            return "AVIF"
+        return "HEIC" if head[8:12] in _HEIF_BRANDS else None
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    for magic, name in (
+        (b"\xff\xd8\xff", "JPEG"),
+        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (b"GIF8", "GIF"),
+        (b"II*\x00", "TIFF"),
+        (b"MM\x00*", "TIFF"),
+        (b"BM", "BMP"),
+    ):
+        if head.startswith(magic):
+            return name if name != "BMP" or head[6:10] == b"\0\0\0\0" else None
+    return None
+
+
+def _ftyp_size(head: bytes) -> int:
+    return int.from_bytes(head[:4], "big")
+
+
+class ImageReader:
+    """One opened image.
+
+    Raises:
+        UnreadableMediaError: damaged, or larger than `max_pixels`.
+    """
+
+    def __init__(self, descriptor: int, name: str, max_pixels: int) -> None:
+        self._name = name
+        self._file = io.FileIO(descriptor, closefd=False)
+        self._file.seek(0)
+        Image.MAX_IMAGE_PIXELS = None  # the check below is ours, with its own message
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            self._image: Any = Image.open(self._file, formats=_FORMATS)
+        except DECODE_ERRORS as error:
+            raise self._unreadable() from error
+        refuse_too_many_pixels(*self._image.size, max_pixels, name)
+        self._orientation = self._read_orientation()
+
+    def info(self) -> ImageInfo:
+        """Header facts; looks for a second frame but decodes nothing."""
+        image = self._image
+        notes = []
+        animated = self._is_animated()
+        if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+            notes.append("only the first page was read")
+        if image.mode == "CMYK":
+            notes.append("CMYK was converted to RGB without a colour profile")
+        deep = image.mode.startswith(("I", "F"))
+        if deep:
+            notes.append("more than 8 bits were reduced to 8")
+        width, height = self._orientation.displayed_size(*image.size)
+        return ImageInfo(
+            image.format,
+            width,
+            height,
+            image.mode,
+            16 if deep else 8,
+            self._orientation,
+            "A" in image.mode or "transparency" in image.info,
+            animated,
+            tuple(notes),
+        )
+
+    def still(self, max_side: int | None, *, gray: bool) -> NDArray[np.uint8]:
+        """The first frame: uint8 (h, w, 3) BGR or (h, w) luma."""
+        if max_side is not None and self._image.format in {"JPEG", "MPO"}:
+            size = fit(self._image.width, self._image.height, max_side)
+            self._image.draft("L" if gray else "RGB", size)
+        elif gray and self._image.format in {"JPEG", "MPO"}:
+            self._image.draft("L", self._image.size)
+        return self._current(max_side, gray)
+
+    def frames(self, max_side: int | None, *, gray: bool) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+        """(time in seconds, picture) of every frame of an animation; a damaged one ends it.
+
+        Raises:
+            UnreadableMediaError: not even the first frame decodes.
+        """
+        time_s = 0.0
+        index = 0
+        while True:
+            try:
+                self._image.seek(index)
+            except EOFError:
+                return
+            except DECODE_ERRORS as error:
+                if index == 0:
+                    raise self._unreadable() from error
+                return
+            try:
+                picture = self._current(max_side, gray)
+            except UnreadableMediaError:
+                if index == 0:
+                    raise
+                return
+            yield time_s, picture
+            time_s += self._delay_s()
+            index += 1
+
+    def durations(self) -> Iterator[float]:
+        """Seconds that each frame is shown, without handing out pictures."""
+        for index in range(1 << 24):
+            try:
+                self._image.seek(index)
+                self._image.load()
+            except DECODE_ERRORS:
+                return
+            yield self._delay_s()
+
+    def _current(self, max_side: int | None, gray: bool) -> NDArray[np.uint8]:
+        try:
+            image = _to_array(self._image, gray)
+        except DECODE_ERRORS as error:
+            raise self._unreadable() from error
+        size = fit(image.shape[1], image.shape[0], max_side)
+        if size != (image.shape[1], image.shape[0]):
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        return self._orientation.apply(image)
+
+    def _delay_s(self) -> float:
+        try:
+            delay = float(self._image.info.get("duration", 0)) / 1000.0
+        except (TypeError, ValueError):
+            return _DEFAULT_DELAY_S
+        return delay if _SHORTEST_DELAY_S <= delay < 86_400 else _DEFAULT_DELAY_S
+
+    def _is_animated(self) -> bool:
+        if self._image.format not in {"GIF", "WEBP", "PNG", "AVIF"}:
+            return False
+        try:
+            return bool(getattr(self._image, "is_animated", False))
+        except DECODE_ERRORS:
+            return False
+
+    def _read_orientation(self) -> Orientation:
+        try:
+            return from_exif(self._image.getexif().get(_ORIENTATION_TAG))
+        except DECODE_ERRORS:
+            return Orientation()
+
+    def _unreadable(self) -> UnreadableMediaError:
+        return UnreadableMediaError(
+            f"{self._name}: the picture is damaged or cut off; get the file again from its source"
+        )
+
+
+def _to_array(image: Any, gray: bool) -> NDArray[np.uint8]:
+    """Decode to uint8 BGR (h, w, 3) or luma (h, w)."""
+    image.load()
+    if image.mode.startswith("I;16") or image.mode in {"I", "F"}:
+        image = Image.fromarray(_deep_to_8_bits(np.asarray(image)))
+    if "A" in image.mode or "transparency" in image.info or image.mode in {"PA", "La", "RGBa"}:
+        pixels = np.asarray(image.convert("RGBA"))
+        rgb = over_mid_grey(pixels[:, :, :3], pixels[:, :, 3])
+    elif image.mode == "L":
+        luma = np.array(image, dtype=np.uint8)
+        return luma if gray else np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
+    else:
+        rgb = np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    code = cv2.COLOR_RGB2GRAY if gray else cv2.COLOR_RGB2BGR
+    return np.asarray(cv2.cvtColor(rgb, code), dtype=np.uint8)
+
+
+def _deep_to_8_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey of 16 bits, 32 bits or floats to 8 bits; floats are taken as 0..1 unless they go beyond."""
+    if values.dtype.kind == "f":
+        finite = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+        top = max(1.0, float(finite.max(initial=0.0)))
+        return np.asarray(np.clip(np.rint(finite * (255.0 / top)), 0, 255), dtype=np.uint8)
+    wide = values.astype(np.int64)
+    shift = 8 if int(wide.max(initial=0)) < 1 << 16 else 24
+    return np.asarray(np.clip(wide >> shift, 0, 255), dtype=np.uint8)
