@@ -57,8 +57,7 @@ def register_release(
         InputError: unknown artist, bad date, unreadable file, a confirmed fake, or a file that changes
         meanwhile. StoreError: the store cannot take it; nothing was registered.
     """
-    artist_id = _artist_id(store, artist)
-    _check_date(published)
+    artist_id = check_description(store, artist, published)
     # 1. Known bytes.
     master = take_snapshot(path)
     known = store.release_by_sha256(master.sha256)
@@ -79,22 +78,23 @@ def register_release(
         return store.add_release(release, sets)
 
 
-def _artist_id(store: Store, artist: str | None) -> str | None:
+def check_description(store: Store, artist: str | None, published: str | None) -> str | None:
+    """See that what the user says of a master can stand; returns the artist's id.
+
+    Raises:
+        InputError: no such artist, or no such day.
+    """
+    if published is not None:
+        try:
+            date.fromisoformat(published)
+        except ValueError as error:
+            raise InputError(f"{published!r} is not a date of the form 2026-05-01") from error
     if artist is None:
         return None
     found = store.artist(artist)
     if found is None:
         raise InputError(f"no artist is called {artist!r}; enrol the artist first with haechi artist add")
     return found.id
-
-
-def _check_date(published: str | None) -> None:
-    if published is None:
-        return
-    try:
-        date.fromisoformat(published)
-    except ValueError as error:
-        raise InputError(f"{published!r} is not a date of the form 2026-05-01") from error
 
 
 def _describe(

@@ -1,0 +1,5 @@
+"""`python -m haechi.cli`: the same as `haechi`."""
+
+from haechi.cli.main import main
+
+main()

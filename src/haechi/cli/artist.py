@@ -1,0 +1,153 @@
+"""`haechi artist`: enrol artists who consented, list, show and remove them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haechi.cli.options import Json
+from haechi.cli.session import Session
+from haechi.core.errors import InputError
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.records import Artist
+    from haechi.core.store import Store
+
+app = typer.Typer(name="artist", no_args_is_help=True, rich_markup_mode=None, help=mark("Enrol artists who consented."))
+
+
+@app.command(
+    "add",
+    help=mark("Enrol an artist from photos or clips that show nobody else, or add photos of an enrolled artist."),
+    epilog=mark('Example: haechi artist add "Haneul" photos/*.jpg --consent "contract 2026-114"'),
+)
+def _add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name of the artist."))],
+    photos: Annotated[
+        list[Path],
+        typer.Argument(metavar="PHOTO", help=mark("Photos or clips, or folders of them."), show_default=False),
+    ],
+    consent: Annotated[
+        str,
+        typer.Option(metavar="TEXT", help=mark("The document that allows matching."), show_default=False),
+    ],
+    json: Json = False,
+) -> None:
+    from haechi.cli.lines import failure_line
+    from haechi.register.enrol import enrol
+    from haechi.workflows.files import Failed, list_files
+
+    session: Session = context.obj
+    entries = list_files(photos).entries
+    for entry in entries:
+        if isinstance(entry, Failed):
+            session.note(failure_line(entry.path, entry.reason))
+    readable = [entry for entry in entries if isinstance(entry, Path)]
+    settings = session.settings
+    with session.bar() as bar:
+        result = enrol(
+            session.store(),
+            name,
+            readable,
+            consent,
+            settings.models,
+            settings.limits,
+            progress=bar.begin(name),
+        )
+    for path, reason in result.rejected:
+        session.note(failure_line(Path(path), reason))
+    _show(session, result.artist, json, rejected=len(entries) - len(result.accepted))
+
+
+@app.command("list", help=mark("List the enrolled artists."), epilog=mark("Example: haechi artist list --json"))
+def _list(context: typer.Context, json: Json = False) -> None:
+    session: Session = context.obj
+    artists = session.store().artists()
+    for artist in artists:
+        _show(session, artist, json)
+    if not artists:
+        session.note(session.say(mark("no artist is enrolled yet: haechi artist add NAME PHOTO --consent TEXT")))
+
+
+@app.command(
+    "show",
+    help=mark("Show an artist: consent, photos that were used, releases."),
+    epilog=mark('Example: haechi artist show "Haneul"'),
+)
+def _one(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name or id of the artist."))],
+    json: Json = False,
+) -> None:
+    from haechi.check.report_page.text import visible
+
+    session: Session = context.obj
+    store = session.store()
+    artist = _find(session, store, name)
+    photos = store.artist_photos(artist.id)
+    releases = [release for release in store.releases() if release.artist_id == artist.id]
+    if json:
+        listed = [{"source_name": photo.source_name, "sha256": photo.sha256} for photo in photos]
+        record = {"schema": "haechi.artist/1", **asdict(artist), "photos": listed}
+        session.emit(record | {"releases": [{"id": release.id, "title": release.title} for release in releases]})
+        return
+    _show(session, artist, json=False)
+    for photo in photos:
+        session.result(f"  {session.say(mark('photo'))}  {visible(photo.source_name)}")
+    for release in releases:
+        session.result(f"  {session.say(mark('release'))}  {release.id}  {visible(release.title)}")
+
+
+@app.command(
+    "remove",
+    help=mark("Remove an artist with everything that recognises the face. Releases stay."),
+    epilog=mark('Example: haechi artist remove "Haneul"'),
+)
+def _remove(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name or id of the artist."))],
+    json: Json = False,
+) -> None:
+    from haechi.register.enrol import remove_artist
+
+    session: Session = context.obj
+    store = session.store()
+    artist = _find(session, store, name)
+    remove_artist(store, artist.id)
+    if json:
+        session.emit({"schema": "haechi.removed/1", "id": artist.id})
+    else:
+        session.result(session.say(mark("removed {id}"), id=f"{artist.id} {artist.name}"))
+
+
+def _find(session: Session, store: Store, name: str) -> Artist:
+    artist = store.artist(name)
+    if artist is None:
+        raise InputError(session.say(mark("no artist has the name or id {name}"), name=name))
+    return artist
+
+
+def _show(session: Session, artist: Artist, json: bool, *, rejected: int | None = None) -> None:
+    """One line about an artist.
+
+    `rejected` is the number of photos that were not taken, None when only listed.
+    """
+    from haechi.check.report_page.text import visible
+
+    if json:
+        told = {} if rejected is None else {"rejected": rejected}
+        session.emit({"schema": "haechi.artist/1", **asdict(artist), **told})
+        return
+    parts = [
+        visible(artist.name),
+        session.say(mark("{count} photos"), count=artist.photo_count),
+        visible(artist.consent),
+    ]
+    if rejected:
+        parts.append(session.say(mark("not taken: {count}"), count=rejected))
+    session.result(f"{artist.id}  {' · '.join(parts)}")

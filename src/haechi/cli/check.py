@@ -1,0 +1,107 @@
+"""`haechi check`: many files and folders, one line or one JSON object each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haechi.cli.failures import UNREADABLE, as_haechi_error
+from haechi.cli.options import Json, ReportFolder
+from haechi.cli.session import Session
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.cli.progress import Bar
+    from haechi.core.records import Report
+    from haechi.core.store import Store
+    from haechi.workflows.files import Failed, Listing
+    from haechi.workflows.triage import Checked
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the command known."""
+    app.command(
+        "check",
+        short_help=mark("Check suspicious files against everything registered."),
+        help=mark(
+            "Check suspicious files: which release each was made from, what was changed and where. "
+            "Folders are searched for media. A check that was stopped goes on where it stopped."
+        ),
+        epilog=mark("Example: haechi check downloads suspicious.mp4 --report reports"),
+    )(_check)
+
+
+def _check(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help=mark("Files or folders to check."), show_default=False),
+    ],
+    json: Json = False,
+    report: ReportFolder = None,
+    again: Annotated[
+        bool, typer.Option("--again", help=mark("Check again what an earlier run has checked already."))
+    ] = False,
+) -> None:
+    from haechi.cli.lines import Tally, failure_line, outcome_line
+    from haechi.workflows.files import Failed, list_files
+
+    session: Session = context.obj
+    listing = list_files(paths)
+    tally = Tally(listing.passed_over)
+    with session.bar() as bar:
+        for outcome in _outcomes(session, listing, report, again, bar):
+            tally.count(outcome)
+            with bar.paused():
+                if isinstance(outcome, Failed):
+                    session.note(failure_line(outcome.path, outcome.reason))
+                elif json:
+                    session.emit(outcome.report)
+                else:
+                    session.result(outcome_line(session.say, outcome))
+    for line in tally.notes(session.say):
+        session.note(line)
+    if not json and len(listing.entries) > 1:
+        session.result(tally.summary(session.say))
+    if tally.failed:
+        raise typer.Exit(UNREADABLE)
+
+
+def _outcomes(
+    session: Session, listing: Listing, folder: Path | None, again: bool, bar: Bar
+) -> Iterator[Checked | Failed]:
+    from haechi.workflows.software import software_id
+    from haechi.workflows.triage import Pages, triage
+
+    pages = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        pages = Pages(folder, session.language)
+    store = session.store()
+    return triage(
+        listing.entries,
+        store,
+        _checker(session, store, listing, folder is not None, bar),
+        software_id=software_id(session.settings),
+        pages=pages,
+        again=again,
+    )
+
+
+def _checker(session: Session, store: Store, listing: Listing, pictures: bool, bar: Bar) -> Callable[[Path], Report]:
+    """Check one file; what nobody foresaw becomes that file's failure, and the others are still checked."""
+    from haechi.check.check import check_file
+
+    places = {entry: index for index, entry in enumerate(listing.entries)}
+
+    def checked(path: Path) -> Report:
+        progress = bar.begin(path.name, places[path], len(places))
+        try:
+            return check_file(path, store, session.settings, pictures=pictures, progress=progress)
+        except Exception as error:
+            raise as_haechi_error(error) from error
+
+    return checked

@@ -1,0 +1,69 @@
+"""`haechi compare`: what differs between a probe and a master; nothing needs to be registered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haechi.cli.failures import UNREADABLE
+from haechi.cli.options import Json, ReportFolder
+from haechi.cli.session import Session
+from haechi.core.errors import InputError
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.records import Report
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the command known."""
+    app.command(
+        "compare",
+        short_help=mark("Compare a suspicious file with one master."),
+        help=mark("Compare a suspicious file with a master and say what differs, where. Needs no registration."),
+        epilog=mark("Example: haechi compare suspicious.mp4 master.mov --report reports"),
+    )(_compare)
+
+
+def _compare(
+    context: typer.Context,
+    probe: Annotated[Path, typer.Argument(metavar="PROBE", help=mark("The file under check."))],
+    master: Annotated[Path, typer.Argument(metavar="MASTER", help=mark("The authentic file."))],
+    json: Json = False,
+    report: ReportFolder = None,
+) -> None:
+    from haechi.check.report import report_json, write_report
+    from haechi.cli.lines import failure_line, outcome_line
+    from haechi.workflows.triage import Checked
+
+    session: Session = context.obj
+    try:
+        result = _result(session, probe, master, report is not None)
+    except InputError as error:
+        session.note(failure_line(probe, str(error)))
+        raise typer.Exit(UNREADABLE) from error
+    page = None
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)
+        page = write_report(result, report, session.language)
+    contract = report_json(result)
+    if json:
+        session.emit(contract)
+    else:
+        session.result(outcome_line(session.say, Checked(probe, contract, page, reused=False)))
+
+
+def _result(session: Session, probe: Path, master: Path, pictures: bool) -> Report:
+    """Compare, and see that neither file changed meanwhile."""
+    from haechi.check.check import compare_pair
+    from haechi.core.snapshot import take_snapshot
+
+    snapshots = [take_snapshot(path) for path in (probe, master)]
+    with session.bar() as bar:
+        progress = bar.begin(probe.name)
+        result = compare_pair(probe, master, session.settings, pictures=pictures, progress=progress)
+    for snapshot in snapshots:
+        snapshot.confirm()
+    return result

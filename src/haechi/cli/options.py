@@ -1,0 +1,24 @@
+"""Arguments and options that several commands take, so that they look the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from haechi.core.language import mark
+
+Json = Annotated[
+    bool,
+    typer.Option("--json", help=mark("One JSON object per line on standard output.")),
+]
+ReportFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="DIR",
+        help=mark("Also write a report with pictures (HTML) for each file into this folder."),
+        show_default=False,
+    ),
+]

@@ -1,0 +1,84 @@
+"""What every command shares: where the state lives, which language is spoken, and the two output streams.
+
+Results go to standard output, one line or one JSON object each; everything else goes to standard error. Names
+come from strangers, so nothing reaches a terminal before its control characters have been made visible.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from haechi.core.language import Language, negotiate, translate
+
+if TYPE_CHECKING:
+    from haechi.cli.progress import Bar
+    from haechi.core.settings import Settings
+    from haechi.core.store import Store
+
+
+class Session:
+    """One run of the command line.
+
+    Args:
+        home: what `--home` said, or None for `HAECHI_HOME` or the default.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self._home = home
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Settings from flags and `HAECHI_*` variables."""
+        from haechi.core.settings import Settings
+
+        return Settings() if self._home is None else Settings(home=self._home)
+
+    @cached_property
+    def say(self) -> Language:
+        """The user's language."""
+        return translate(self.language)
+
+    @property
+    def language(self) -> str:
+        """Code of the user's language."""
+        return negotiate(os.environ)
+
+    def store(self) -> Store:
+        """The store in the home."""
+        from haechi.core.store import open_store
+
+        return open_store(self.settings.home)
+
+    def bar(self) -> Bar:
+        """A progress bar on standard error; it shows nothing when that is no terminal."""
+        from haechi.cli.progress import Bar
+
+        return Bar()
+
+    def emit(self, record: Mapping[str, Any]) -> None:
+        """Write one JSON object as one line to standard output."""
+        line = json.dumps(record, ensure_ascii=False)
+        try:
+            line.encode(sys.stdout.encoding)
+        except UnicodeEncodeError:
+            line = json.dumps(record)  # a path that is not valid text, or a terminal without Unicode
+        _write(sys.stdout, line)
+
+    def result(self, line: str) -> None:
+        """Write one line for people to standard output."""
+        _write(sys.stdout, line)
+
+    def note(self, line: str) -> None:
+        """Write one line that is not a result to standard error."""
+        _write(sys.stderr, f"haechi: {line}")
+
+
+def _write(stream: Any, line: str) -> None:
+    stream.write(line + "\n")
+    stream.flush()

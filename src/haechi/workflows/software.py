@@ -1,0 +1,63 @@
+"""What decides a report besides the file and the registry: one digest that changes when the software does."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import haechi
+from haechi.core.settings import Settings
+
+_PACKAGES = (
+    "av",
+    "c2pa-python",
+    "dlib-bin",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "scipy",
+)
+_CACHES = "__pycache__"
+
+
+def software_id(settings: Settings) -> str:
+    """Digest of the code, the packages it computes with, the model files and the limits.
+
+    The files of the installed package are hashed, so that a change of code never meets a report of the code
+    before.
+    """
+    digest = hashlib.sha256()
+    for line in _lines(settings):
+        digest.update(line.encode() + b"\n")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def package_versions() -> dict[str, str]:
+    """Version of each package that decodes or computes; "missing" when it is not installed."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def _lines(settings: Settings) -> list[str]:
+    root = Path(haechi.__file__).parent
+    code = [
+        f"{path.relative_to(root)} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and _CACHES not in path.parts
+    ]
+    packages = [f"{name} {number}" for name, number in package_versions().items()]
+    models = [
+        f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}"
+        for path in sorted(settings.models.glob("*"))
+        if path.is_file()
+    ]
+    return [*code, *packages, *models, platform.python_version(), settings.limits.model_dump_json()]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
