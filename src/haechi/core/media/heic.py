@@ -161,7 +161,7 @@ def _turn(image: NDArray[np.uint8], meta: _Meta) -> tuple[NDArray[np.uint8], int
 
 
 def _item_bytes(descriptor: int, meta: _Meta, item: int) -> bytes:
-    method, extents = meta.places[item] if item in meta.places else (0, [])
+    method, extents = meta.places.get(item, (0, []))
     if sum(length for _, length in extents) > _MAX_ITEM_BYTES:
         raise ValueError("item too large")
     if method == 1:

@@ -37,7 +37,7 @@ class Orientation:
 
     @property
     def rotation_deg(self) -> int:
-        """Clockwise turn, 0, 90, 180 or 270; of a mirrored orientation the turn after mirroring left-right."""
+        """Clockwise turn, 0, 90, 180 or 270; of a mirrored orientation the one after mirroring."""
         if self.transpose:
             return 270 if self.mirror_y else 90
         return 180 if self.mirror_y else 0

@@ -26,6 +26,11 @@ MID_GREY = 128
 _LUMA_FIRST = re.compile(r"^(yuvj?4|yuva4|gray|nv12|nv21|nv16|nv24|p01|p21|p41)")
 _HIGH_BITS = re.compile(r"^p[024]1")  # P010 and kin keep their bits at the top of 16
 _BGR, _GRAY = 3, 1
+_QUARTER_TURNS = {  # av_display_rotation_get counts anticlockwise
+    90: Orientation(transpose=True, mirror_y=True),
+    180: Orientation(mirror_x=True, mirror_y=True),
+    270: Orientation(transpose=True, mirror_x=True),
+}
 _ASPECT_LIMIT = 8.0
 _SMPTE2084, _HLG = 16, 18  # ITU-T H.273 transfer characteristics
 _RGB_MATRIX, _UNSPECIFIED = 0, 2
@@ -48,7 +53,10 @@ class Geometry:
 
 def frame_orientation(frame: Any) -> Orientation:
     """Orientation from the frame's display matrix, upright without one."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # side data of a kind that PyAV does not know
+        return _QUARTER_TURNS.get(frame.rotation % 360, Orientation())
     return Orientation() if matrix is None else from_display_matrix(bytes(matrix))
 
 

@@ -263,7 +263,7 @@ class _Conversation:
                 "the file is damaged, or raise HAECHI_LIMIT_MAX_MEMORY_BYTES"
             )
         if signal_number:
-            return f"{self._name}: the decoder crashed (signal {signal_number}); treat the file as damaged or hostile"
+            return f"{self._name}: the decoder crashed (signal {signal_number}); treat the file as hostile"
         return f"{self._name}: the decoder ended early; get the file again from its source"
 
     def _wait_status(self) -> int | None:

@@ -235,8 +235,9 @@ class Child:
 
 
 def _limit(memory_bytes: int, cpu_s: int) -> None:
-    """No core file, no growing files, few descriptors, bounded memory and CPU time; first to go when memory is
-    out.
+    """No core file, no file that grows, few descriptors, bounded memory and CPU time.
+
+    When the machine itself runs out of memory, this process is the first to go.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

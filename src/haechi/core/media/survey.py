@@ -161,8 +161,9 @@ def _container(descriptor: int, name: str, max_pixels: int, longest_s: float) ->
     info["kind"] = "audio" if video is None else "video"
     container.close()
     container = box.open_container(descriptor, name, max_pixels)
+    video, audio = box.video_stream(container, name), box.audio_stream(container)
     timing = _Timing()
-    yield from _measure(container, box.video_stream(container, name), box.audio_stream(container), timing, damage)
+    yield from _measure(container, video, audio, timing, damage)
     _describe_timing(info, container, video or audio, timing, origin_s)
     _refuse_too_long(info["duration_s"] or 0.0, longest_s, name)
     info["notes"] += damage.sentences()
