@@ -1,12 +1,13 @@
 """Convert the two face descriptor networks to ONNX, bit for bit the same on every machine.
 
-`tfjs_to_onnx` reads a MobileNet from TensorFlow.js: one chain of convolutions, each followed by an optional scale
-(Mul), a bias (Add) and a clip to 0..6 (Relu, Minimum, Maximum), then a global mean. Scale and bias are folded into the
-convolution; the heads after the mean (which guess age and gender) are left out: nothing here may ask for them.
+`tfjs_to_onnx` reads a MobileNet from TensorFlow.js: one chain of convolutions, each followed by an optional
+scale (Mul), a bias (Add) and a clip to 0..6 (Relu, Minimum, Maximum), then a global mean. Scale and bias
+are folded into the convolution; the heads after the mean (which guess age and gender) are left out: nothing
+here may ask for them.
 
-`dlib_to_onnx` reads dlib's face recognition ResNet from dlib's serialisation: layers stand in order from the input,
-each with its name, its parameters (a tensor of little-endian float32) and its sizes. Source: dlib 19.24,
-`dlib/dnn/layers.h`, `dlib/dnn/tensor.h` and `examples/dnn_face_recognition_ex.cpp`.
+`dlib_to_onnx` reads dlib's face recognition ResNet from dlib's serialisation: layers stand in order from
+the input, each with its name, its parameters (a tensor of little-endian float32) and its sizes. Source:
+dlib 19.24, `dlib/dnn/layers.h`, `dlib/dnn/tensor.h` and `examples/dnn_face_recognition_ex.cpp`.
 
 Limits: each reads only its own network; anything else is an IntegrityError, not a guess.
 Invariant: the output depends on the input files alone, so that the manifest can pin its digest.
@@ -91,9 +92,7 @@ def _read_constants(manifest: list[dict[str, Any]], data: bytes) -> dict[str, ND
     return constants
 
 
-def _read_chain(
-    nodes: list[dict[str, Any]], constants: Mapping[str, NDArray[Any]], output: str
-) -> list[_Layer]:
+def _read_chain(nodes: list[dict[str, Any]], constants: Mapping[str, NDArray[Any]], output: str) -> list[_Layer]:
     layers: list[_Layer] = []
     for node in nodes:
         operation = node["op"]
@@ -120,9 +119,7 @@ def _convolution(kernel: NDArray[Any], node: Mapping[str, Any]) -> _Layer:
         weights, groups = kernel.transpose(3, 2, 0, 1), 1
     else:  # height, width, channels, 1
         weights, groups = kernel.transpose(2, 3, 0, 1), kernel.shape[2]
-    return _Layer(
-        np.ascontiguousarray(weights, np.float32), np.zeros(len(weights), np.float32), stride, groups
-    )
+    return _Layer(np.ascontiguousarray(weights, np.float32), np.zeros(len(weights), np.float32), stride, groups)
 
 
 def dlib_to_onnx(data: bytes) -> bytes:
@@ -224,9 +221,7 @@ def _dlib_convolution(
     return value, filters, (side + 2 * padding - kernel) // stride + 1
 
 
-def _dlib_sum(
-    graph: OnnxGraph, one: tuple[str, int, int], other: tuple[str, int, int]
-) -> tuple[str, int, int]:
+def _dlib_sum(graph: OnnxGraph, one: tuple[str, int, int], other: tuple[str, int, int]) -> tuple[str, int, int]:
     channels, side = max(one[1], other[1]), max(one[2], other[2])
     names = []
     for name, depth, width in (one, other):

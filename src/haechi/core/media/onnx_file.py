@@ -1,7 +1,8 @@
 """Write an ONNX file by hand: the few protobuf messages and operators that the converted networks need.
 
 Source: onnx.proto3, IR version 8, operator set 13. Weights are stored as raw little-endian float32.
-Invariant: the bytes depend on the calls alone, so that the manifest can pin the digest of a converted network.
+Invariant: the bytes depend on the calls alone, so that the manifest can pin the digest of a converted
+network.
 """
 
 from __future__ import annotations
