@@ -48,7 +48,9 @@ class Orientation:
         return (self.transpose + self.mirror_x + self.mirror_y) % 2 == 1
 
     def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn uint8 (h, w) or (h, w, 3) into display orientation; returns a contiguous array."""
+        """Turn uint8 (h, w) or (h, w, 3) into display orientation; an upright one is returned as it is."""
+        if not (self.transpose or self.mirror_x or self.mirror_y):
+            return image
         result: Any = cv2.transpose(image) if self.transpose else image
         if self.mirror_x or self.mirror_y:
             result = cv2.flip(result, -1 if self.mirror_x and self.mirror_y else (1 if self.mirror_x else 0))

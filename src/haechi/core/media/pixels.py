@@ -123,7 +123,7 @@ class PictureMaker:
         return width * height * (_GRAY if self._gray else _BGR)
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
-        """uint8 (h, w, 3) BGR or (h, w) luma, contiguous, display orientation."""
+        """uint8 (h, w, 3) BGR or (h, w) luma in display orientation; rows may be padded, copy it soon."""
         hdr = hdr_kind(frame.color_trc)
         tone_map = self._tone_map(hdr) if hdr else None
         if any(component.is_alpha for component in frame.format.components):
@@ -133,7 +133,7 @@ class PictureMaker:
         elif tone_map is not None:
             image = tone_map.colour(self._reformat(frame, "bgr48le").to_ndarray())
         else:
-            image = self._reformat(frame, "bgr24").to_ndarray()
+            image = _packed(self._reformat(frame, "bgr24"))
         if self._gray and image.ndim == 3:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
         return self._geometry.orientation.apply(image)
@@ -193,6 +193,12 @@ def over_mid_grey(colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArra
     return (mixed // 255).astype(np.uint8)
 
 
+def _packed(frame: Any) -> NDArray[np.uint8]:
+    """View of a bgr24 frame as (h, w, 3); it keeps the frame alive."""
+    plane = frame.planes[0]
+    return np.ndarray((frame.height, frame.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
+
+
 def _matrix(frame: Any) -> Colorspace:
     code = frame.colorspace
     if code in (1, 4, 7, 9):
@@ -209,9 +215,9 @@ def _matrix(frame: Any) -> Colorspace:
 def _stretch(rows: Any, bits: int, full: bool) -> NDArray[np.uint8]:
     """Luma of `bits` bits to 8 bits of full range."""
     if bits == 8 and full:
-        return np.ascontiguousarray(rows)
+        return np.asarray(rows, dtype=np.uint8)
     if bits == 8:
-        return np.asarray(cv2.LUT(np.ascontiguousarray(rows), _LIMITED_LUT), dtype=np.uint8)
+        return np.asarray(cv2.LUT(rows, _LIMITED_LUT), dtype=np.uint8)
     top = float(1 << (bits - 8))
     low, gain = (0.0, 255.0 / (256.0 * top - 1.0)) if full else (16.0 * top, 255.0 / (219.0 * top))
     scaled = cv2.addWeighted(rows, gain, rows, 0.0, -low * gain, dtype=cv2.CV_8U)

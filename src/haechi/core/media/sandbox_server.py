@@ -38,6 +38,8 @@ from haechi.core.media.wire import MessageReader, send_message, slot_stride
 STATUS = struct.Struct("=i")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_HEAP_BLOCK = 32 << 20  # glibc allows no more
 _MAX_OPEN_FILES = 64
 
 Job = Callable[[int, str, dict[str, Any]], Iterator[tuple[dict[str, Any], NDArray[Any] | None]]]
@@ -129,6 +131,7 @@ class Server:
             if self._libc is not None:
                 self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
                 self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+                _keep_freed_memory(self._libc)
             for other in self._lives.values():
                 other.close()
             self._selector.close()
@@ -214,8 +217,8 @@ class Child:
                     raise ConnectionError
                 self._free += len(freed)
             self._free -= 1
-            raw = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
-            self._slots[self._next_slot][: raw.size] = raw
+            slot = self._slots[self._next_slot][: values.nbytes]
+            np.copyto(slot.view(values.dtype).reshape(values.shape), values)
             self._next_slot = (self._next_slot + 1) % len(self._slots)
             header = header | {"shape": values.shape, "dtype": values.dtype.str}
         send_message(self._connection, header)
@@ -248,6 +251,13 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + memory_bytes, used + memory_bytes))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as handle:  # noqa: PTH123
         handle.write("1000")
+
+
+def _keep_freed_memory(libc: ctypes.CDLL) -> None:
+    """Let glibc reuse the memory of one picture for the next; fresh pages cost 1.6 ms per 1080p picture."""
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_HEAP_BLOCK)
+        libc.mallopt(_M_TRIM_THRESHOLD, 8 * _LARGEST_HEAP_BLOCK)
 
 
 def _data_bytes() -> int:
