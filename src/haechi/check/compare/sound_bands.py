@@ -121,19 +121,18 @@ class BandIndex:
         or following.
         """
         plain = self._best(probe, chunk, (1.0,), follow=True)
-        piece = self._finish(probe, plain) if plain is not None else None
-        if piece is not None and (piece.coherent or piece.score >= SURE_BANDS):
+        piece = self._finish(probe, plain)
+        if piece is not None and plain.score >= SURE_BANDS:
             return piece
         speeds = tuple(np.round(np.arange(0.9, 1.1001, 0.01), 3).tolist())
         trials = [self._best(probe, chunk, speeds, follow=follow) for follow in (True, False)]
-        candidates = [self._finish(probe, trial) for trial in trials if trial is not None]
-        good = [c for c in candidates if c is not None]
+        good = [c for c in (piece, *(self._finish(probe, trial) for trial in trials)) if c is not None]
         return max(good, key=lambda c: (c.coherent, c.score)) if good else None
 
-    def _best(self, probe: Samples, chunk: Span, speeds: Sequence[float], *, follow: bool) -> Piece | None:
+    def _best(self, probe: Samples, chunk: Span, speeds: Sequence[float], *, follow: bool) -> Piece:
         ours = take(probe, round(chunk.start_s * SAMPLE_RATE), round(chunk.end_s * SAMPLE_RATE))
         rows = max(4, len(ours) // COARSE_HOP)
-        best: Piece | None = None
+        best = Piece(chunk, Line(0.0, 1.0, 1.0), False, -1.0)
         kept = None if follow else contrast(log_bands(ours, rows, hop=COARSE_HOP), hop=COARSE_HOP)
         for speed in speeds:
             pitch = speed if follow else 1.0
@@ -141,7 +140,7 @@ class BandIndex:
             if features is None:
                 features = contrast(log_bands(ours, rows, hop=COARSE_HOP, pitch=pitch), hop=COARSE_HOP)
             row, score = self._correlate(stretch(features, speed, max(4, round(rows * speed))))
-            if best is None or score > best.score:
+            if score > best.score:
                 offset = row * COARSE_HOP / SAMPLE_RATE - speed * chunk.start_s
                 best = Piece(chunk, Line(offset, speed, pitch), False, score)
         return best
