@@ -13,6 +13,7 @@ _HEADINGS = {
     "Commands": mark("Commands"),
     "Arguments": mark("Arguments"),
 }
+_KEEP_LINES = "\b\n"
 _PYTHON_TYPE = re.compile(r" <[^>]*>$")
 mark("Show this message and exit.")
 
@@ -27,7 +28,7 @@ def speak(command: Any, say: Language) -> None:
     for attribute in ("help", "short_help", "epilog"):
         text = getattr(command, attribute, None)
         if text:
-            setattr(command, attribute, say(text))
+            setattr(command, attribute, _KEEP_LINES + say(text) if attribute == "epilog" else say(text))
     for parameter in command.params:
         if getattr(parameter, "help", None):
             parameter.help = say(parameter.help)
