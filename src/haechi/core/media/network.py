@@ -46,6 +46,11 @@ class Network:
         self._net.setInput(batch)
         return [np.asarray(value, np.float32).copy() for value in self._net.forward(list(outputs))]
 
+    def run_whole(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the only output of a network, float32 (n, ...); `batch` as in `run`."""
+        self._net.setInput(batch)
+        return np.asarray(self._net.forward(), np.float32).copy()
+
 
 def batch_of(images: Sequence[NDArray[np.uint8]], scale: float, offset: float = 0.0) -> NDArray[np.float32]:
     """Stack BGR images uint8 (h, w, 3) of one size as RGB float32 (n, 3, h, w): scale * pixel + offset."""
