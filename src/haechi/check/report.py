@@ -1,8 +1,9 @@
-"""The report of a check as JSON (contract `haechi.report/1`, schema in `report.schema.json`) and as one HTML page.
+"""The report of a check as JSON (contract `haechi.report/1`, schema in `report.schema.json`) and as one
+HTML page.
 
-Invariants: the JSON has a fixed order of keys, and sorted keys where a step chose them; every number is finite (a value
-that could not be measured is null); text is valid Unicode whatever the file is called. The page is described in
-`haechi.check.report_page`. Both are pure functions of the report.
+Invariants: the JSON has a fixed order of keys, and sorted keys where a step chose them; every number is
+finite (a value that could not be measured is null); text is valid Unicode whatever the file is called. The
+page is described in `haechi.check.report_page`. Both are pure functions of the report.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from typing import Any
 
-from haechi.check.report_page import render_page
+from haechi.check.report_page.page import render_page
 from haechi.core.errors import StoreError
 from haechi.core.records import Box, Change, Edit, Finding, ReleaseMatch, Report, Segment, Span
 
@@ -80,8 +81,8 @@ def write_report(report: Report, folder: Path, language: str) -> Path:
         language: "ko" or "en": which is shown first; the page holds both.
 
     Returns:
-        The file, named after the probe and its digest; an older report of the same bytes is replaced at once or not
-        at all.
+        The file, named after the probe and its digest; an older report of the same bytes is replaced at
+        once or not at all.
 
     Raises:
         StoreError: the folder cannot be written.
@@ -93,14 +94,14 @@ def write_report(report: Report, folder: Path, language: str) -> Path:
         _replace(target, page)
     except OSError as error:
         reason = error.strerror or "cannot be written"
-        raise StoreError(
-            f"The report cannot be written to {folder}: {reason}. Choose another folder."
-        ) from error
+        raise StoreError(f"The report cannot be written to {folder}: {reason}. Choose another folder.") from error
     return target
 
 
 def report_file_name(report: Report) -> str:
-    """A file name that every system accepts: letters, digits and dashes of the probe's name, then 12 digits of its hash."""
+    """A file name that every system accepts: letters, digits and dashes of the probe's name, then 12 digits
+    of its hash.
+    """
     stem = re.sub(r"[^\w-]+", "-", _text(PurePath(report.probe.path).stem)).strip("-_")
     stem = stem.encode("utf-8")[:_LONGEST_STEM_BYTES].decode("utf-8", "ignore")
     return f"{stem or 'report'}-{report.probe.sha256.removeprefix('sha256:')[:12]}.html"
@@ -204,5 +205,5 @@ def _plain(value: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    """Valid Unicode: the bytes of an undecodable file name show as `\\udc80`."""
+    r"""Valid Unicode: the bytes of an undecodable file name show as `\udc80`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,10 +1,11 @@
 """Korean and English: which language to speak, and the sentence in that language.
 
-Method: GNU gettext. The English sentence is the key; `locale/<language>/LC_MESSAGES/haechi.mo` holds the others.
-Fields are filled by name after translation, then Korean particles are chosen: a Korean sentence writes both forms,
-as in `입이(가)`, `음악을(를)` or `편집본(으)로`, and the form that fits the sound before it stays.
+Method: GNU gettext. The English sentence is the key; `locale/<language>/LC_MESSAGES/haechi.mo` holds the
+others. Fields are filled by name after translation, then Korean particles are chosen: a Korean sentence
+writes both forms, as in `입이(가)`, `음악을(를)` or `편집본(으)로`, and the form that fits the sound before it stays.
 Adding a sentence: write it in English where it is used, add it to both `haechi.po`, then compile with
-`pybabel compile --domain haechi --directory src/haechi/locale --use-fuzzy`; a test compares .po, .mo and the code.
+`pybabel compile --domain haechi --directory src/haechi/locale --use-fuzzy`; a test compares .po, .mo and
+the code.
 Limits: particles after Latin letters keep both forms, as careful Korean writing does.
 """
 
@@ -66,7 +67,9 @@ class Language:
         return self._fill(self.catalogue.ngettext(one, many, count), {**values, "count": count})
 
     def knows(self, message: str) -> bool:
-        """Tell whether the catalogue holds `message`, or the language is the one that messages are written in."""
+        """Tell whether the catalogue holds `message`, or the language is the one that messages are written
+        in.
+        """
         return self.code == "en" or self.catalogue.gettext(message) != message
 
     def _fill(self, sentence: str, values: Mapping[str, object]) -> str:
@@ -92,8 +95,8 @@ def negotiate(environ: Mapping[str, str]) -> str:
     """Choose the language from `HAECHI_LANG`, then from the POSIX locale variables in their order.
 
     Returns:
-        One of `LANGUAGES`. A variable that names another language is passed over, so that a user of a third language
-        who set `HAECHI_LANG=ko` or a second preference gets it, and English otherwise.
+        One of `LANGUAGES`. A variable that names another language is passed over, so that a user of a third
+        language who set `HAECHI_LANG=ko` or a second preference gets it, and English otherwise.
     """
     for name in _VARIABLES:
         code = _primary(environ.get(name, ""))
@@ -103,7 +106,9 @@ def negotiate(environ: Mapping[str, str]) -> str:
 
 
 def choose_particles(sentence: str) -> str:
-    """Keep of each Korean particle pair the form that fits the sound before it (closing quotes are looked past)."""
+    """Keep of each Korean particle pair the form that fits the sound before it (closing quotes are looked
+    past).
+    """
     return _PARTICLE.sub(_particle, sentence)
 
 
@@ -117,7 +122,9 @@ def _particle(match: re.Match[str]) -> str:
 
 
 def _final_sound(character: str) -> str | None:
-    """The final consonant: "" after a vowel, "ㄹ", any other letter for a consonant, None when it cannot be told."""
+    """The final consonant: "" after a vowel, "ㄹ", any other letter for a consonant, None when it cannot be
+    told.
+    """
     if character in _DIGIT_FINALS and character:
         return _DIGIT_FINALS[character]
     if not character or not _FIRST_SYLLABLE <= ord(character) <= _LAST_SYLLABLE:

@@ -1,7 +1,7 @@
 """The verdict as a sentence that a person who has never seen the project understands.
 
-`said` is what was found ("The mouth was changed from 0:03 to 0:07."), `source` where it comes from ("It was made from
-your release ‘X’."), `caution` what the verdict does not cover.
+`said` is what was found ("The mouth was changed from 0:03 to 0:07."), `source` where it comes from ("It was
+made from your release ‘X’."), `caution` what the verdict does not cover.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def _changes_said(say: Language, report: Report) -> str:
     sentences = [_group_said(say, regions, spans, report) for regions, spans in shown]
     rest = sum(len(spans) for _, spans in groups[len(shown) :])
     if rest:
-        sentences.append(
-            say.plural("One more place is listed below.", "{count} more places are listed below.", rest)
-        )
+        sentences.append(say.plural("One more place is listed below.", "{count} more places are listed below.", rest))
     return " ".join(sentences)
 
 
@@ -112,9 +110,7 @@ def _group_said(say: Language, regions: list[Region], spans: list[Span], report:
     count = 2 if len(regions) > 1 or regions[0] in wording.PLURAL_REGIONS else 1
     when = _when(say, spans, report)
     if when:
-        text = say.plural(
-            "{parts} was changed {when}.", "{parts} were changed {when}.", count, parts=parts, when=when
-        )
+        text = say.plural("{parts} was changed {when}.", "{parts} were changed {when}.", count, parts=parts, when=when)
     else:
         text = say.plural("{parts} was changed.", "{parts} were changed.", count, parts=parts)
     return text[:1].upper() + text[1:]
@@ -131,6 +127,4 @@ def _when(say: Language, spans: list[Span], report: Report) -> str:
     shown = ["–".join(span_ends(span)) for span in spans[:MOST_SPANS]]
     if len(spans) > MOST_SPANS:
         shown.append("…")
-    return say.plural(
-        "in {count} place ({times})", "in {count} places ({times})", len(spans), times=", ".join(shown)
-    )
+    return say.plural("in {count} place ({times})", "in {count} places ({times})", len(spans), times=", ".join(shown))

@@ -1,8 +1,9 @@
-"""Turning values into text that can be shown safely: names, times, numbers, lists, sentences from tables.
+r"""Turning values into text that can be shown safely: names, times, numbers, lists, sentences from tables.
 
-Names come from strangers. Control characters, invisible format characters and the bidirectional overrides that make
-`cod.4pm` read as `mp4.doc` are shown as `\\u202e`, lone surrogates of undecodable paths as `\\udc80`; a name with
-right-to-left letters is isolated (Unicode UAX #9), so that it cannot reorder its neighbours. HTML escaping is not done
+Names come from strangers. Control characters, invisible format characters and the bidirectional overrides
+that make `cod.4pm` read as `mp4.doc` are shown as `\u202e`, lone surrogates of undecodable paths as
+`\udc80`; a name with right-to-left letters is isolated (Unicode UAX #9), so that it cannot reorder its
+neighbours. HTML escaping is not done
 here: the template does it for everything.
 """
 
@@ -12,10 +13,9 @@ import math
 import string
 import unicodedata
 from collections.abc import Iterable, Mapping
-from numbers import Real
 from typing import Any
 
-from haechi.core.language import Language, mark
+from haechi.core.language import Language
 from haechi.core.records import Span
 
 LONGEST_NAME = 160
@@ -26,7 +26,9 @@ _JOINERS = frozenset({"\u200d", "\ufe0f"})
 
 
 def visible(text: str, longest: int = LONGEST_NAME) -> str:
-    """Show text of a stranger with nothing hidden in it, cut in the middle when longer than `longest` characters."""
+    """Show text of a stranger with nothing hidden in it, cut in the middle when longer than `longest`
+    characters.
+    """
     shown = "".join(_visible_character(c) for c in text)
     if len(shown) > longest:
         tail = longest // 3
@@ -75,9 +77,7 @@ def listing(say: Language, items: Iterable[str]) -> str:
     return say("{first} and {last}", first=", ".join(words[:-1]), last=words[-1])
 
 
-def sentence(
-    say: Language, table: Mapping[str, tuple[str, ...]], code: str, data: Mapping[str, Any]
-) -> str | None:
+def sentence(say: Language, table: Mapping[str, tuple[str, ...]], code: str, data: Mapping[str, Any]) -> str | None:
     """Speak `code` from `table` with `data`.
 
     Returns:
@@ -97,8 +97,8 @@ def fields(template: str) -> set[str]:
 
 
 def _shown(say: Language, value: object) -> str:
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return number(float(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return number(value)
     if isinstance(value, list | tuple):
         return listing(say, [_shown(say, item) for item in value])
     return visible(str(value))

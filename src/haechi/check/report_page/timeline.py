@@ -1,8 +1,9 @@
 """Geometry of the time line: lanes of regions, bars of changes, curves of strength; numbers only, no words.
 
-A lane shows one region. Its curve is strength over threshold, so that the dashed line lies at the same height in every
-lane; values above `CEILING` thresholds are cut. Horizontal positions are per cent of the probe's duration, vertical
-ones 0 (top) to 100. A curve is thinned by taking the highest value of each of `MOST_POINTS` slots: a short peak stays.
+A lane shows one region. Its curve is strength over threshold, so that the dashed line lies at the same
+height in every lane; values above `CEILING` thresholds are cut. Horizontal positions are per cent of the
+probe's duration, vertical ones 0 (top) to 100. A curve is thinned by taking the highest value of each of
+`MOST_POINTS` slots: a short peak stays.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One region: its bars, and the outline of its curve as SVG points in a 1000 x 100 field, or an empty text."""
+    """One region: its bars, and the outline of its curve as SVG points in a 1000 x 100 field, or an empty
+    text.
+    """
 
     region: Region
     bars: tuple[Bar, ...]

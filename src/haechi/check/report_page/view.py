@@ -1,12 +1,13 @@
 """From a report to what the page shows, every text in both languages at once.
 
 1. The head: verdict, sentence, source, caution.
-2. Looks: for each change the pictures of the file and of its original, outlined, with a close-up; the clearest first.
+2. Looks: for each change the pictures of the file and of its original, outlined, with a close-up;
+   the clearest first.
 3. The time line.
 4. Lists: edits, artists, findings, abstentions, ways to another verdict, how to reproduce it.
 
-A `Text` is safe markup that holds one `<span lang>` for each language; the page shows one of them. Each picture is
-embedded once and reused by its id.
+A `Text` is safe markup that holds one `<span lang>` for each language; the page shows one of them. Each
+picture is embedded once and reused by its id.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ SAME_SHAPE = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One picture: `role` is probe, master or heat; `outline` and `close_up` are boxes (x, y, w, h) in its own pixels."""
+    """One picture: `role` is probe, master or heat; `outline` and `close_up` are boxes (x, y, w, h) in its
+    own pixels.
+    """
 
     id: str
     role: str
@@ -69,7 +72,9 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A finding or an abstention in words; `step` names who says it, `decides` whether the verdict rests on it."""
+    """A finding or an abstention in words; `step` names who says it, `decides` whether the verdict rests on
+    it.
+    """
 
     said: Text
     step: Text
@@ -124,11 +129,7 @@ class PageView:
     @property
     def evidence(self) -> Text | None:
         """The calibrated strength of the evidence, in words, when there is one."""
-        return (
-            None
-            if self.report.llr_log10 is None
-            else both(lambda say: _llr_said(say, self.report.llr_log10 or 0.0))
-        )
+        return None if self.report.llr_log10 is None else both(lambda say: _llr_said(say, self.report.llr_log10 or 0.0))
 
     @property
     def decided_by(self) -> Text:
@@ -185,9 +186,7 @@ class PageView:
             for role, picture in zip(by_role, row, strict=True):
                 if picture is not None:
                     shots.append(
-                        self._shot(
-                            f"p{'all' if index is None else index}-{moment}-{role}", role, picture, change
-                        )
+                        self._shot(f"p{'all' if index is None else index}-{moment}-{role}", role, picture, change)
                     )
         return tuple(shots)
 
@@ -241,9 +240,7 @@ class PageView:
     @property
     def findings(self) -> list[Statement]:
         """Findings, the deciding one first, then by rank."""
-        told = [
-            _finding(finding, self.report) for finding in sorted(self.report.findings, key=lambda f: f.rank)
-        ]
+        told = [_finding(finding, self.report) for finding in sorted(self.report.findings, key=lambda f: f.rank)]
         return sorted(told, key=lambda statement: not statement.decides)
 
     @property
@@ -256,7 +253,9 @@ class PageView:
 
     @property
     def would_change(self) -> list[Text]:
-        """What could lead to another verdict; the general answer of the verdict when the report names none."""
+        """What could lead to another verdict; the general answer of the verdict when the report names
+        none.
+        """
         ways = [wording.WOULD_CHANGE.get(way, way) for way in self.report.would_change]
         return [both(lambda say, way=way: say(way)) for way in ways or [self.words.would_change]]  # type: ignore[misc]
 
@@ -290,7 +289,7 @@ def _change_title(say: Language, change: Change, kind: Kind) -> str:
 
 
 def _threshold(report: Report, change: Change) -> float | None:
-    own = change.detail.get("null_threshold")
+    own = change.detail.get("null_threshold", change.detail.get("threshold"))
     if isinstance(own, int | float) and own > 0:
         return float(own)
     return next((c.threshold for c in report.curves if c.region is change.region and c.threshold > 0), None)
@@ -303,17 +302,15 @@ def _excess(report: Report, change: Change) -> float:
 def _strength_said(say: Language, strength: float, threshold: float | None) -> str:
     if threshold is None:
         return say("strength {strength}", strength=number(strength))
-    words = next(
-        (w for least, w in wording.STRENGTHS if strength / threshold >= least), wording.STRENGTHS[-1][1]
-    )
-    measured = say(
-        "measured {strength}, limit {threshold}", strength=number(strength), threshold=number(threshold)
-    )
+    words = next((w for least, w in wording.STRENGTHS if strength / threshold >= least), wording.STRENGTHS[-1][1])
+    measured = say("measured {strength}, limit {threshold}", strength=number(strength), threshold=number(threshold))
     return f"{say(words)} ({measured})"
 
 
 def _meter(strength: float, threshold: float | None) -> tuple[str, str] | None:
-    """Length of the bar and place of the limit, per cent; the limit stands at a third, as on the time line."""
+    """Length of the bar and place of the limit, per cent; the limit stands at a third, as on the time
+    line.
+    """
     if threshold is None:
         return None
     share = min(max(strength / threshold, 0.0), timeline.CEILING) / timeline.CEILING
@@ -348,9 +345,7 @@ def _box_in_picture(box: Box, picture: Picture, report: Report) -> tuple[float, 
     return (box.x * scale_x, box.y * scale_y, box.w * scale_x, box.h * scale_y)
 
 
-def _close_up(
-    box: tuple[float, float, float, float], picture: Picture
-) -> tuple[float, float, float, float] | None:
+def _close_up(box: tuple[float, float, float, float], picture: Picture) -> tuple[float, float, float, float] | None:
     """A square around the box with a margin, inside the picture; None when the box fills most of it."""
     x, y, w, h = box
     shorter = min(picture.width, picture.height)
@@ -368,9 +363,7 @@ def _finding(finding: Finding, report: Report) -> Statement:
     rank = wording.RANKS.get(finding.rank)
     return Statement(
         said=both(
-            lambda say: (
-                sentence(say, wording.FINDINGS, finding.code, finding.data) or visible(finding.statement, 600)
-            )
+            lambda say: sentence(say, wording.FINDINGS, finding.code, finding.data) or visible(finding.statement, 600)
         ),
         step=_step(finding.name),
         rank=say_both(rank) if rank else None,
@@ -382,8 +375,7 @@ def _finding(finding: Finding, report: Report) -> Statement:
 def _abstention_said(abstention: Abstention) -> Text:
     return both(
         lambda say: (
-            sentence(say, wording.ABSTENTIONS, abstention.code, abstention.data)
-            or visible(abstention.reason, 600)
+            sentence(say, wording.ABSTENTIONS, abstention.code, abstention.data) or visible(abstention.reason, 600)
         )
     )
 
@@ -394,16 +386,17 @@ def _edit_said(say: Language, edit: Edit) -> str:
 
 
 def _edit_data(edit: Edit) -> dict[str, Any]:
-    """The detail of an edit with what its sentences ask for: a speed or a scale as per cent."""
+    """The detail of an edit with what its sentences ask for: speeds, scales and shares as per cent."""
     data = dict(edit.detail)
     factor = data.get("speed", data.get("factor"))
-    if edit.kind == "speed" and isinstance(factor, int | float) and factor > 0:
+    share = data.get("hidden_share", data.get("share"))
+    if edit.kind == "speed" and isinstance(factor, int | float):
         percent = round(100 * (factor - 1), 1)
         data |= {"percent": abs(percent), "state": "faster" if percent > 0 else "slower"}
-    if edit.kind == "scale" and "percent" not in data:
-        scale = data.get("scale", data.get("factor"))
-        if isinstance(scale, int | float):
-            data["percent"] = round(100 * scale)
+    elif edit.kind == "scale" and isinstance(factor, int | float):
+        data["percent"] = round(100 * factor)
+    elif edit.kind == "crop" and isinstance(share, int | float):
+        data["percent"] = round(100 * share)
     return data
 
 

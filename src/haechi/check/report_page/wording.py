@@ -1,9 +1,10 @@
 """The words of the report: one table per vocabulary, keyed by the code that a step emits.
 
-To add a sentence: one line here, one entry in each `haechi.po` (see `haechi.core.language`). A code may have several
-sentences, richest first; the first whose fields are all present in the data is spoken, so that a step may say less than
-another without losing the translation. A code that is not here is shown as the step worded it, in English.
-A state in the data refines a code: `c2pa.present` with `state: invalid` looks for `c2pa.present.invalid` first.
+To add a sentence: one line here, one entry in each `haechi.po` (see `haechi.core.language`). A code may
+have several sentences, richest first; the first whose fields are all present in the data is spoken, so that
+a step may say less than another without losing the translation. A code that is not here is shown as the
+step worded it, in English. A state in the data refines a code: `c2pa.present` with `state: invalid` looks
+for `c2pa.present.invalid` first.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from haechi.core.records import Region, Verdict
 
 @dataclass(frozen=True, slots=True)
 class VerdictWords:
-    """How one verdict looks and sounds: its word, its general sentence, what to do now, and its default way out."""
+    """How one verdict looks and sounds: its word, its general sentence, what to do now, and its default way
+    out.
+    """
 
     word: str
     sentence: str
@@ -33,7 +36,7 @@ VERDICTS: Mapping[Verdict, VerdictWords] = {
         mark("Any change to the file, even of one byte, ends this verdict."),
     ),
     Verdict.AUTHENTIC_COPY: VerdictWords(
-        mark("Faithful copy"),
+        mark("Unaltered copy"),
         mark("Made from your original. No change to a person or a voice was found."),
         mark("This is not a fake. Whether the copy may be shared is a matter of rights, not of truth."),
         mark("A copy in better quality could show a change that is too faint to see in this one."),
@@ -41,9 +44,7 @@ VERDICTS: Mapping[Verdict, VerdictWords] = {
     Verdict.ALTERED: VerdictWords(
         mark("Altered"),
         mark("It differs from your original in more than its quality or its frame."),
-        mark(
-            "Look at the marked places yourself. Keep the file and this report unchanged: both are evidence."
-        ),
+        mark("Look at the marked places yourself. Keep the file and this report unchanged: both are evidence."),
         mark("If the company itself published this version, register it as a release and check again."),
     ),
     Verdict.KNOWN_FAKE: VerdictWords(
@@ -55,9 +56,7 @@ VERDICTS: Mapping[Verdict, VerdictWords] = {
     Verdict.LIKELY_FAKE: VerdictWords(
         mark("Probably fake"),
         mark("The signs point to a fake, but there was no original to compare it with."),
-        mark(
-            "Do not call it fake in public yet: a person must confirm it. Finding the original would settle it."
-        ),
+        mark("Do not call it fake in public yet: a person must confirm it. Finding the original would settle it."),
         mark("The original footage: comparing with it turns an estimate into a fact."),
     ),
     Verdict.INCONCLUSIVE: VerdictWords(
@@ -128,9 +127,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It carries intact Content Credentials from a trusted signer."),
     ),
     "c2pa.present.valid": (
-        mark(
-            "It carries intact Content Credentials that name {issuer}; nobody here vouches for that signer."
-        ),
+        mark("It carries intact Content Credentials that name {issuer}; nobody here vouches for that signer."),
         mark("It carries intact Content Credentials; nobody here vouches for the signer."),
     ),
     "c2pa.present.invalid": (
@@ -152,17 +149,15 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It shows the same content as a confirmed fake."),
     ),
     "bank_match.none": (mark("It is none of the confirmed fakes."),),
-    "comparison.plain_copy": (
-        mark("Moment by moment it agrees with the original, apart from harmless edits."),
-    ),
+    "comparison.plain_copy": (mark("Moment by moment it agrees with the original, apart from harmless edits."),),
     "comparison.changed": (
         mark("It differs from the original in {count} places, more than any harmless copy would."),
         mark("It differs from the original, more than any harmless copy would."),
     ),
+    "comparison.voice_same": (mark("The sound agrees with the sound of the original."),),
+    "comparison.voice_changed": (mark("The voice differs from the original in the marked places."),),
     "comparison.audio_same": (mark("The sound agrees with the sound of the original."),),
-    "comparison.audio_replaced": (
-        mark("The sound is not the sound of the original: another one was put under it."),
-    ),
+    "comparison.audio_replaced": (mark("The sound is not the sound of the original: another one was put under it."),),
     "comparison.audio_changed": (mark("The sound differs from the original in places."),),
     "face_identity.found": (
         mark("It seems to show {name}."),
@@ -175,6 +170,14 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
 ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
     "comparison.too_small": (mark("The faces are too small in this copy for a comparison."),),
     "comparison.not_aligned": (mark("The file could not be lined up with the original."),),
+    "comparison.nothing_common": (mark("One file has only sound and the other has none: nothing can be compared."),),
+    "comparison.still_master": (mark("The original is a still picture: moving pictures cannot be compared with it."),),
+    "comparison.time_unclear": (
+        mark("The picture hardly moves, so that differences in time may have been missed."),
+    ),
+    "comparison.no_sound": (mark("Neither file has any sound."),),
+    "comparison.audio_removed": (mark("The file has no sound, so that the voice could not be compared."),),
+    "comparison.master_has_no_audio": (mark("The original has no sound, so that the voice could not be compared."),),
     "comparison.no_master": (mark("There is no original to compare it with."),),
     "comparison.too_short": (mark("The file is too short for a comparison."),),
     "comparison.failed": (mark("The comparison did not come to an end."),),
@@ -185,9 +188,7 @@ ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
     "face_identity.low_quality": (mark("The faces are too small or too blurred to be recognised."),),
     "face_identity.no_face": (mark("No face was found in it."),),
     "face_identity.no_models": (mark("Face recognition is not installed."),),
-    "detectors.none_installed": (
-        mark("No blind detector is installed: only facts were used, no estimates."),
-    ),
+    "detectors.none_installed": (mark("No blind detector is installed: only facts were used, no estimates."),),
     "release_match.no_release": (mark("No release is registered yet, so that there was nothing to search."),),
     "c2pa.unsupported": (mark("Content Credentials cannot be read from this type of file."),),
 }
@@ -208,8 +209,12 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "speed": (mark("speed changed"),),
     "speed.faster": (mark("{percent} % faster"),),
     "speed.slower": (mark("{percent} % slower"),),
-    "trim": (mark("only a part of the original"),),
-    "joined": (mark("joined from {count} pieces"), mark("joined from several pieces")),
+    "trim": (mark("{shown_s} of the original’s {master_s} seconds"), mark("only a part of the original")),
+    "joined": (
+        mark("joined from {pieces} pieces"),
+        mark("{foreign_s} seconds of other material joined in"),
+        mark("joined from several pieces"),
+    ),
     "frame_rate": (mark("number of pictures per second changed"),),
     "filter": (mark("colours changed by a filter"),),
     "beauty_filter": (mark("skin smoothed by a beauty filter"),),
@@ -221,14 +226,20 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "audio_removed": (mark("sound removed"),),
     "music_bed": (mark("music laid under the sound"),),
     "audio_filter": (mark("sound filtered"),),
+    "audio_added": (mark("sound added to a silent original"),),
+    "audio_speed": (mark("sound played at another speed"),),
+    "audio_delay": (mark("sound shifted by {delay_s} s"), mark("sound shifted")),
+    "audio_dynamics": (mark("loudness evened out"),),
+    "pitch": (mark("sound {semitones} semitones higher or lower"), mark("pitch of the sound changed")),
+    "volume": (mark("volume changed by {gain_db} dB"), mark("volume changed")),
+    "noise": (mark("noise in the sound"),),
+    "aspect": (mark("stretched or squeezed"),),
 }
 
 WOULD_CHANGE: Mapping[str, str] = {
     "better_copy": mark("A copy in better quality could show a change that is too faint to see in this one."),
     "find_master": mark("The original footage: comparing with it turns an estimate into a fact."),
-    "register_version": mark(
-        "If the company itself published this version, register it as a release and check again."
-    ),
+    "register_version": mark("If the company itself published this version, register it as a release and check again."),
     "register_release": mark("Registering the release or enrolling the artist whom you expected to find."),
     "add_detectors": mark("Detectors for footage without an original: none was used here."),
     "enrol_artist": mark("Enrolling the artist: nobody could be recognised without a reference."),
@@ -253,4 +264,5 @@ LLR_SCALE: tuple[tuple[float, str, str], ...] = (
     (0.3, mark("weak evidence that it is fake"), mark("weak evidence that it is real")),
     (0.0, mark("no evidence either way"), mark("no evidence either way")),
 )
-"""|log10 LR| at least, words for a fake, words for the contrary; the steps of ENFSI's 2015 guideline on reporting."""
+"""|log10 LR| at least, words for a fake, words for the contrary; the steps of ENFSI's 2015 guideline on
+reporting."""

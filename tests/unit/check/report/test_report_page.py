@@ -1,0 +1,233 @@
+"""The HTML page: self-contained, safe with hostile names, the same in both languages."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from haechi.check.report import report_file_name, write_report
+from haechi.check.report_page.page import render_page
+from haechi.core.errors import StoreError
+from haechi.core.records import ArtistMatch, Edit, Finding, Report, Span
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7*7 }}",
+    "' onmouseover='x",
+    "]]></style><script>",
+    "%s {title} {0.__class__}",
+)
+VOID = {"meta", "input", "br", "img", "link", "hr"}
+
+
+class Outline(HTMLParser):
+    """Collects tags with their attributes and checks that they are balanced."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page_text(page: str, language: str) -> str:
+    """What a reader of one language sees, without tags."""
+    other = {"ko": "en", "en": "ko"}[language]
+    body = page[page.index("<body") : page.index("<script>")]
+    body = re.sub(rf'<span lang="{other}">.*?</span>', "", body)
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", body)))
+
+
+def test_every_sample_is_balanced_html_and_refers_to_nothing_outside(report: Report) -> None:
+    page = render_page(report, "ko")
+    ids = {attrs["id"] for _, attrs in Outline(page).tags if "id" in attrs}
+    for tag, attrs in Outline(page).tags:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form", "img"}
+        assert not any(name.startswith("on") or name == "style" or name == "src" for name in attrs)
+        link = attrs.get("href") or attrs.get("xlink:href")
+        if link and link.startswith("#"):
+            assert link[1:] in ids
+        elif link:
+            assert tag == "image" and link.startswith("data:image/jpeg;base64,")
+        for name in (attrs.get("aria-labelledby") or "").split():
+            assert name in ids
+    assert "http://" not in page and "https://" not in page
+
+
+def test_ids_are_unique(report: Report) -> None:
+    ids = [attrs["id"] for _, attrs in Outline(render_page(report, "en")).tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+def test_policy_allows_just_the_inlined_style_and_script(reports: Mapping[str, Report]) -> None:
+    page = render_page(reports["altered"], "en")
+    policy = html.unescape(re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)[1])  # type: ignore[index]
+    assert policy.startswith("default-src 'none'; img-src data:; ")
+    for tag in ("style", "script"):
+        blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
+        assert len(blocks) == 1
+        digest = base64.b64encode(hashlib.sha256(blocks[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_each_picture_is_embedded_once_and_no_other(report: Report) -> None:
+    page = render_page(report, "en")
+    embedded = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", page)
+    assert sorted(map(base64.b64decode, embedded)) == sorted(picture.jpeg for picture in report.pictures)
+    assert page.count("data:image") == len(report.pictures)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_names_stay_text(reports: Mapping[str, Report], name: str) -> None:
+    base = reports["altered"]
+    assert base.release is not None
+    report = replace(
+        base,
+        probe=replace(base.probe, path=f"/tmp/{name.replace('/', '')}.mp4"),
+        release=replace(base.release, title=name),
+        artists=(ArtistMatch("a", name, 0.9, Span(0, 1)),),
+        findings=(
+            Finding("release_match", 1, 3, name, "release_match.found", data={"title": name}),
+            Finding(name, 1, 3, name, name, data={name: name}),
+        ),
+        edits=(Edit(name),),
+        decided_by=name,
+        would_change=(name,),
+        software={name: {name: name}},
+    )
+    harmless = [tag for tag, _ in Outline(render_page(base, "en")).tags]
+    for language in ("ko", "en"):
+        page = render_page(report, language)
+        assert {tag for tag, _ in Outline(page).tags} <= set(harmless)
+        assert page.count("<script") == 1
+        assert name in page_text(page, language)
+
+
+def test_direction_overrides_and_control_characters_are_shown(reports: Mapping[str, Report]) -> None:
+    base = reports["not_ours"]
+    page = render_page(replace(base, probe=replace(base.probe, path="re\u202egpj.\x1b[31m\u2066mp4\udc80")), "en")
+    assert not re.search("[\u202a-\u202e\u2066\u2067\u200b-\u200f\x1b\udc80]", page)
+    assert r"re\u202egpj.\x1b[31m\u2066mp4\udc80" in page_text(page, "en")
+    page.encode("utf-8")
+
+
+def test_a_right_to_left_name_is_isolated(reports: Mapping[str, Report]) -> None:
+    base = reports["not_ours"]
+    page = render_page(replace(base, probe=replace(base.probe, path="שלום.mp4")), "en")
+    assert "\u2068שלום.mp4\u2069" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "english", "korean"),
+    [
+        ("authentic", "Authentic This is your original, byte for byte.", "원본 원본과 한 바이트도 다르지 않습니다."),
+        ("authentic_copy", "Unaltered copy Made from your original.", "변조 없는 복사본 귀사의 원본에서 나왔고"),
+        (
+            "altered",
+            "Altered The mouth and the voice were changed from 0:03 to 0:07.",
+            "변조됨 0:03부터 0:07까지 입과 목소리가 바뀌었습니다.",
+        ),
+        ("altered_image", "Altered The mouth was changed.", "변조됨 입이 바뀌었습니다."),
+        ("altered_audio", "Altered The voice was changed from 0:03", "변조됨 0:03부터 0:07까지 목소리가 바뀌었습니다."),
+        ("compare", "It was compared with ‘master 최종.mov’.", "‘master 최종.mov’과(와) 비교했습니다."),
+        ("known_fake", "Known fake A reviewer has already confirmed", "확인된 가짜 검토자가 이미"),
+        ("likely_fake", "Probably fake The signs point to a fake of 하늘 Haneul", "가짜로 의심됨 하늘 Haneul을(를)"),
+        ("inconclusive", "Undecided 하늘 Haneul may be shown", "판단 보류 하늘 Haneul이(가) 나오는"),
+        ("not_ours", "Not one of yours None of your enrolled artists", "귀사와 무관 등록된 아티스트도"),
+    ],
+)
+def test_the_verdict_comes_first_in_plain_words(
+    reports: Mapping[str, Report], name: str, english: str, korean: str
+) -> None:
+    page = render_page(reports[name], "en")
+    for language, sentence in (("en", english), ("ko", korean)):
+        text = page_text(page, language)
+        assert sentence in text
+        assert text.index(sentence) < 450
+
+
+def test_both_languages_are_inside_whatever_is_shown_first(report: Report) -> None:
+    korean, english = render_page(report, "ko"), render_page(report, "en")
+    for language in ("ko", "en"):
+        assert page_text(korean, language).split(" · ")[-1] == page_text(english, language).split(" · ")[-1]
+    assert '<html lang="ko">' in korean and '<html lang="en">' in english
+
+
+def test_no_english_sentence_is_left_in_the_korean_page(reports: Mapping[str, Report]) -> None:
+    for report in reports.values():
+        for korean in re.findall(r'<span lang="ko">(.*?)</span>', render_page(report, "ko")):
+            words = re.findall(r"[A-Za-z]{3,}", re.sub(r"SHA-256|C2PA|Haneul|master|mov|counsel|confirmed|by|Signs of blending", "", korean))
+            assert words == []
+
+
+def test_changes_of_the_time_line_lead_to_their_pictures(reports: Mapping[str, Report]) -> None:
+    tags = Outline(render_page(reports["altered"], "en")).tags
+    links = [attrs["href"] for tag, attrs in tags if tag == "a"]
+    assert sorted(map(str, links)) == ["#change-1", "#change-2", "#change-3"]
+
+
+def test_many_changes_are_summed_up(reports: Mapping[str, Report], samples: ModuleType) -> None:
+    base = reports["altered"]
+    many = tuple(replace(change, span=Span(i / 4, i / 4 + 2.2)) for i in range(12) for change in base.changes)
+    text = page_text(render_page(replace(base, changes=many, pictures=()), "en"), "en")
+    assert "in 12 places (0:00–0:02, 0:00–0:02, 0:01–0:03, …)" in text
+
+
+def test_a_verdict_without_a_full_comparison_says_so(reports: Mapping[str, Report]) -> None:
+    assert "Not everything could be compared" in page_text(render_page(reports["authentic_copy"], "en"), "en")
+    foreign = replace(reports["authentic_copy"], edits=(Edit("audio_replaced"),))
+    assert "The sound is not the sound of the original." in page_text(render_page(foreign, "en"), "en")
+
+
+def test_a_code_that_nobody_translated_falls_back_to_its_statement(reports: Mapping[str, Report]) -> None:
+    finding = Finding("new_step", 3, 3, "Something new was seen.", "new_step.seen")
+    text = page_text(render_page(replace(reports["not_ours"], findings=(finding,)), "ko"), "ko")
+    assert "Something new was seen." in text
+
+
+def test_write_report_gives_one_file_with_a_safe_name(reports: Mapping[str, Report], tmp_path: Path) -> None:
+    base = reports["altered"]
+    report = replace(base, probe=replace(base.probe, path="/x/../무대 <클립>: 1?.mp4"))
+    folder = tmp_path / "보고서 폴더"
+    path = write_report(report, folder, "ko")
+    assert path == folder / "무대-클립-1-5f1c0a9b7d3e.html"
+    assert list(folder.iterdir()) == [path]
+    assert path.read_text(encoding="utf-8") == render_page(report, "ko")
+    assert write_report(report, folder, "en") == path
+
+
+@pytest.mark.parametrize("path", ["", "...", "/", "\u202e.mp4", "가" * 300 + ".mp4", "con\udc80.mp4", "CON.mp4"])
+def test_file_names_are_short_and_plain(reports: Mapping[str, Report], path: str) -> None:
+    base = reports["not_ours"]
+    name = report_file_name(replace(base, probe=replace(base.probe, path=path)))
+    assert re.fullmatch(r"[\w-]+-[0-9a-f]{12}\.html", name)
+    assert len(name.encode("utf-8")) < 150
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_error(reports: Mapping[str, Report], tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    with pytest.raises(StoreError, match="cannot be written to .*taken"):
+        write_report(reports["not_ours"], tmp_path / "taken", "en")
