@@ -1,9 +1,9 @@
 """From scores per cell and frame to changes: which part, from when to when, where, how strong.
 
 Method: scores are averaged over about half a second and a neighbourhood of cells, standardised again by their own
-robust spread, cut by hysteresis and connected in x, y and t. The span is then sharpened on the unsmoothed scores of the
-component's own cells, as the stretch with the greatest sum above the middle between "same" and "changed"; short moments in
-which, say, two mouths happen to agree stay inside. Components of one part that meet in time are one change.
+robust spread, cut by hysteresis and connected in x, y and t. The span is then sharpened on the unsmoothed scores of
+the component's own cells, as the stretch with the greatest sum above the middle between "same" and "changed"; short
+moments in which, say, two mouths happen to agree stay inside. Components of one part that meet in time are one change.
 Limits: spans are good to a frame or two at strong changes, to about 0.2 s at weak ones.
 """
 
@@ -80,7 +80,7 @@ def smooth(z: Volume, times_s: NDArray[np.float64], seen: Footprint) -> Volume:
         clipped[i] = cv2.GaussianBlur(clipped[i], (0, 0), 1.0)
     widths = dict.fromkeys(min(len(z), max(1, round(seconds / max(gap, 1e-3)))) for seconds in SMOOTH_S)
     averages = [_standard(ndimage.uniform_filter1d(clipped, width, axis=0, mode="nearest"), seen) for width in widths]
-    return np.maximum.reduce(averages)
+    return np.asarray(np.maximum.reduce(averages), dtype=np.float32)
 
 
 def components(s: Volume, z: Volume, codes: NDArray[np.uint8], times_s: NDArray[np.float64]) -> list[Component]:

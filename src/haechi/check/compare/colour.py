@@ -141,4 +141,4 @@ def _trimmed_least_squares(
     shaped = kernel.reshape(start.shape)
     # Detail was fitted freely; now make it keep flat areas as they are.
     shaped = shaped + (1.0 - shaped.sum()) / shaped.size
-    return shaped.astype(np.float32)
+    return np.asarray(shaped, dtype=np.float32)

@@ -144,7 +144,7 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
         correction, _ = cv2.estimateAffine2D(
             points, moved, method=cv2.RANSAC, ransacReprojThreshold=0.35, maxIters=500, refineIters=10
         )
-        if correction is None or not _plausible(correction, pairs[0][0].shape):
+        if correction is None or not _plausible(np.asarray(correction, np.float64), pairs[0][0].shape):
             return current
         matrix = (_square(np.asarray(correction, np.float64)) @ _square(current.matrix))[:2]
         current = Placement(matrix, current.inliers)
@@ -168,7 +168,7 @@ def invert(matrix: Affine) -> Affine:
 
 
 def _describe(image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    keypoints, descriptors = cv2.SIFT_create(nfeatures=N_FEATURES, contrastThreshold=0.02).detectAndCompute(image, None)
+    keypoints, descriptors = cv2.SIFT.create(nfeatures=N_FEATURES, contrastThreshold=0.02).detectAndCompute(image, None)
     if descriptors is None:
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
     root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6))
@@ -215,7 +215,7 @@ def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[
     if min(shape) < 32:
         empty = np.zeros((0, 2), np.float32)
         return empty, empty
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, None)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, None)
     gx, gy = cv2.Sobel(warped, cv2.CV_32F, 1, 0), cv2.Sobel(warped, cv2.CV_32F, 0, 1)
     texture = cv2.boxFilter(gx * gx + gy * gy, -1, (7, 7))
     usable = (inside > 0) & (texture > max(float(np.percentile(texture, 60)), 400.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def _windows(files: Files, hint: Sequence[Segment]) -> Iterator[tuple[Span, Segm
     for span, piece in pieces:
         count = max(1, int(np.ceil(span.duration_s / WINDOW_S)))
         cuts = np.linspace(span.start_s, span.end_s, count + 1)
-        for start, end in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, end in itertools.pairwise(cuts):
             yield Span(float(start), float(end)), piece
 
 

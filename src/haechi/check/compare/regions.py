@@ -22,6 +22,8 @@ from haechi.core.media.persons import PersonMask
 from haechi.core.records import Region
 
 MESH_EVERY_S = 0.12
+# In between the mesh follows itself.
+FIND_EVERY_S = 1.0
 PERSON_EVERY_S = 0.8
 MAX_FACES = 6
 
@@ -102,11 +104,17 @@ class RegionPainter:
     ) -> list[tuple[Points, ...]]:
         keys = _every(times_s, MESH_EVERY_S)
         found: dict[int, list[Points]] = {}
+        known: list[Points] = []
+        looked_s = -np.inf
         for i in keys:
-            picture = cv2.cvtColor(masters[i], cv2.COLOR_GRAY2BGR)
-            faces = sorted(self._finder.find(picture), key=lambda f: -f.box.w * f.box.h)[:MAX_FACES]
-            marks = [self._mesh.landmarks(picture, face) for face in faces]
-            found[i] = [_move(m.points[:, :2], matrix) for m in marks if m is not None]
+            picture = _colour(masters[i])
+            marks = [self._mesh.follow(picture, points) for points in known]
+            if times_s[i] - looked_s >= FIND_EVERY_S or not marks or None in marks:
+                faces = sorted(self._finder.find(picture, small=not known), key=lambda f: -f.box.w * f.box.h)
+                marks = [self._mesh.landmarks(picture, face) for face in faces[:MAX_FACES]]
+                looked_s = float(times_s[i])
+            known = [m.points for m in marks if m is not None]
+            found[i] = [_move(points, matrix) for points in known]
         return [_between(i, times_s, keys, found) for i in range(len(masters))]
 
     def _bodies(
@@ -121,10 +129,14 @@ class RegionPainter:
         keys = _every(times_s, PERSON_EVERY_S)
         masks = []
         for i in keys:
-            mask = self._person.mask(cv2.cvtColor(masters[i], cv2.COLOR_GRAY2BGR))
+            mask = self._person.mask(_colour(masters[i]))
             masks.append(cv2.warpAffine(mask, matrix / cell, size, flags=cv2.INTER_LINEAR))
         nearest = np.clip(np.searchsorted(keys, np.arange(len(masters)), side="right") - 1, 0, len(keys) - 1)
         return [masks[k] for k in nearest]
+
+
+def _colour(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.cvtColor(luma, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
 
 
 def _every(times_s: NDArray[np.float64], interval_s: float) -> list[int]:
@@ -165,7 +177,7 @@ def _between(
 def _paint_one(body: NDArray[np.float32], faces: tuple[Points, ...], cell: int) -> NDArray[np.uint8]:
     codes = np.where(body > 0.5, CODES[Region.BODY], CODES[Region.BACKGROUND]).astype(np.uint8)
     for points in faces:
-        scaled = points / cell - 0.5
+        scaled = np.asarray(points / cell - 0.5, dtype=np.float32)
         oval = scaled[list(FACE_OVAL)]
         centre, height = oval.mean(0), float(np.ptp(oval[:, 1]))
         up = scaled[10] - scaled[152]

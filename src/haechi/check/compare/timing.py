@@ -25,6 +25,8 @@ MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
 # A second piece must explain its frames this much better than the first line does.
 BETTER = 0.45
+# Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
+MIN_ALIKE = 0.5
 
 Stack = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -79,33 +81,49 @@ def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> 
     return out
 
 
-def distances(probe: NDArray[np.float32], master: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Mean squared difference of moving content, float32 (n_probe, n_master).
+def distances(
+    probe: NDArray[np.float32], master: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far every probe frame is from every master frame.
 
     Args:
         probe: thumbnails float32 (n_probe, h, w).
         master: thumbnails float32 (n_master, h, w), in probe geometry.
         seen: bool (h, w), where the probe shows the master.
+
+    Returns:
+        Mean squared difference of moving content, and correlation of the whole pictures, float32 (n_probe, n_master).
     """
     x, y = probe[:, seen], master[:, seen]
     if x.shape[1] == 0:
-        return np.zeros((len(probe), len(master)), np.float32)
+        zeros = np.zeros((len(probe), len(master)), np.float32)
+        return zeros, zeros
     x = x - x.mean(1, keepdims=True)
     y = y - y.mean(1, keepdims=True)
+    lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
+    alike = (x @ y.T) / np.maximum(lengths, 1e-3)
     gain = np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
     x = x * np.float32(gain)
     if len(x) >= 8 and len(y) >= 8:
         x = x - np.median(x, axis=0)
         y = y - np.median(y, axis=0)
     squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
-    return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32)
+    return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
 
 
-def align(cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, *, pieces: int = 6) -> Alignment:
+def align(
+    cost: NDArray[np.float32],
+    alike: NDArray[np.float32],
+    probe_s: Floats,
+    master_s: Floats,
+    *,
+    pieces: int = 6,
+) -> Alignment:
     """Explain the cost matrix by lines.
 
     Args:
-        cost: float32 (n_probe, n_master) from `distances`.
+        cost: squared differences from `distances`, float32 (n_probe, n_master).
+        alike: correlations from `distances`, same shape; frames below MIN_ALIKE on their line are foreign footage.
         probe_s: time stamps, seconds (n_probe,), ascending.
         master_s: time stamps, seconds (n_master,), ascending.
         pieces: at most this many joined pieces.
@@ -121,7 +139,7 @@ def align(cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, *, piece
         if todo.sum() < 3 and k:
             break
         offset, speed = _best_line(cost, probe_s, master_s, todo)
-        on_line = _cost_on_line(cost, probe_s, master_s, offset, speed)
+        on_line = _cost_on_line(cost, alike, probe_s, master_s, offset, speed)
         claim = _claim(on_line, best_row, typical, todo) if k else np.isfinite(on_line)
         if k:
             claim &= (on_line < BETTER * spent) & _long_runs(claim & (on_line < BETTER * spent), probe_s)
@@ -143,7 +161,7 @@ def _warp_small(frame: NDArray[np.uint8], matrix: Affine, factor: float, size: t
     scale = factor * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     shrink = min(1.0, 1.5 * scale)
     if shrink < 1.0:
-        frame = cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        frame = np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
     small = matrix * factor
     small[:, :2] /= shrink
     return np.asarray(cv2.warpAffine(frame, small, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
@@ -160,10 +178,19 @@ def _nearest(master_s: Floats, wanted_s: Floats) -> NDArray[np.int64]:
     return np.where(outside, -1, index).astype(np.int64)
 
 
-def _cost_on_line(cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, offset: float, speed: float) -> Floats:
+def _cost_on_line(
+    cost: NDArray[np.float32],
+    alike: NDArray[np.float32],
+    probe_s: Floats,
+    master_s: Floats,
+    offset: float,
+    speed: float,
+) -> Floats:
+    """Cost of each probe frame on the line, infinite outside of the master and for foreign footage (n_probe,)."""
     index = _nearest(master_s, offset + speed * probe_s)
-    values = cost[np.arange(len(probe_s)), np.maximum(index, 0)].astype(np.float64)
-    return np.asarray(np.where(index >= 0, values, np.inf))
+    at = (np.arange(len(probe_s)), np.maximum(index, 0))
+    ours = (index >= 0) & (alike[at] >= MIN_ALIKE)
+    return np.asarray(np.where(ours, cost[at].astype(np.float64), np.inf))
 
 
 def _best_line(

@@ -1,0 +1,371 @@
+"""Check one file: what is it, which release was it made from, what was changed, who is shown; one verdict.
+
+Steps of `check_file`, strongest evidence first (DESIGN.md section 1):
+ 1. same bytes as a release or a bank item
+ 2. content credentials (C2PA), if the file carries any
+ 3. match by fingerprint to releases and to the bank
+ 4. compare with the working copy of each matched master
+ 5. identify enrolled artists: routing, never authenticity
+ 6. decide, by rank
+A step that cannot speak leaves an abstention; it never counts as evidence of innocence.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import haechi
+from haechi.check.compare import compare_files
+from haechi.check.identify import identify
+from haechi.check.match import Candidate, match
+from haechi.check.verdict import Evidence, decide
+from haechi.core.media.models import model_digests
+from haechi.core.media.probe import MediaInfo, hash_file, probe_media
+from haechi.core.media.sandbox import software_versions
+from haechi.core.provenance.read import ManifestReading, read_manifest
+from haechi.core.records import (
+    Abstention,
+    ArtistMatch,
+    Comparison,
+    Finding,
+    Kind,
+    Probe,
+    Release,
+    ReleaseMatch,
+    Report,
+    Segment,
+    Span,
+)
+from haechi.core.settings import Settings
+from haechi.core.store import Store
+
+Progress = Callable[[float], None]
+
+# A fingerprint tells a piece's ends only to its sampling interval.
+REACH_S = 4.0
+
+
+@dataclass
+class _Notes:
+    """Findings and abstentions, in the order of the steps."""
+
+    findings: list[Finding] = field(default_factory=list)
+    abstentions: list[Abstention] = field(default_factory=list)
+
+
+def check_file(
+    path: Path, store: Store, settings: Settings, *, pictures: bool = True, progress: Progress | None = None
+) -> Report:
+    """Check one file against the registry; see the module for the steps.
+
+    Args:
+        path: the suspicious file.
+        store: the registry.
+        settings: where the models are and what the file may cost.
+        pictures: whether to make pictures for the report.
+        progress: called with the share done, 0 to 1.
+
+    Raises:
+        InputError: the file cannot be read; nothing is said of it.
+    """
+    say = progress or _silent
+    info = probe_media(path, settings.limits)
+    probe = _probe(path, info)
+    notes = _Notes()
+    # 1. Same bytes.
+    same = store.release_by_sha256(probe.sha256)
+    banked = store.bank_by_sha256(probe.sha256)
+    _note_same_bytes(notes, same, banked.id if banked else None)
+    # 2. Content credentials.
+    _note_manifest(notes, path, settings)
+    say(0.05)
+    # 3. Match.
+    candidates = () if same or banked else match(path, info, store, settings.limits)
+    bank = next((c.item_id for c in candidates if c.item == "bank"), banked.id if banked else None)
+    _note_matches(notes, candidates, store, searched=not (same or banked))
+    say(0.2)
+    # 4. Compare.
+    compared = _compare_all(path, info, candidates, store, settings, pictures, lambda x: say(0.2 + 0.7 * x))
+    told = _explaining(compared)
+    # 5. Identify.
+    artists = _identify(notes, path, info, store, settings)
+    say(0.98)
+    # 6. Decide.
+    evidence = Evidence(
+        kind=info.kind,
+        same_release=same is not None,
+        same_bank=banked is not None,
+        bank_match=bank,
+        release=compared[0][0] if compared else None,
+        comparison=_together([c for _, c in told]) if compared else None,
+        unexplained_s=_unexplained(info, [c for _, c in told]),
+        artists=artists,
+    )
+    releases = [release for release, _ in told + [pair for pair in compared if pair not in told]]
+    if same is not None:
+        releases = [ReleaseMatch(same.id, same.title, (_whole(info),), 1.0, "same_bytes")]
+    return _report(probe, info, evidence, releases, notes, settings)
+
+
+def compare_pair(
+    probe: Path, master: Path, settings: Settings, *, pictures: bool = True, progress: Progress | None = None
+) -> Report:
+    """Say what differs between two files, without any registry.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    info, master_info = probe_media(probe, settings.limits), probe_media(master, settings.limits)
+    comparison = compare_files(
+        probe,
+        info,
+        master,
+        master_info,
+        models=settings.models,
+        limits=settings.limits,
+        pictures=pictures,
+        progress=progress,
+    )
+    segments = comparison.segments or (_whole(info),)
+    release = ReleaseMatch(None, master.name, segments, 1.0, "given")
+    evidence = Evidence(
+        kind=info.kind, release=release, comparison=comparison, unexplained_s=_unexplained(info, [comparison])
+    )
+    releases = [release] if comparison.segments else []
+    return _report(_probe(probe, info), info, evidence, releases, _Notes(), settings)
+
+
+def _probe(path: Path, info: MediaInfo) -> Probe:
+    return Probe(str(path), hash_file(path), info.kind, info.duration_s, info.width, info.height)
+
+
+def _whole(info: MediaInfo) -> Segment:
+    return Segment(Span(0.0, info.duration_s or 0.0), 0.0, 1.0, False)
+
+
+def _note_same_bytes(notes: _Notes, same: Release | None, bank: str | None) -> None:
+    if bank is not None:
+        text = f"The file has the same bytes as the confirmed fake {bank}."
+        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.bank", 1.0, data={"id": bank}))
+    if same is not None:
+        text = f"The file has the same bytes as the release “{same.title}”."
+        data = {"id": same.id, "title": same.title}
+        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.release", 1.0, data=data))
+
+
+def _note_manifest(notes: _Notes, path: Path, settings: Settings) -> None:
+    reading = read_manifest(path, settings.limits)
+    if reading is None:
+        text = "The file carries no content credentials (C2PA)."
+        notes.abstentions.append(Abstention("c2pa", text, "c2pa.absent"))
+        return
+    notes.findings.append(_manifest_finding(reading))
+
+
+def _manifest_finding(reading: ManifestReading) -> Finding:
+    code = "c2pa.damaged" if reading.state == "damaged" else "c2pa.present"
+    who = reading.issuer or "an unknown issuer"
+    text = {
+        "trusted": f"Content credentials signed by {who}, whom we trust; intact.",
+        "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
+        "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",
+        "damaged": "Content credentials are present but damaged.",
+    }[reading.state]
+    return Finding("c2pa", 1, 1, text, code, None, data=reading.as_data())
+
+
+def _note_matches(notes: _Notes, candidates: Sequence[Candidate], store: Store, *, searched: bool) -> None:
+    for candidate in candidates:
+        spans = tuple(s.span for s in candidate.segments)
+        if candidate.item == "bank":
+            text = f"Matches the confirmed fake {candidate.item_id} by fingerprint ({candidate.method})."
+            data: dict[str, Any] = {"id": candidate.item_id, "method": candidate.method}
+            code, rank = "bank_match.found", 2
+        else:
+            release = store.release(candidate.item_id)
+            title = release.title if release else candidate.item_id
+            text = f"Made from the release “{title}”, by fingerprint ({candidate.method})."
+            data = {"id": candidate.item_id, "title": title, "method": candidate.method}
+            code, rank = "release_match.found", 3
+        name = code.split(".")[0]
+        notes.findings.append(Finding(name, 1, rank, text, code, candidate.score, spans=spans, data=data))
+    if searched and not any(c.item == "release" for c in candidates):
+        count = len(store.releases())
+        text = f"No registered release was found in the file; {count} were searched."
+        data = {"searched": count}
+        notes.findings.append(Finding("release_match", 1, 3, text, "release_match.none", None, data=data))
+
+
+def _compare_all(
+    path: Path,
+    info: MediaInfo,
+    candidates: Sequence[Candidate],
+    store: Store,
+    settings: Settings,
+    pictures: bool,
+    progress: Progress,
+) -> list[tuple[ReleaseMatch, Comparison]]:
+    """Compare with every matched master; the one that explains most of the probe with least change comes first."""
+    wanted = _by_release([c for c in candidates if c.item == "release"])
+    compared = []
+    for i, (release_id, parts) in enumerate(wanted.items()):
+        release = store.release(release_id)
+        if release is None or release.proxy is None:
+            continue
+        master = store.blob_path(release.proxy)
+        comparison = compare_files(
+            path,
+            info,
+            master,
+            _master_info(master, release, settings),
+            models=settings.models,
+            limits=settings.limits,
+            hint=_stretched(_hint(parts), info.duration_s),
+            pictures=pictures,
+            progress=lambda x, i=i: progress((i + x) / len(wanted)),  # type: ignore[misc]
+        )
+        segments = comparison.segments or _hint(parts)
+        best = max(parts, key=lambda c: c.score)
+        compared.append((ReleaseMatch(release.id, release.title, segments, best.score, best.method), comparison))
+    return sorted(compared, key=lambda pair: (-round(_explained(pair[1])), _strongest(pair[1])))
+
+
+def _strongest(comparison: Comparison) -> float:
+    return max((c.strength for c in comparison.changes), default=0.0)
+
+
+def _explaining(
+    compared: Sequence[tuple[ReleaseMatch, Comparison]],
+) -> list[tuple[ReleaseMatch, Comparison]]:
+    """Those that explain a stretch of the probe which none before them explained (joined releases)."""
+    told: list[tuple[ReleaseMatch, Comparison]] = []
+    for pair in compared:
+        spans = [s.span for s in pair[1].segments]
+        known = [s.span for _, c in told for s in c.segments]
+        shared = sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in spans for b in known)
+        if not told or (spans and shared < 0.5 * sum(s.duration_s for s in spans)):
+            told.append(pair)
+    return told
+
+
+def _together(comparisons: Sequence[Comparison]) -> Comparison:
+    """All comparisons as one; pictures keep pointing at their changes."""
+    whole = comparisons[0]
+    for other in comparisons[1:]:
+        shift = len(whole.changes)
+        moved = (p if p.change is None else replace(p, change=p.change + shift) for p in other.pictures)
+        whole = Comparison(
+            changes=whole.changes + other.changes,
+            edits=whole.edits + other.edits,
+            findings=whole.findings + other.findings,
+            abstentions=whole.abstentions + other.abstentions,
+            segments=whole.segments + other.segments,
+            pictures=whole.pictures + tuple(moved),
+            curves=whole.curves + other.curves,
+        )
+    return whole
+
+
+def _by_release(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
+    grouped: dict[str, list[Candidate]] = {}
+    for candidate in candidates:
+        grouped.setdefault(candidate.item_id, []).append(candidate)
+    return grouped
+
+
+def _hint(parts: Sequence[Candidate]) -> tuple[Segment, ...]:
+    """Pieces seen, or heard when nothing was seen; pictures and sound of one release give the same pieces twice."""
+    seen = [c for c in parts if not c.method.startswith("audio")] or list(parts)
+    return tuple(sorted((s for c in seen for s in c.segments), key=lambda s: s.span.start_s))
+
+
+def _stretched(pieces: Sequence[Segment], duration_s: float | None) -> tuple[Segment, ...]:
+    """Pieces grown to the middle of the gaps between them: a match samples seldom, the comparison finds the borders."""
+    if duration_s is None or not pieces:
+        return tuple(pieces)
+    out = []
+    for i, piece in enumerate(pieces):
+        start = 0.0 if i == 0 else (pieces[i - 1].span.end_s + piece.span.start_s) / 2
+        end = duration_s if i == len(pieces) - 1 else (piece.span.end_s + pieces[i + 1].span.start_s) / 2
+        span = Span(max(start, piece.span.start_s - REACH_S), min(end, piece.span.end_s + REACH_S))
+        offset = piece.offset_s - piece.speed * (piece.span.start_s - span.start_s)
+        out.append(replace(piece, span=span, offset_s=offset))
+    return tuple(out)
+
+
+def _master_info(master: Path, release: Release, settings: Settings) -> MediaInfo:
+    """What the working copy is; a release keeps its own duration."""
+    return replace(probe_media(master, settings.limits), duration_s=release.duration_s)
+
+
+def _explained(comparison: Comparison) -> float:
+    return sum(s.span.duration_s for s in comparison.segments) + 1e-3 * bool(comparison.segments)
+
+
+def _unexplained(info: MediaInfo, comparisons: Sequence[Comparison]) -> float:
+    if info.duration_s is None or not comparisons:
+        return 0.0
+    return max(0.0, info.duration_s - sum(_explained(c) for c in comparisons))
+
+
+def _identify(notes: _Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
+    if info.kind is Kind.AUDIO:
+        return ()
+    artists, findings, abstentions = identify(path, info, store, settings.models, settings.limits)
+    notes.findings.extend(findings)
+    notes.abstentions.extend(abstentions)
+    return artists
+
+
+def _report(
+    probe: Probe,
+    info: MediaInfo,
+    evidence: Evidence,
+    releases: Sequence[ReleaseMatch],
+    notes: _Notes,
+    settings: Settings,
+) -> Report:
+    decision = decide(evidence)
+    comparison = evidence.comparison or Comparison()
+    detectors = Abstention(
+        "detectors", "No blind detector is installed; none would overrule a comparison.", "detectors.none_installed"
+    )
+    findings = [*notes.findings, *comparison.findings]
+    abstentions = [*notes.abstentions, *comparison.abstentions, detectors]
+    if info.notes:
+        text = " ".join(info.notes)
+        findings.append(Finding("media", 1, 5, text, "media.notes", None, data={"notes": list(info.notes)}))
+    return Report(
+        probe=probe,
+        verdict=decision.verdict,
+        decided_by=decision.decided_by,
+        llr_log10=None,
+        artists=evidence.artists,
+        release=releases[0] if releases else None,
+        changes=comparison.changes,
+        edits=comparison.edits,
+        findings=tuple(findings),
+        abstentions=tuple(abstentions),
+        would_change=decision.would_change,
+        software=_software(settings),
+        other_releases=tuple(releases[1:]),
+        pictures=comparison.pictures,
+        curves=comparison.curves,
+    )
+
+
+def _software(settings: Settings) -> dict[str, Any]:
+    return {
+        "haechi": haechi.__version__,
+        "python": platform.python_version(),
+        **software_versions(),
+        "models": model_digests(settings.models),
+    }
+
+
+def _silent(share: float) -> None:
+    del share

@@ -1,0 +1,126 @@
+"""One verdict from all findings: the strongest rank that speaks decides, and says so.
+
+Rules, in this order (DESIGN.md section 1):
+ 1. the same bytes as a bank item, or as a release                              known_fake, authentic
+ 2. a match to a bank item, unless comparison shows a plain copy of a master    known_fake
+ 3. a comparison with the master: a changed person or voice; none               altered, authentic_copy
+ 4. a release is found but could not be compared                                inconclusive
+ 5. an enrolled artist is depicted, and nothing above spoke                     inconclusive
+ 6. nothing of ours                                                             not_ours
+Invariants: a lower rank never overrules a higher one; `authentic` needs rank 1; identity alone never says anything
+about authenticity. A bank item and its master look alike to a fingerprint, so rule 2 gives way to a plain copy: rank 3
+compares the very pictures, and an authentic clip must not be called a fake because a fake was made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from haechi.core.records import ArtistMatch, Comparison, Kind, Region, ReleaseMatch, Verdict
+
+# From this score on, foreign sound under our pictures counts as a replaced voice (see compare/sound_speech).
+SPEECH_LIKE = 0.5
+# Unexplained stretches shorter than this are cuts, fades and cards.
+UNEXPLAINED_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the steps of a check found.
+
+    Attributes:
+        kind: of the probe.
+        same_release: the probe has the bytes of this release.
+        same_bank: the probe has the bytes of this bank item.
+        bank_match: id of the bank item that the probe matches, or None.
+        release: the release that was compared, or None.
+        comparison: with that release's master, or None when there was nothing to compare.
+        unexplained_s: seconds of the probe that no release explains.
+        artists: enrolled artists who seem to be depicted.
+    """
+
+    kind: Kind
+    same_release: bool = False
+    same_bank: bool = False
+    bank_match: str | None = None
+    release: ReleaseMatch | None = None
+    comparison: Comparison | None = None
+    unexplained_s: float = 0.0
+    artists: tuple[ArtistMatch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict, the finding that decided it, and what would change it."""
+
+    verdict: Verdict
+    decided_by: str
+    would_change: tuple[str, ...]
+
+
+def decide(evidence: Evidence) -> Decision:
+    """Apply the rules of the module."""
+    # 1. The same bytes.
+    if evidence.same_bank:
+        return Decision(Verdict.KNOWN_FAKE, "same_bytes", ("A reviewer withdraws the bank item.",))
+    if evidence.same_release:
+        return Decision(Verdict.AUTHENTIC, "same_bytes", ("The release turns out to have been registered wrongly.",))
+    compared = evidence.comparison is not None and bool(evidence.comparison.segments)
+    changed = evidence.comparison is not None and is_changed(evidence.comparison)
+    # 2. A confirmed fake, seen again.
+    if evidence.bank_match is not None and evidence.release is None:
+        return Decision(Verdict.KNOWN_FAKE, "bank_match", _BANK)
+    if evidence.bank_match is not None and compared and changed:
+        return Decision(Verdict.KNOWN_FAKE, "bank_match", _BANK)
+    # 3. Comparison with the master.
+    if compared and changed:
+        return Decision(Verdict.ALTERED, "comparison", _ALTERED)
+    if compared and not _hides_artist(evidence):
+        return Decision(Verdict.AUTHENTIC_COPY, "comparison", _COPY)
+    # 4. and 5. Something of ours, but too little evidence.
+    if evidence.release is not None or evidence.bank_match is not None:
+        return Decision(Verdict.INCONCLUSIVE, "release_match", _UNCOMPARED)
+    if evidence.artists:
+        return Decision(Verdict.INCONCLUSIVE, "face_identity", _UNKNOWN_SOURCE)
+    # 6. Nothing of ours.
+    return Decision(Verdict.NOT_OURS, "release_match", _NOT_OURS)
+
+
+def is_changed(comparison: Comparison) -> bool:
+    """Whether a person, a voice or the scene differs from the master beyond harmless edits."""
+    return bool(comparison.changes) or foreign_voice(comparison)
+
+
+def foreign_voice(comparison: Comparison) -> bool:
+    """Whether other speech was put under our pictures."""
+    heard = [e for e in comparison.edits if e.kind == "audio_replaced"]
+    return any(float(e.detail.get("speech_like", 0.0)) >= SPEECH_LIKE for e in heard)
+
+
+def changed_regions(comparison: Comparison) -> Sequence[Region]:
+    """The changed parts, each once, strongest first."""
+    ordered = sorted(comparison.changes, key=lambda c: -c.strength)
+    return list(dict.fromkeys(c.region for c in ordered))
+
+
+def _hides_artist(evidence: Evidence) -> bool:
+    """Whether an enrolled artist may be shown in a stretch that no release explains."""
+    return evidence.unexplained_s > UNEXPLAINED_S and bool(evidence.artists)
+
+
+_BANK = (
+    "The bank item is removed.",
+    "The authentic master is registered and the file proves to be a plain copy of it.",
+)
+_ALTERED = (
+    "Another master, which shows this very content, is registered.",
+    "A copy of better quality shows that the difference came from coding.",
+)
+_COPY = ("A copy of better quality shows a difference that this one is too coarse to show.",)
+_UNCOMPARED = (
+    "A copy of better quality or size, which can be laid over the master.",
+    "The master of the remaining part is registered.",
+)
+_UNKNOWN_SOURCE = ("The authentic master that this was made from is registered, if there is one.",)
+_NOT_OURS = ("The release is registered, or the artist is enrolled, and the file is checked again.",)
