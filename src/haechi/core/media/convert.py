@@ -100,16 +100,16 @@ def _read_chain(nodes: list[dict[str, Any]], constants: Mapping[str, NDArray[Any
             continue
         if operation == "Mean" and node["name"] == output:
             return layers
+        if operation not in ("Conv2D", "DepthwiseConv2dNative", "Mul", "Add"):
+            raise IntegrityError(f"cannot convert the network: unexpected operation {operation}")
         constant = constants[node["input"][1]]
         if operation in ("Conv2D", "DepthwiseConv2dNative"):
             layers.append(_convolution(constant, node))
-        elif operation == "Mul" and layers:
+        elif operation == "Mul":
             layers[-1].weights *= constant.reshape(-1, 1, 1, 1)
             layers[-1].bias *= constant
-        elif operation == "Add" and layers:
-            layers[-1].bias += constant
         else:
-            raise IntegrityError(f"cannot convert the network: unexpected operation {operation}")
+            layers[-1].bias += constant
     raise IntegrityError(f"cannot convert the network: it has no node {output}")
 
 
