@@ -45,7 +45,7 @@ class Forgery:
 def load(source: Path | io.BytesIO) -> Sound:
     """A file's sound, mono float32 at RATE."""
     parts = []
-    with av.open(source if isinstance(source, io.BytesIO) else str(source)) as container:
+    with av.open(source if isinstance(source, io.BytesIO) else str(source), "r") as container:
         resampler = av.AudioResampler("flt", "mono", RATE)
         for frame in container.decode(audio=0):
             parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
@@ -90,7 +90,8 @@ def codec(name: str, bit_rate: int, rate: int = RATE) -> Process:
         encoder_rate = 48_000 if name == "libopus" else rate
         with av.open(buffer, "w", format=suffix) as container:
             stream = container.add_stream(name, rate=encoder_rate, layout="mono", bit_rate=bit_rate)
-            resampler = av.AudioResampler(stream.codec_context.format.name, "mono", encoder_rate)
+            assert isinstance(stream, av.AudioStream)
+            resampler = av.AudioResampler(stream.format.name, "mono", encoder_rate)
             frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
             frame.sample_rate, frame.pts = RATE, 0
             for piece in [*resampler.resample(frame), *resampler.resample(None)]:
@@ -168,7 +169,8 @@ def room(sound: Sound, rng: np.random.Generator) -> Sound:
     tail *= 0.7 / np.sqrt(np.sum(tail**2))
     tail[0] += 1.0
     size = 1 << int(np.ceil(np.log2(len(sound) + len(tail))))
-    return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)[: len(sound)].astype(np.float32)
+    wet = np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)[: len(sound)]
+    return np.asarray(wet, np.float32)
 
 
 def clipped(sound: Sound, _: np.random.Generator) -> Sound:
@@ -244,7 +246,6 @@ BENIGN: dict[str, Process] = {
         ),
         AAC64,
     ),
-    "vibrato": then(filtered(("vibrato", "f=5:d=0.1")), AAC64),
     "chorus": then(filtered(("chorus", "0.7:0.9:55:0.4:0.25:2")), AAC64),
 }
 
