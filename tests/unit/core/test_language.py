@@ -47,7 +47,9 @@ def test_compiled_catalogue_is_made_from_its_source(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_catalogues_hold_every_sentence_and_no_other(language: str) -> None:
     used = {message if isinstance(message, str) else message[0]: where for message, where in used_sentences()}
-    held = {message.id if isinstance(message.id, str) else message.id[0] for message in catalogue(language) if message.id}
+    held = {
+        message.id if isinstance(message.id, str) else message.id[0] for message in catalogue(language) if message.id
+    }
     assert {sentence: where for sentence, where in used.items() if sentence not in held} == {}, HOW
     assert held - used.keys() == set()
 

@@ -6,7 +6,7 @@ made from your release ‘X’."), `caution` what the verdict does not cover.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from haechi.check.report_page import wording
 from haechi.check.report_page.text import listing, span_ends, stretch, visible
@@ -16,7 +16,6 @@ from haechi.core.records import Change, Kind, Region, Report, Span, Verdict
 MOST_SENTENCES = 3
 MOST_SPANS = 3
 WHOLE = 0.95
-_REGION_ORDER = list(Region)
 
 
 def said(say: Language, report: Report) -> str:
@@ -91,18 +90,24 @@ def _changes_said(say: Language, report: Report) -> str:
 
 
 def _group(changes: Sequence[Change]) -> list[tuple[list[Region], list[Span]]]:
-    """Regions with the same times are told together; longest first, then in the order of `Region`."""
-    spans_of: dict[Region, list[Span]] = {}
-    for change in changes:
-        spans = spans_of.setdefault(change.region, [])
-        if change.span not in spans:
-            spans.append(change.span)
+    """Regions with the same times are told together, in the order of `Region`."""
     groups: dict[tuple[tuple[str, str], ...], tuple[list[Region], list[Span]]] = {}
-    for region in sorted(spans_of, key=_REGION_ORDER.index):
-        spans = sorted(spans_of[region], key=lambda span: span.start_s)
-        key = tuple(span_ends(span) for span in spans)
-        groups.setdefault(key, ([], spans))[0].append(region)
-    return sorted(groups.values(), key=lambda group: _REGION_ORDER.index(group[0][0]))
+    for region in Region:
+        spans = _joined(change.span for change in changes if change.region is region)
+        if spans:
+            groups.setdefault(tuple(span_ends(span) for span in spans), ([], spans))[0].append(region)
+    return list(groups.values())
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Spans in order, those that overlap made one."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda span: span.start_s):
+        if joined and span.start_s <= joined[-1].end_s:
+            joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
+        else:
+            joined.append(span)
+    return joined
 
 
 def _group_said(say: Language, regions: list[Region], spans: list[Span], report: Report) -> str:

@@ -62,7 +62,9 @@ def drawn_scene(width: int = 640, height: int = 360) -> Scene:
         draw.ellipse((cx + side * 24 - 5, cy - 21, cx + side * 24 + 5, cy - 11), fill=(42, 28, 22))
     draw.polygon([(cx - 5, cy + 16), (cx + 5, cy + 16), (cx, cy - 2)], fill=(214, 164, 138))
     draw.ellipse((cx - 20, cy + 32, cx + 20, cy + 44), fill=(176, 74, 78))
-    return Scene(image.filter(ImageFilter.GaussianBlur(0.7)), Box(cx - 30, cy + 22, 60, 34), Box(cx - 60, cy - 88, 120, 164))
+    return Scene(
+        image.filter(ImageFilter.GaussianBlur(0.7)), Box(cx - 30, cy + 22, 60, 34), Box(cx - 60, cy - 88, 120, 164)
+    )
 
 
 def altered(scene: Scene) -> Image.Image:
@@ -133,7 +135,9 @@ def _release(release_id: str | None = "rel_7f3a", title: str = "별빛 무대 20
 ARTIST = ArtistMatch("art_1", "하늘 Haneul", 0.97, Span(0.0, 9.8))
 NO_C2PA = Finding("c2pa", 1, 1, "The file carries no C2PA manifest.", "c2pa.absent")
 NO_DETECTORS = Abstention("detectors", "No blind detector is installed.", "detectors.none_installed")
-FACE = Finding("face_identity", 1, 4, "Haneul seems to be shown.", "face_identity.found", 0.97, data={"name": "하늘 Haneul"})
+FACE = Finding(
+    "face_identity", 1, 4, "Haneul seems to be shown.", "face_identity.found", 0.97, data={"name": "하늘 Haneul"}
+)
 FOUND = Finding(
     "release_match", 1, 3, "It matches a release.", "release_match.found", 412.0, data={"title": "별빛 무대 2026"}
 )
@@ -141,7 +145,9 @@ FOUND = Finding(
 
 def altered_report(scene: Scene) -> Report:
     """Mouth and voice altered from 0:03 to 0:07, the eyes later."""
-    eyes = Box(scene.face.x + scene.face.w // 8, scene.face.y + scene.face.h // 3, scene.face.w * 3 // 4, scene.face.h // 6)
+    eyes = Box(
+        scene.face.x + scene.face.w // 8, scene.face.y + scene.face.h // 3, scene.face.w * 3 // 4, scene.face.h // 6
+    )
     changes = (
         Change(Region.MOUTH, Span(3.1, 7.0), scene.mouth, 19.4, {"threshold": 6.0}),
         Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"threshold": 5.0}),
@@ -165,8 +171,14 @@ def altered_report(scene: Scene) -> Report:
             NO_C2PA,
             FOUND,
             Finding(
-                "comparison", 1, 3, "Three places differ.", "comparison.changed", 19.4,
-                spans=(Span(3.1, 7.0), Span(8.1, 9.3)), data={"count": 3},
+                "comparison",
+                1,
+                3,
+                "Three places differ.",
+                "comparison.changed",
+                19.4,
+                spans=(Span(3.1, 7.0), Span(8.1, 9.3)),
+                data={"count": 3},
             ),
             FACE,
         ),
@@ -193,7 +205,10 @@ def copy_report(scene: Scene) -> Report:
         changes=(),
         edits=(Edit("reencode"), Edit("mirror"), Edit("scale", {"factor": 0.6}), Edit("logo"), Edit("filter")),
         findings=(
-            NO_C2PA, FOUND, Finding("comparison", 1, 3, "A plain copy.", "comparison.plain_copy", 1.4), FACE,
+            NO_C2PA,
+            FOUND,
+            Finding("comparison", 1, 3, "A plain copy.", "comparison.plain_copy", 1.4),
+            FACE,
         ),
         abstentions=(Abstention("audio", "The probe has no sound.", "audio.missing"), NO_DETECTORS),
         would_change=("better_copy",),
@@ -204,8 +219,16 @@ def copy_report(scene: Scene) -> Report:
 
 def _bare(scene: Scene, verdict: Verdict, decided_by: str, **fields: object) -> Report:
     bare = replace(
-        copy_report(scene), verdict=verdict, decided_by=decided_by, edits=(), pictures=(), curves=(), would_change=(),
-        abstentions=(NO_DETECTORS,), artists=(), release=None,
+        copy_report(scene),
+        verdict=verdict,
+        decided_by=decided_by,
+        edits=(),
+        pictures=(),
+        curves=(),
+        would_change=(),
+        abstentions=(NO_DETECTORS,),
+        artists=(),
+        release=None,
     )
     return replace(bare, **fields)  # type: ignore[arg-type]
 
@@ -223,13 +246,17 @@ def sample_reports(scene: Scene | None = None) -> Mapping[str, Report]:
         probe=Probe("voice_memo.m4a", SHA256, Kind.AUDIO, 9.8, None, None),
         changes=(Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"threshold": 5.0}),),
         curves=(curve(Region.VOICE, ((2.9, 7.2, 7.0),), 5.0),),
-        pictures=(), edits=(Edit("music_bed"),), artists=(),
+        pictures=(),
+        edits=(Edit("music_bed"),),
+        artists=(),
     )
     still = replace(
         altered_report(scene),
         probe=Probe("photo.jpg", SHA256, Kind.IMAGE, None, scene.image.width, scene.image.height),
         changes=(Change(Region.MOUTH, Span(0, 0), scene.mouth, 22.0, {"threshold": 6.0}),),
-        pictures=pictures(scene, 0.0, 0, scene.mouth), curves=(), edits=(Edit("scale", {"factor": 0.5}),),
+        pictures=pictures(scene, 0.0, 0, scene.mouth),
+        curves=(),
+        edits=(Edit("scale", {"factor": 0.5}),),
         release=ReleaseMatch("rel_9", "포토북 3쪽", (Segment(Span(0, 0), 0, 1, mirrored=False),), 88, "pdq"),
     )
     return {
@@ -243,14 +270,26 @@ def sample_reports(scene: Scene | None = None) -> Mapping[str, Report]:
         "compare": replace(altered_report(scene), release=_release(None, "master 최종.mov"), artists=()),
         "known_fake": _bare(scene, Verdict.KNOWN_FAKE, "bank_match.found", findings=(NO_C2PA, bank)),
         "likely_fake": _bare(
-            scene, Verdict.LIKELY_FAKE, "detectors", llr_log10=1.7, artists=(ARTIST,), abstentions=(),
-            findings=(NO_C2PA, no_release, FACE, Finding("detectors", 1, 5, "Signs of blending.", "detectors.signs", 0.9, 1.7)),
+            scene,
+            Verdict.LIKELY_FAKE,
+            "detectors",
+            llr_log10=1.7,
+            artists=(ARTIST,),
+            abstentions=(),
+            findings=(
+                NO_C2PA,
+                no_release,
+                FACE,
+                Finding("detectors", 1, 5, "Signs of blending.", "detectors.signs", 0.9, 1.7),
+            ),
         ),
         "inconclusive": _bare(
             scene, Verdict.INCONCLUSIVE, "none", artists=(ARTIST,), findings=(NO_C2PA, no_release, FACE)
         ),
         "not_ours": _bare(
-            scene, Verdict.NOT_OURS, "none",
+            scene,
+            Verdict.NOT_OURS,
+            "none",
             findings=(NO_C2PA, no_release, Finding("face_identity", 1, 4, "Nobody.", "face_identity.none")),
         ),
     }

@@ -64,7 +64,12 @@ def test_numbers_that_could_not_be_measured_are_null(reports: Mapping[str, Repor
 
 
 def test_numpy_values_and_odd_types_become_json(reports: Mapping[str, Report]) -> None:
-    data: dict[str, Any] = {"z": np.float32(1.5), "a": np.int64(3), "list": (np.float64(0.1), True), "odd": {1: Span(0, 1)}}
+    data: dict[str, Any] = {
+        "z": np.float32(1.5),
+        "a": np.int64(3),
+        "list": (np.float64(0.1), True),
+        "odd": {1: Span(0, 1)},
+    }
     finding = Finding("comparison", 1, 3, "", "comparison.changed", np.float64(2.5), data=data)
     got = report_json(replace(reports["altered"], findings=(finding,)))
     assert list(got["findings"][0]["data"]) == ["a", "list", "odd", "z"]

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -179,7 +178,10 @@ def test_both_languages_are_inside_whatever_is_shown_first(report: Report) -> No
 def test_no_english_sentence_is_left_in_the_korean_page(reports: Mapping[str, Report]) -> None:
     for report in reports.values():
         for korean in re.findall(r'<span lang="ko">(.*?)</span>', render_page(report, "ko")):
-            words = re.findall(r"[A-Za-z]{3,}", re.sub(r"SHA-256|C2PA|Haneul|master|mov|counsel|confirmed|by|Signs of blending", "", korean))
+            words = re.findall(
+                r"[A-Za-z]{3,}",
+                re.sub(r"SHA-256|C2PA|Haneul|master|mov|counsel|confirmed|by|Signs of blending", "", korean),
+            )
             assert words == []
 
 
@@ -189,11 +191,26 @@ def test_changes_of_the_time_line_lead_to_their_pictures(reports: Mapping[str, R
     assert sorted(map(str, links)) == ["#change-1", "#change-2", "#change-3"]
 
 
-def test_many_changes_are_summed_up(reports: Mapping[str, Report], samples: ModuleType) -> None:
+def test_many_changes_are_summed_up(reports: Mapping[str, Report]) -> None:
     base = reports["altered"]
-    many = tuple(replace(change, span=Span(i / 4, i / 4 + 2.2)) for i in range(12) for change in base.changes)
-    text = page_text(render_page(replace(base, changes=many, pictures=()), "en"), "en")
-    assert "in 12 places (0:00–0:02, 0:00–0:02, 0:01–0:03, …)" in text
+    probe = replace(base.probe, duration_s=120.0)
+    many = tuple(replace(base.changes[0], span=Span(10.0 * i, 10.0 * i + 4)) for i in range(12))
+    text = page_text(render_page(replace(base, probe=probe, changes=many, pictures=()), "en"), "en")
+    assert "The mouth was changed in 12 places (0:00–0:04, 0:10–0:14, 0:20–0:24, …)." in text
+
+
+def test_changes_that_overlap_are_told_as_one(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    changes = tuple(replace(base.changes[0], span=Span(i, i + 2.5)) for i in range(3))
+    text = page_text(render_page(replace(base, changes=changes, pictures=()), "en"), "en")
+    assert "The mouth was changed from 0:00 to 0:05." in text
+
+
+def test_changes_of_the_whole_length_are_told_as_such(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    change = replace(base.changes[1], span=Span(0.1, 9.8))
+    text = page_text(render_page(replace(base, changes=(change,), pictures=()), "en"), "en")
+    assert "The voice was changed from beginning to end." in text
 
 
 def test_a_verdict_without_a_full_comparison_says_so(reports: Mapping[str, Report]) -> None:

@@ -61,7 +61,14 @@ def test_the_axis_has_a_handful_of_marks(duration_s: float) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "tenths", "shown"),
-    [(0, False, "0:00"), (3.4, False, "0:03"), (59.6, False, "1:00"), (3723, False, "1:02:03"), (59.96, True, "1:00.0"), (2.5, False, "0:03")],
+    [
+        (0, False, "0:00"),
+        (3.4, False, "0:03"),
+        (59.6, False, "1:00"),
+        (3723, False, "1:02:03"),
+        (59.96, True, "1:00.0"),
+        (2.5, False, "0:03"),
+    ],
 )
 def test_clock(seconds: float, tenths: bool, shown: str) -> None:
     assert clock(seconds, tenths=tenths) == shown
@@ -72,7 +79,9 @@ def test_short_spans_show_tenths() -> None:
     assert span_ends(Span(3.1, 7.0)) == ("0:03", "0:07")
 
 
-@pytest.mark.parametrize(("value", "shown"), [(6.0, "6"), (19.44, "19.4"), (412.3, "412"), (1.25, "1.25"), (float("nan"), "–")])
+@pytest.mark.parametrize(
+    ("value", "shown"), [(6.0, "6"), (19.44, "19.4"), (412.3, "412"), (1.25, "1.25"), (float("nan"), "–")]
+)
 def test_number(value: float, shown: str) -> None:
     assert number(value) == shown
 
