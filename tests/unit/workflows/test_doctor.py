@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from haechi.core.settings import Settings
+from haechi.core.store import open_store
+from haechi.workflows.doctor import examine
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", models=tmp_path / "models")
+
+
+def test_every_part_is_looked_at(settings: Settings) -> None:
+    parts = {part.name: part for part in examine(settings)}
+    assert list(parts) == ["haechi", "packages", "decoders", "weights", "home", "store", "disk"]
+    assert "libavcodec" in parts["decoders"].detail
+    assert not parts["weights"].ok
+    assert "haechi models pull" in parts["weights"].detail
+    assert [name for name, part in parts.items() if not part.ok] == ["weights"]
+    assert not settings.home.exists()
+
+
+def test_damaged_store_is_found(settings: Settings) -> None:
+    open_store(settings.home)
+    (settings.home / "haechi.db").write_bytes(b"not a database" * 500)
+    (store,) = [part for part in examine(settings) if part.name == "store"]
+    assert not store.ok
+    assert "damaged" in store.detail
+
+
+def test_home_that_is_a_file_is_found(settings: Settings) -> None:
+    settings.home.write_bytes(b"")
+    parts = {part.name: part.ok for part in examine(settings)}
+    assert not parts["home"]
