@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from haechi.core.errors import InputError
 from haechi.core.language import Language, negotiate, translate
 
 if TYPE_CHECKING:
@@ -34,10 +35,22 @@ class Session:
 
     @cached_property
     def settings(self) -> Settings:
-        """Settings from flags and `HAECHI_*` variables."""
+        """Settings from flags and `HAECHI_*` variables.
+
+        Raises:
+            InputError: a variable has a value that cannot be used.
+        """
+        from pydantic import ValidationError
+
         from haechi.core.settings import Settings
 
-        return Settings() if self._home is None else Settings(home=self._home)
+        try:
+            return Settings() if self._home is None else Settings(home=self._home)
+        except ValidationError as error:
+            prefix = "HAECHI_LIMIT_" if error.title == "Limits" else "HAECHI_"
+            first = error.errors()[0]
+            name = prefix + "_".join(map(str, first["loc"])).upper()
+            raise InputError(f"{name}={first['input']!r}: {first['msg']}") from error
 
     @cached_property
     def say(self) -> Language:
