@@ -234,7 +234,7 @@ def _bare(scene: Scene, verdict: Verdict, decided_by: str, **fields: object) -> 
 
 
 def sample_reports(scene: Scene | None = None) -> Mapping[str, Report]:
-    """One report for each verdict, and an altered photograph, an altered sound file and a comparison without registration."""
+    """One report for each verdict, and an altered photograph, altered sound, and a comparison without registration."""
     scene = scene or drawn_scene()
     no_release = Finding("release_match", 1, 3, "No release matches.", "release_match.none")
     same = Finding("same_bytes", 1, 1, "Same bytes.", "same_bytes.release", 1.0, data={"title": "별빛 무대 2026"})

@@ -105,7 +105,7 @@ def test_hostile_names_stay_text(reports: Mapping[str, Report], name: str) -> No
     assert base.release is not None
     report = replace(
         base,
-        probe=replace(base.probe, path=f"/tmp/{name.replace('/', '')}.mp4"),
+        probe=replace(base.probe, path=f"/in/{name.replace('/', '')}.mp4"),
         release=replace(base.release, title=name),
         artists=(ArtistMatch("a", name, 0.9, Span(0, 1)),),
         findings=(
@@ -246,5 +246,5 @@ def test_file_names_are_short_and_plain(reports: Mapping[str, Report], path: str
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(reports: Mapping[str, Report], tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
-    with pytest.raises(StoreError, match="cannot be written to .*taken"):
+    with pytest.raises(StoreError, match=r"cannot be written to .*taken"):
         write_report(reports["not_ours"], tmp_path / "taken", "en")
