@@ -20,7 +20,8 @@ HOP = 160
 HOP_S = HOP / SAMPLE_RATE
 LOW_HZ, HIGH_HZ = 120.0, 7_000.0
 BANDS = 24
-SINC_HALF = 16
+SINC_HALF = 10
+PHASES = 512
 
 Samples = NDArray[Any]
 _FIRST = int(np.ceil(LOW_HZ * WINDOW / SAMPLE_RATE))
@@ -50,15 +51,22 @@ def take_line(samples: Samples, start_s: float, speed: float, count: int) -> NDA
     whole = np.floor(positions).astype(np.int64)
     base = int(whole[0]) - SINC_HALF + 1
     source = take(samples, base, int(whole[-1]) + SINC_HALF + 1)
-    fraction = (positions - whole).astype(np.float32)
-    at = whole - base
+    phase = ((positions - whole) * PHASES + 0.5).astype(np.int64)
+    at = whole - int(whole[0])
     result = np.zeros(count, np.float32)
-    cut = min(1.0, 1.0 / speed)
-    for tap in range(-SINC_HALF + 1, SINC_HALF + 1):
-        distance = tap - fraction
-        weight = cut * np.sinc(cut * distance) * np.cos(0.5 * np.pi * distance / SINC_HALF) ** 2
-        result += source[at + tap] * weight.astype(np.float32)
+    weights = _sinc(round(min(1.0, 1.0 / speed), 3))
+    for tap in range(2 * SINC_HALF):
+        result += source[at + tap] * weights[tap][phase]
     return result
+
+
+@lru_cache(maxsize=64)
+def _sinc(cut: float) -> NDArray[np.float32]:
+    """Interpolation weights, float32 (2 * SINC_HALF taps, PHASES + 1 fractions), pass band `cut` of Nyquist."""
+    fraction = np.arange(PHASES + 1) / PHASES
+    distance = np.arange(-SINC_HALF + 1, SINC_HALF + 1)[:, None] - fraction
+    weights = cut * np.sinc(cut * distance) * np.cos(0.5 * np.pi * np.clip(distance / SINC_HALF, -1, 1)) ** 2
+    return np.asarray(weights, np.float32)
 
 
 def spectrum(samples: NDArray[np.float32]) -> NDArray[np.complex64]:

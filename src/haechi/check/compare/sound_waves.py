@@ -41,6 +41,10 @@ def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, la
     if inliers.sum() < needed:
         return None
     speed = line.speed + slope
+    if abs(speed - 1.0) * span.duration_s * SAMPLE_RATE < 1.0:
+        # less than a sample over the whole stretch: the clocks are the same, and no resampling is needed
+        middle = float(np.mean(centres[inliers]))
+        level, speed = level + (speed - 1.0) * middle, 1.0
     return Piece(span, Line(line.offset_s + level, speed, speed), True, strength)
 
 

@@ -1,10 +1,12 @@
 """The whole comparison of two sounds, on arrays and on files."""
 
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.signal import lfilter, resample_poly
 
 from haechi.check.compare.sound import compare_sound, compare_tracks
@@ -13,6 +15,8 @@ from haechi.core.records import Comparison, Region, Segment, Span
 from haechi.core.settings import Limits
 
 RATE = 16_000
+Sound = NDArray[np.float32]
+Voice = Callable[..., Sound]
 
 
 def kinds(result: Comparison) -> list[str]:
@@ -23,7 +27,7 @@ def codes(result: Comparison) -> list[str]:
     return [finding.code for finding in result.findings]
 
 
-def pasted(sound, start_s, patch):
+def pasted(sound: Sound, start_s: float, patch: Sound) -> Sound:
     result = sound.copy()
     first = int(start_s * RATE)
     result[first : first + len(patch)] = patch
@@ -36,14 +40,14 @@ def overlap(result: Comparison, start_s: float, end_s: float) -> float:
     return inside / (end_s - start_s + sum(c.span.duration_s for c in changes) - inside)
 
 
-def bed(count, level, seed=3):
+def bed(count: int, level: float, seed: int = 3) -> Sound:
     """A chord that swells with a beat: music-like, there all the time."""
     time = np.arange(count) / RATE
     chord = sum(np.sin(2 * np.pi * hz * time + seed) / n for n, hz in enumerate((220, 277, 330, 440, 660), 1))
     return (level * chord * (0.6 + 0.4 * np.sin(2 * np.pi * 2 * time) ** 2)).astype(np.float32)
 
 
-def test_the_same_sound_is_the_same(voice):
+def test_the_same_sound_is_the_same(voice: Voice) -> None:
     master = voice(8.0)
     result = compare_tracks(master, master)
     assert result.changes == ()
@@ -54,7 +58,7 @@ def test_the_same_sound_is_the_same(voice):
 
 @pytest.mark.parametrize("seconds", [0.3, 1.0])
 @pytest.mark.parametrize("hinted", [True, False])
-def test_replaced_words_are_found_with_their_exact_span(voice, seconds, hinted):
+def test_replaced_words_are_found_with_their_exact_span(voice: Voice, seconds: float, hinted: bool) -> None:
     master = voice(9.0)
     probe = pasted(master, 4.0, voice(seconds, 7))
     hint = [Segment(Span(0.0, 9.0), 0.15, 1.0002, False)] if hinted else []
@@ -67,21 +71,21 @@ def test_replaced_words_are_found_with_their_exact_span(voice, seconds, hinted):
     assert codes(result) == ["comparison.voice_changed"]
 
 
-def test_a_voice_replaced_under_music_that_stays_is_found(voice):
+def test_a_voice_replaced_under_music_that_stays_is_found(voice: Voice) -> None:
     music = bed(9 * RATE, 0.03)
     master = voice(9.0) + music
     probe = pasted(voice(9.0), 3.0, voice(1.0, 5)) + music
     assert overlap(compare_tracks(probe, master), 3.0, 4.0) > 0.7
 
 
-def test_a_music_bed_is_an_edit_and_no_change(voice):
+def test_a_music_bed_is_an_edit_and_no_change(voice: Voice) -> None:
     master = voice(9.0)
     result = compare_tracks(master + bed(len(master), 0.06), master)
     assert result.changes == ()
     assert "music_bed" in kinds(result) or "noise" in kinds(result)
 
 
-def test_noise_is_an_edit_and_no_change(voice):
+def test_noise_is_an_edit_and_no_change(voice: Voice) -> None:
     master = voice(9.0)
     noise = 0.02 * np.random.default_rng(1).standard_normal(len(master)).astype(np.float32)
     result = compare_tracks(master + noise, master)
@@ -89,7 +93,7 @@ def test_noise_is_an_edit_and_no_change(voice):
     assert "noise" in kinds(result)
 
 
-def test_volume_and_equaliser_are_edits(voice):
+def test_volume_and_equaliser_are_edits(voice: Voice) -> None:
     master = voice(9.0)
     dull = lfilter([0.15], [1, -0.85], master).astype(np.float32)
     result = compare_tracks(dull, master)
@@ -98,7 +102,7 @@ def test_volume_and_equaliser_are_edits(voice):
     assert "volume" in kinds(compare_tracks(0.25 * master, master))
 
 
-def test_a_silenced_word_is_removed(voice):
+def test_a_silenced_word_is_removed(voice: Voice) -> None:
     master = voice(9.0)
     loudest = int(np.argmax(np.convolve(master**2, np.ones(8000), "valid")))
     probe = pasted(master, loudest / RATE, np.zeros(8000, np.float32))
@@ -106,7 +110,7 @@ def test_a_silenced_word_is_removed(voice):
     assert [c.detail["kind"] for c in result.changes] == ["removed"]
 
 
-def test_speech_put_into_a_pause_is_inserted(voice):
+def test_speech_put_into_a_pause_is_inserted(voice: Voice) -> None:
     master = np.concatenate([voice(4.0), np.zeros(2 * RATE, np.float32), voice(4.0, 2)])
     master += 1e-4 * np.random.default_rng(0).standard_normal(len(master)).astype(np.float32)
     probe = pasted(master, 4.6, voice(0.8, 9))
@@ -115,7 +119,7 @@ def test_speech_put_into_a_pause_is_inserted(voice):
     assert overlap(result, 4.6, 5.4) > 0.7
 
 
-def test_faster_sound_is_aligned_and_named(voice):
+def test_faster_sound_is_aligned_and_named(voice: Voice) -> None:
     master = voice(12.0)
     result = compare_tracks(resample_poly(master, 20, 21).astype(np.float32), master)
     assert result.changes == ()
@@ -123,7 +127,7 @@ def test_faster_sound_is_aligned_and_named(voice):
     assert {"audio_speed", "pitch"} <= set(kinds(result))
 
 
-def test_joined_pieces_are_found_without_a_hint(voice):
+def test_joined_pieces_are_found_without_a_hint(voice: Voice) -> None:
     master = voice(30.0)
     probe = np.concatenate([master[20 * RATE : 28 * RATE], master[2 * RATE : 11 * RATE]])
     result = compare_tracks(probe, master)
@@ -132,7 +136,7 @@ def test_joined_pieces_are_found_without_a_hint(voice):
     assert offsets == [(pytest.approx(20, abs=0.02), 0.0), (pytest.approx(2, abs=0.05), pytest.approx(8, abs=0.05))]
 
 
-def test_foreign_sound_is_named_and_is_no_voice_change(voice):
+def test_foreign_sound_is_named_and_is_no_voice_change(voice: Voice) -> None:
     hint = [Segment(Span(0.0, 8.0), 0.0, 1.0, False)]
     for segments in ([], hint):
         result = compare_tracks(voice(8.0, 5), voice(8.0), segments)
@@ -143,7 +147,7 @@ def test_foreign_sound_is_named_and_is_no_voice_change(voice):
         assert 0.0 <= result.findings[0].data["speech_like"] <= 1.0
 
 
-def test_sound_from_elsewhere_in_the_master_is_moved(voice):
+def test_sound_from_elsewhere_in_the_master_is_moved(voice: Voice) -> None:
     master = voice(24.0)
     hint = [Segment(Span(0.0, 8.0), 0.0, 1.0, False)]
     result = compare_tracks(master[12 * RATE : 20 * RATE], master, hint)
@@ -151,7 +155,7 @@ def test_sound_from_elsewhere_in_the_master_is_moved(voice):
     assert result.changes[0].detail["source_start_s"] == pytest.approx(12.0, abs=0.05)
 
 
-def test_a_small_delay_against_the_pictures_is_an_edit(voice):
+def test_a_small_delay_against_the_pictures_is_an_edit(voice: Voice) -> None:
     master = voice(9.0)
     hint = [Segment(Span(0.0, 8.0), 0.15, 1.0, False)]
     result = compare_tracks(master[: 8 * RATE], master, hint)
@@ -167,7 +171,7 @@ def test_a_small_delay_against_the_pictures_is_an_edit(voice):
         (1, 0, "comparison.master_has_no_audio", ["audio_added"]),
     ],
 )
-def test_missing_sound_is_said(voice, probe, master, code, edit):
+def test_missing_sound_is_said(voice: Voice, probe: int, master: int, code: str, edit: list[str]) -> None:
     sounds = [np.zeros(0, np.float32), voice(3.0)]
     result = compare_tracks(sounds[probe], sounds[master])
     assert [a.code for a in result.abstentions] == [code]
@@ -175,13 +179,13 @@ def test_missing_sound_is_said(voice, probe, master, code, edit):
     assert result.changes == ()
 
 
-def test_very_short_and_silent_sounds_do_not_fail(voice):
+def test_very_short_and_silent_sounds_do_not_fail(voice: Voice) -> None:
     for length in (1, 100, 2000, 8000):
         assert compare_tracks(voice(1.0)[:length], voice(5.0)).changes == ()
     assert compare_tracks(np.zeros(RATE, np.float32), voice(5.0)).abstentions
 
 
-def write_wave(path: Path, sound) -> None:
+def write_wave(path: Path, sound: Sound) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
@@ -189,7 +193,7 @@ def write_wave(path: Path, sound) -> None:
         file.writeframes((sound * 32767).astype("<i2").tobytes())
 
 
-def test_files_are_compared(tmp_path, voice):
+def test_files_are_compared(tmp_path: Path, voice: Voice) -> None:
     master = voice(6.0)
     write_wave(tmp_path / "원본 master.wav", master)
     write_wave(tmp_path / "probe.wav", pasted(master, 2.0, voice(0.6, 4)))
@@ -197,7 +201,7 @@ def test_files_are_compared(tmp_path, voice):
     assert overlap(result, 2.0, 2.6) > 0.8
 
 
-def test_a_damaged_file_is_an_error_of_ours(tmp_path, voice):
+def test_a_damaged_file_is_an_error_of_ours(tmp_path: Path, voice: Voice) -> None:
     write_wave(tmp_path / "master.wav", voice(3.0))
     (tmp_path / "probe.wav").write_bytes(b"RIFF....WAVE not really")
     with pytest.raises(UnreadableMediaError):
