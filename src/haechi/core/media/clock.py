@@ -28,21 +28,21 @@ class Clock:
     ) -> None:
         self._time_base = float(time_base)
         self._interval_s = 1 / rate if rate and 0.1 <= rate <= 1000 else _FALLBACK_INTERVAL_S
-        self._origin_s = None if origin is None else origin * self._time_base
+        self._origin = origin
         self._last_s: float | None = None
         self._longest_s = longest_s
         self.repaired = 0
 
     def seconds(self, stamp: int | None) -> float:
         """Time of the next frame in display order."""
-        if self._origin_s is None:
-            self._origin_s = (stamp or 0) * self._time_base
-        raw_s = None if stamp is None else stamp * self._time_base - self._origin_s
+        if self._origin is None:
+            self._origin = stamp or 0
+        raw_s = None if stamp is None else (stamp - self._origin) * self._time_base
         last_s = self._last_s
         if raw_s is None or (last_s is not None and not last_s < raw_s < last_s + self._longest_s):
             usual_s = 0.0 if last_s is None else last_s + self._interval_s
-            if raw_s is not None:
-                self._origin_s += raw_s - usual_s
+            if stamp is not None:
+                self._origin = stamp - round(usual_s / self._time_base)
             if last_s is not None:
                 self.repaired += 1
             raw_s = usual_s

@@ -1,8 +1,8 @@
 """Writing media that Haechi itself makes: working copies, demo and test clips.
 
-Frames and samples come from our own arrays, so encoding runs in this process (decoding never does, see
-`sandbox`). Colour: BGR is taken as BT.709 gamma and written as BT.709 limited range with the tags set, so
-that a decoder that honours tags gives the same colours back. Luma (h, w) frames are written as grey. Odd
+Frames and samples come from our own arrays, so encoding runs in this process (decoding never does, see `sandbox`).
+Colour: BGR is taken as BT.709 gamma and written as BT.709 limited range with the tags set (BT.601 where a codec has
+no tags), so that a decoder that honours tags gives the same colours back. Luma (h, w) frames are written as grey. Odd
 sizes grow by one repeated column or row where the pixel format needs even ones.
 Limits: the suffix chooses the container; AVI, MPEG and raw formats keep no variable frame rate.
 """
@@ -28,6 +28,9 @@ _CRF_CODECS = frozenset({"libx264", "libx265", "libvpx-vp9", "libsvtav1", "libao
 _PRESET_CODECS = frozenset({"libx264", "libx265"})
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 _BT709 = 1  # ITU-T H.273: the code point of BT.709 for primaries, transfer and matrix
+_BT601 = 6
+_SWS_MATRIX = {_BT709: Colorspace.ITU709, _BT601: Colorspace.ITU601}
+_UNTAGGED_CODECS = frozenset({"mpeg4", "mpeg1video", "mpeg2video", "msmpeg4", "flv", "h263"})
 _LIMITED = 1  # AVCOL_RANGE_MPEG
 
 
@@ -60,6 +63,13 @@ class VideoCoding:
         near = Fraction(self.frame_rate).limit_denominator(1000)
         return ntsc if near.denominator != 1 and abs(float(ntsc) - self.frame_rate) < 5e-3 else near
 
+    def matrix(self, width: int, height: int) -> int:
+        """H.273 code of the YUV matrix: BT.709, or what decoders assume where the codec carries no tag."""
+        if self.codec == "mjpeg":
+            return _BT601
+        small = height < 720 and width < 1280
+        return _BT601 if self.codec in _UNTAGGED_CODECS and small else _BT709
+
     def encoder_options(self) -> dict[str, str]:
         """Everything that the encoder is told."""
         options: dict[str, str] = {}
@@ -69,6 +79,8 @@ class VideoCoding:
             options["preset"] = self.preset
         if self.codec == "libsvtav1":
             options["preset"] = "10"
+        if self.codec in _UNTAGGED_CODECS or self.codec == "mjpeg":
+            options["b"] = "8M"  # FFmpeg's own 200 kbit/s is unusable
         if self.codec == "libvpx-vp9":
             options |= {"b": "0", "deadline": "realtime", "cpu-used": "8"}
         if self.codec == "libx265":
@@ -133,7 +145,7 @@ class MediaWriter:
         if coding.variable and time_s is None:
             raise InputError(f"{self._path.name} has a variable frame rate; give each frame its time")
         self._tick = max(self._tick + 1, round(time_s * _TICKS_PER_S) if coding.variable and time_s else 0)
-        frame = _to_video_frame(image, coding.pixel_format)
+        frame = _to_video_frame(image, coding)
         frame.time_base = coding.time_base
         frame.pts = self._tick
         self._mux(self._video, frame)
@@ -167,7 +179,8 @@ class MediaWriter:
         context = stream.codec_context
         context.time_base = coding.time_base
         if coding.pixel_format.startswith("yuv"):
-            context.colorspace = context.color_primaries = context.color_trc = _BT709
+            context.colorspace = coding.matrix(width, height)
+            context.color_primaries = context.color_trc = _BT709
             context.color_range = _LIMITED
         return stream
 
@@ -287,7 +300,8 @@ def _chroma_steps(pixel_format: str) -> tuple[int, int]:
     return (2, 1) if "422" in pixel_format else (1, 1)
 
 
-def _to_video_frame(image: NDArray[np.uint8], pixel_format: str) -> Any:
+def _to_video_frame(image: NDArray[np.uint8], coding: VideoCoding) -> Any:
+    pixel_format = coding.pixel_format
     step_x, step_y = _chroma_steps(pixel_format)
     height, width = image.shape[:2]
     if width % step_x or height % step_y:
@@ -302,7 +316,7 @@ def _to_video_frame(image: NDArray[np.uint8], pixel_format: str) -> Any:
     full_range = pixel_format.startswith("yuvj")
     return frame.reformat(
         format=pixel_format,
-        dst_colorspace=Colorspace.ITU709,
+        dst_colorspace=_SWS_MATRIX[coding.matrix(width, height)],
         src_color_range=ColorRange.JPEG,
         dst_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
     )

@@ -45,7 +45,7 @@ DECODE_ERRORS = (
 _ORIENTATION_TAG = 0x0112
 _DEFAULT_DELAY_S = 0.1  # browsers show GIF frames of 10 ms or less for 100 ms
 _SHORTEST_DELAY_S = 0.011
-_FORMATS = ("JPEG", "MPO", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -209,6 +209,8 @@ class ImageReader:
             return False
 
     def _read_orientation(self) -> Orientation:
+        if self._image.format == "TIFF":  # Pillow turns TIFFs by itself
+            return Orientation()
         try:
             return from_exif(self._image.getexif().get(_ORIENTATION_TAG))
         except DECODE_ERRORS:
