@@ -10,37 +10,51 @@ from collections.abc import Iterable, Sequence
 
 from haechi.check.report_page import wording
 from haechi.check.report_page.text import listing, span_ends, stretch, visible
-from haechi.core.language import Language, mark
+from haechi.core.language import Language
 from haechi.core.records import Change, Kind, Region, Report, Span, Verdict
 
 MOST_SENTENCES = 3
 MOST_SPANS = 3
 WHOLE = 0.95
+NOT_HARMLESS = frozenset({"audio_replaced"})
 
 
 def said(say: Language, report: Report) -> str:
     """What was found, in one to three sentences."""
-    if report.verdict is Verdict.ALTERED and report.changes:
-        return _changes_said(say, report)
-    finding = next((f for f in report.findings if f.code == report.decided_by), None)
-    if report.verdict is Verdict.KNOWN_FAKE:
-        because = finding and finding.data.get("because")
-        if because:
-            return say("A reviewer has already confirmed this as fake: {because}.", because=visible(because))
-    if report.verdict is Verdict.AUTHENTIC and report.decided_by.startswith("same_bytes"):
+    verdict = report.verdict
+    if verdict is Verdict.ALTERED:
+        return _altered_said(say, report)
+    if verdict is Verdict.KNOWN_FAKE:
+        return _known_fake_said(say, report)
+    if verdict is Verdict.AUTHENTIC and report.decided_by.startswith("same_bytes"):
         return say("This is your original, byte for byte.")
-    if report.verdict in (Verdict.INCONCLUSIVE, Verdict.LIKELY_FAKE) and report.artists:
-        names = listing(say, dict.fromkeys(visible(artist.name) for artist in report.artists))
-        sentence = {
-            Verdict.INCONCLUSIVE: mark(
-                "{names} may be shown, but there is not enough evidence to call it real or fake."
-            ),
-            Verdict.LIKELY_FAKE: mark(
-                "The signs point to a fake of {names}, but there was no original to compare it with."
-            ),
-        }[report.verdict]
-        return say(sentence, names=names)
-    return say(wording.VERDICTS[report.verdict].sentence)
+    if verdict is Verdict.INCONCLUSIVE and report.decided_by.startswith(("release_match", "comparison")):
+        return say("It could not be compared with your original well enough to tell whether it was changed.")
+    names = listing(say, dict.fromkeys(visible(artist.name) for artist in report.artists))
+    if verdict is Verdict.INCONCLUSIVE and names:
+        return say("{names} may be shown, but there is not enough evidence to call it real or fake.", names=names)
+    if verdict is Verdict.LIKELY_FAKE and names:
+        return say("The signs point to a fake of {names}, but there was no original to compare it with.", names=names)
+    return say(wording.VERDICTS[verdict].sentence)
+
+
+def _known_fake_said(say: Language, report: Report) -> str:
+    because = next((f.data["because"] for f in report.findings if f.rank <= 2 and "because" in f.data), None)
+    if because:
+        return say("A reviewer has already confirmed this as fake: {because}.", because=visible(str(because)))
+    return say(wording.VERDICTS[Verdict.KNOWN_FAKE].sentence)
+
+
+def _altered_said(say: Language, report: Report) -> str:
+    if report.changes:
+        return _changes_said(say, report)
+    if _foreign_sound(report):
+        return say("Another voice was put under your pictures.")
+    return say(wording.VERDICTS[Verdict.ALTERED].sentence)
+
+
+def _foreign_sound(report: Report) -> bool:
+    return any(edit.kind in NOT_HARMLESS for edit in report.edits)
 
 
 def source(say: Language, report: Report) -> str:
@@ -63,7 +77,7 @@ def caution(say: Language, report: Report) -> str:
     """What a reader must not conclude; empty when there is nothing to warn of."""
     if report.verdict not in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED):
         return ""
-    if any(edit.kind == "audio_replaced" for edit in report.edits):
+    if _foreign_sound(report):
         return say("The sound is not the sound of the original.")
     if any(_limits_the_comparison(a.name, a.code) for a in report.abstentions):
         return say("Not everything could be compared; see “What could not be checked”.")

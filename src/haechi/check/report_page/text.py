@@ -10,6 +10,7 @@ here: the template does it for everything.
 from __future__ import annotations
 
 import math
+import re
 import string
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -89,6 +90,16 @@ def sentence(say: Language, table: Mapping[str, tuple[str, ...]], code: str, dat
             if fields(template) <= values.keys():
                 return say(template, **values)
     return None
+
+
+def retold(say: Language, templates: Iterable[str], statement: str) -> str:
+    """Say a statement that was worded in English again, when one of `templates` has its shape."""
+    for template in templates:
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(template))
+        match = re.fullmatch(pattern, statement)
+        if match:
+            return say(template, **{name: visible(value) for name, value in match.groupdict().items()})
+    return visible(statement, 600)
 
 
 def fields(template: str) -> set[str]:

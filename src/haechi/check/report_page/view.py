@@ -23,9 +23,9 @@ from typing import Any
 from markupsafe import Markup
 
 from haechi.check.report_page import headline, timeline, wording
-from haechi.check.report_page.text import clock, number, sentence, span_ends, stretch, visible
+from haechi.check.report_page.text import clock, number, retold, sentence, span_ends, stretch, visible
 from haechi.core.language import LANGUAGES, Language, mark, translate
-from haechi.core.records import Abstention, Box, Change, Edit, Finding, Kind, Picture, Region, Report, Span
+from haechi.core.records import Box, Change, Edit, Finding, Kind, Picture, Region, Report, Span, Verdict
 
 Text = Markup
 CLOSE_UP_LIMIT = 0.5
@@ -225,8 +225,10 @@ class PageView:
     # 4. lists
     @property
     def edits(self) -> list[Text]:
-        """Harmless edits."""
-        return [both(lambda say, edit=edit: _edit_said(say, edit)) for edit in self.report.edits]  # type: ignore[misc]
+        """Harmless edits, each once; foreign sound is none of them, the head warns of it."""
+        edits = (edit for edit in self.report.edits if edit.kind not in headline.NOT_HARMLESS)
+        told = [both(lambda say, edit=edit: _edit_said(say, edit)) for edit in edits]  # type: ignore[misc]
+        return list(dict.fromkeys(told))
 
     @property
     def artists(self) -> list[tuple[str, Text | None]]:
@@ -247,7 +249,13 @@ class PageView:
     def abstentions(self) -> list[Statement]:
         """Steps that could not speak."""
         return [
-            Statement(_abstention_said(a), _step(a.name), None, decides=False, detail="")
+            Statement(
+                both(lambda say, a=a: _statement(say, a.code, a.reason, a.data)),  # type: ignore[misc]
+                _step(a.name),
+                None,
+                decides=False,
+                detail="",
+            )
             for a in self.report.abstentions
         ]
 
@@ -256,8 +264,8 @@ class PageView:
         """What could lead to another verdict; the general answer of the verdict when the report names
         none.
         """
-        ways = [wording.WOULD_CHANGE.get(way, way) for way in self.report.would_change]
-        return [both(lambda say, way=way: say(way)) for way in ways or [self.words.would_change]]  # type: ignore[misc]
+        ways = self.report.would_change or (self.words.would_change,)
+        return [both(lambda say, way=way: visible(say(way), 600)) for way in ways]  # type: ignore[misc]
 
     @property
     def software(self) -> list[tuple[str, str]]:
@@ -359,24 +367,32 @@ def _close_up(box: tuple[float, float, float, float], picture: Picture) -> tuple
 
 
 def _finding(finding: Finding, report: Report) -> Statement:
-    decides = report.decided_by in (finding.code, finding.name)
     rank = wording.RANKS.get(finding.rank)
     return Statement(
-        said=both(
-            lambda say: sentence(say, wording.FINDINGS, finding.code, finding.data) or visible(finding.statement, 600)
-        ),
+        said=both(lambda say: _statement(say, finding.code, finding.statement, finding.data)),
         step=_step(finding.name),
         rank=say_both(rank) if rank else None,
-        decides=decides,
+        decides=_decides(finding, report),
         detail=f"{visible(finding.name)} v{finding.version}",
     )
 
 
-def _abstention_said(abstention: Abstention) -> Text:
-    return both(
-        lambda say: (
-            sentence(say, wording.ABSTENTIONS, abstention.code, abstention.data) or visible(abstention.reason, 600)
-        )
+def _decides(finding: Finding, report: Report) -> bool:
+    """Whether the verdict rests on this finding; `decided_by` may name the step, which then spoke for either side."""
+    if report.decided_by == finding.name and report.verdict is Verdict.ALTERED:
+        return finding.code not in wording.AGREEING
+    return report.decided_by in (finding.name, finding.code)
+
+
+def _statement(say: Language, code: str, statement: str, data: Mapping[str, Any]) -> str:
+    """A code in words; a step's own English words when nobody translated the code."""
+    notes = data.get("notes")
+    if code == "media.notes" and isinstance(notes, list | tuple):
+        return "; ".join(retold(say, wording.NOTES, str(note)) for note in notes)
+    return (
+        sentence(say, wording.FINDINGS, code, data)
+        or sentence(say, wording.ABSTENTIONS, code, data)
+        or visible(statement, 600)
     )
 
 

@@ -97,6 +97,7 @@ STEPS: Mapping[str, str] = {
     "bank_match": mark("search among confirmed fakes"),
     "comparison": mark("comparison with the original"),
     "audio": mark("comparison of the sound"),
+    "media": mark("reading the file"),
     "face_identity": mark("face recognition"),
     "voice_identity": mark("voice recognition"),
     "detectors": mark("blind detectors"),
@@ -119,6 +120,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "same_bytes.master": (mark("The two files are identical, byte for byte."),),
     "same_bytes.bank": (
         mark("The file is identical, byte for byte, to a confirmed fake ({because})."),
+        mark("The file is identical, byte for byte, to the confirmed fake {id}."),
         mark("The file is identical, byte for byte, to a confirmed fake."),
     ),
     "same_bytes.none": (mark("No registered file has the same bytes."),),
@@ -143,9 +145,13 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It was made from your release ‘{title}’."),
         mark("It was made from one of your releases."),
     ),
-    "release_match.none": (mark("None of your releases was found in it."),),
+    "release_match.none": (
+        mark("None of your releases was found in it; {searched} were searched."),
+        mark("None of your releases was found in it."),
+    ),
     "bank_match.found": (
         mark("It shows the same content as a confirmed fake ({because})."),
+        mark("It shows the same content as the confirmed fake {id}."),
         mark("It shows the same content as a confirmed fake."),
     ),
     "bank_match.none": (mark("It is none of the confirmed fakes."),),
@@ -234,14 +240,37 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "aspect": (mark("stretched or squeezed"),),
 }
 
-WOULD_CHANGE: Mapping[str, str] = {
-    "better_copy": mark("A copy in better quality could show a change that is too faint to see in this one."),
-    "find_master": mark("The original footage: comparing with it turns an estimate into a fact."),
-    "register_version": mark("If the company itself published this version, register it as a release and check again."),
-    "register_release": mark("Registering the release or enrolling the artist whom you expected to find."),
-    "add_detectors": mark("Detectors for footage without an original: none was used here."),
-    "enrol_artist": mark("Enrolling the artist: nobody could be recognised without a reference."),
-}
+WOULD_CHANGE: tuple[str, ...] = (
+    mark("A reviewer withdraws the bank item."),
+    mark("The release turns out to have been registered wrongly."),
+    mark("The bank item is removed."),
+    mark("The authentic master is registered and the file proves to be a plain copy of it."),
+    mark("Another master, which shows this very content, is registered."),
+    mark("A copy of better quality shows that the difference came from coding."),
+    mark("A copy of better quality shows a difference that this one is too coarse to show."),
+    mark("A copy of better quality or size, which can be laid over the master."),
+    mark("The master of the remaining part is registered."),
+    mark("The authentic master that this was made from is registered, if there is one."),
+    mark("The release is registered, or the artist is enrolled, and the file is checked again."),
+)
+"""Sentences that the verdict gives; here so that the catalogues hold them."""
+
+NOTES: tuple[str, ...] = (
+    mark("the file breaks off or is damaged; only the part before that was read"),
+    mark("{count} time stamps were missing or went back and were replaced"),
+    mark("interlaced frames were deinterlaced"),
+    mark("only the first page was read"),
+    mark("CMYK was converted to RGB without a colour profile"),
+    mark("more than 8 bits were reduced to 8"),
+    mark("a sound track is named but nothing in it could be decoded"),
+    mark("stored mirrored; shown as its display matrix asks"),
+    mark("HDR ({hdr}) was converted to SDR by a fixed tone curve"),
+    mark("interlaced; it is deinterlaced before it is compared"),
+    mark("pixels are not square; shown at {size}"),
+    mark("a transparency layer is ignored"),
+    mark("the header claims {claimed} s, but only {measured} s are there"),
+)
+"""What the media reader assumed or converted, told as it words it; recognised by their shape."""
 
 STRENGTHS: tuple[tuple[float, str], ...] = (
     (3.0, mark("far beyond what any harmless copy shows")),
@@ -249,6 +278,9 @@ STRENGTHS: tuple[tuple[float, str], ...] = (
     (0.0, mark("just beyond what a harmless copy shows")),
 )
 """Strength over its threshold, at least, and its words."""
+
+AGREEING = frozenset({"comparison.plain_copy", "comparison.voice_same", "comparison.audio_same"})
+"""Codes of a comparison that speak against an alteration."""
 
 LLR_SCALE: tuple[tuple[float, str, str], ...] = (
     (4.0, mark("very strong evidence that it is fake"), mark("very strong evidence that it is real")),

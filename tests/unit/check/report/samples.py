@@ -183,7 +183,7 @@ def altered_report(scene: Scene) -> Report:
             FACE,
         ),
         abstentions=(NO_DETECTORS,),
-        would_change=("register_version",),
+        would_change=("Another master, which shows this very content, is registered.",),
         software=SOFTWARE,
         pictures=(*pictures(scene, 5.0, 0, scene.mouth), *pictures(scene, 8.6, 2, eyes)),
         curves=(
@@ -211,7 +211,7 @@ def copy_report(scene: Scene) -> Report:
             FACE,
         ),
         abstentions=(Abstention("audio", "The probe has no sound.", "audio.missing"), NO_DETECTORS),
-        would_change=("better_copy",),
+        would_change=("A copy of better quality shows a difference that this one is too coarse to show.",),
         pictures=pictures(scene, 5.0, None, None),
         curves=tuple(curve(region, ()) for region in (Region.MOUTH, Region.EYES, Region.FACE, Region.BACKGROUND)),
     )

@@ -16,7 +16,7 @@ import pytest
 from haechi.check.report import report_file_name, write_report
 from haechi.check.report_page.page import render_page
 from haechi.core.errors import StoreError
-from haechi.core.records import ArtistMatch, Edit, Finding, Report, Span
+from haechi.core.records import ArtistMatch, Edit, Finding, Report, Span, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -217,6 +217,39 @@ def test_a_verdict_without_a_full_comparison_says_so(reports: Mapping[str, Repor
     assert "Not everything could be compared" in page_text(render_page(reports["authentic_copy"], "en"), "en")
     foreign = replace(reports["authentic_copy"], edits=(Edit("audio_replaced"),))
     assert "The sound is not the sound of the original." in page_text(render_page(foreign, "en"), "en")
+
+
+def test_foreign_speech_under_our_pictures_is_told_and_not_called_harmless(reports: Mapping[str, Report]) -> None:
+    report = replace(reports["altered"], changes=(), pictures=(), edits=(Edit("audio_replaced"), Edit("mirror")))
+    text = page_text(render_page(report, "en"), "en")
+    assert "Altered Another voice was put under your pictures." in text
+    assert "another sound put under the picture" not in text
+
+
+def test_a_release_that_could_not_be_compared_is_undecided(reports: Mapping[str, Report]) -> None:
+    report = replace(
+        reports["altered"], verdict=Verdict.INCONCLUSIVE, decided_by="release_match", changes=(), pictures=()
+    )
+    text = page_text(render_page(report, "en"), "en")
+    assert "Undecided It could not be compared with your original well enough" in text
+    assert "It was made from your release" in text
+
+
+def test_only_what_speaks_for_the_verdict_is_marked_as_deciding(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    same = Finding("comparison", 1, 3, "The sound is the master's.", "comparison.voice_same")
+    report = replace(base, decided_by="comparison", findings=(same, *base.findings))
+    text = page_text(render_page(report, "en"), "en")
+    assert text.count("This decided the verdict") == 1
+    assert text.index("It differs from the original in 3 places") < text.index("This decided the verdict")
+    assert text.index("This decided the verdict") < text.index("The sound agrees")
+
+
+def test_notes_of_the_media_reader_are_translated_by_their_shape(reports: Mapping[str, Report]) -> None:
+    notes = ["the header claims 600.0 s, but only 12.5 s are there", "something never seen"]
+    finding = Finding("media", 1, 5, " ".join(notes), "media.notes", data={"notes": notes})
+    text = page_text(render_page(replace(reports["not_ours"], findings=(finding,)), "ko"), "ko")
+    assert "헤더에는 600.0초라고 되어 있지만 실제로는 12.5초뿐임; something never seen" in text
 
 
 def test_a_code_that_nobody_translated_falls_back_to_its_statement(reports: Mapping[str, Report]) -> None:
