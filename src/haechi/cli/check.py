@@ -50,6 +50,7 @@ def _check(
     from haechi.workflows.files import Failed, list_files
 
     session: Session = context.obj
+    session.need_models()
     listing = list_files(paths)
     tally = Tally(listing.passed_over)
     with session.bar() as bar:

@@ -39,6 +39,7 @@ def _compare(
     from haechi.workflows.triage import Checked
 
     session: Session = context.obj
+    session.need_models()
     try:
         result = _result(session, probe, master, report is not None)
     except InputError as error:

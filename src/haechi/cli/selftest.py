@@ -9,6 +9,8 @@ from haechi.cli.options import Json
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
+_STATES = {True: mark("ok"), False: mark("WRONG"), None: mark("not tested")}
+
 
 def add_to(app: typer.Typer) -> None:
     """Make the command known."""
@@ -27,7 +29,7 @@ def _selftest(context: typer.Context, json: Json = False) -> None:
     with session.bar() as bar:
         bar.begin("selftest")
         for test in run_selftest(session.settings):
-            failed += not test.ok
+            failed += test.ok is False
             with bar.paused():
                 if json:
                     session.emit(
@@ -39,7 +41,7 @@ def _selftest(context: typer.Context, json: Json = False) -> None:
                         }
                     )
                 else:
-                    state = session.say(mark("ok") if test.ok else mark("WRONG"))
-                    session.result(f"{state:6} {test.name}: {test.detail}")
+                    state = session.say(_STATES[test.ok])
+                    session.result(f"{state:10} {test.name}: {test.detail}")
     if failed:
         raise typer.Exit(FAILED)

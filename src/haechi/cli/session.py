@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from haechi.core.errors import InputError
-from haechi.core.language import Language, negotiate, translate
+from haechi.core.errors import HaechiError, InputError
+from haechi.core.language import Language, mark, negotiate, translate
 
 if TYPE_CHECKING:
     from haechi.cli.progress import Bar
@@ -61,6 +61,18 @@ class Session:
     def language(self) -> str:
         """Code of the user's language."""
         return negotiate(os.environ)
+
+    def need_models(self) -> None:
+        """See that weights are there before any file is looked at; that they are the right ones is seen on use.
+
+        Raises:
+            HaechiError: some are missing.
+        """
+        from haechi.core.media.models import load_manifest
+
+        folder = self.settings.models
+        if not all((folder / model.name).is_file() for model in load_manifest()):
+            raise HaechiError(self.say(mark("the weights are not there yet; fetch them once: haechi models pull")))
 
     def store(self) -> Store:
         """The store in the home."""

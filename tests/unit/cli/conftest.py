@@ -96,6 +96,7 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let `haechi check` and `haechi compare` use a stand-in for the check itself."""
 
     def use(check: Callable[[Path], Report]) -> None:
+        monkeypatch.setattr("haechi.core.media.models.load_manifest", lambda: ())
         monkeypatch.setattr("haechi.check.check.check_file", lambda path, *_, **__: check(path))
         monkeypatch.setattr("haechi.check.check.compare_pair", lambda probe, *_, **__: check(probe))
 

@@ -101,6 +101,14 @@ def test_unreadable_masters_get_a_line_each(haechi: Haechi, tmp_path: Path) -> N
     assert len(run.err.splitlines()) == 3
 
 
+@pytest.mark.parametrize("command", [["check", "a.mp4"], ["compare", "a.mp4", "b.mp4"]])
+def test_missing_weights_are_said_once_and_first(haechi: Haechi, command: list[str]) -> None:
+    run = haechi(*command)
+    assert (run.code, run.out) == (1, "")
+    assert "haechi models pull" in run.err
+    assert len(run.err.splitlines()) == 1
+
+
 def test_damaged_store_is_one_line(haechi: Haechi, home: Path) -> None:
     home.mkdir()
     (home / "haechi.db").write_bytes(b"not a database" * 500)
