@@ -18,7 +18,8 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from haechi.check.report_page.view import PageView, say_both
+from haechi.check.report_page.bilingual import say_both
+from haechi.check.report_page.view import PageView
 from haechi.core.language import LANGUAGES, translate
 from haechi.core.records import Report
 

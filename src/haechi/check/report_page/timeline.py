@@ -107,7 +107,7 @@ def _area(points: Sequence[tuple[float, float]]) -> str:
 
 
 def _inside(place: float) -> float:
-    return min(max(place, 0.0), 1.0)
+    return min(max(place, 0.0), 1.0) + 0.0  # never -0.0
 
 
 def _percent(value: float) -> str:

@@ -6,68 +6,22 @@
 3. The time line.
 4. Lists: edits, artists, findings, abstentions, ways to another verdict, how to reproduce it.
 
-A `Text` is safe markup that holds one `<span lang>` for each language; the page shows one of them. Each
-picture is embedded once and reused by its id.
 """
 
 from __future__ import annotations
 
-import base64
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import PurePath
 from typing import Any
 
-from markupsafe import Markup
-
 from haechi.check.report_page import headline, timeline, wording
+from haechi.check.report_page.bilingual import Text, both, say_both
+from haechi.check.report_page.looks import Look, looks_of
 from haechi.check.report_page.text import clock, number, retold, sentence, span_ends, stretch, visible
-from haechi.core.language import LANGUAGES, Language, mark, translate
-from haechi.core.records import Box, Change, Edit, Finding, Kind, Picture, Region, Report, Span, Verdict
-
-Text = Markup
-CLOSE_UP_LIMIT = 0.5
-CLOSE_UP_MARGIN = 0.45
-SAME_SHAPE = 0.03
-
-
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """One picture: `role` is probe, master or heat; `outline` and `close_up` are boxes (x, y, w, h) in its
-    own pixels.
-    """
-
-    id: str
-    role: str
-    picture: Picture
-    data_uri: str
-    caption: Text
-    outline: tuple[float, float, float, float] | None
-    close_up: tuple[float, float, float, float] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What there is to see of one change (or, with `number` None, of the file as a whole)."""
-
-    number: int | None
-    title: Text
-    strength: Text | None
-    meter: tuple[str, str] | None
-    shots: tuple[Shot, ...]
-
-    @property
-    def overlay(self) -> bool:
-        """Whether file and original have the same shape, so that one can be laid over the other."""
-        sizes = {(s.picture.width, s.picture.height) for s in self.shots if s.role in ("probe", "master")}
-        return len(sizes) == 1 and sum(s.role in ("probe", "master") for s in self.shots) == 2
-
-    @property
-    def close_up(self) -> bool:
-        """Whether every picture has a close-up."""
-        return bool(self.shots) and all(shot.close_up for shot in self.shots)
+from haechi.core.language import Language
+from haechi.core.records import Edit, Finding, Kind, Region, Report, Span, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +35,6 @@ class Statement:
     rank: Text | None
     decides: bool
     detail: str
-
-
-def both(tell: Callable[[Language], str]) -> Text:
-    """Say the same in every language, marked by language; the page shows one."""
-    parts = [Markup('<span lang="{}">{}</span>').format(code, tell(translate(code))) for code in LANGUAGES]
-    return Markup("").join(parts)
-
-
-def say_both(message: str, **values: object) -> Text:
-    """Say a sentence of the template in every language."""
-    return both(lambda say: say(message, **values))
 
 
 class PageView:
@@ -156,51 +99,7 @@ class PageView:
     @property
     def looks(self) -> tuple[Look, ...]:
         """The clearest change first, then the others in their order; the whole file when nothing changed."""
-        looks = [self._look(index, change) for index, change in enumerate(self.report.changes)]
-        looks.sort(key=lambda look: (not look.shots, *self._clearness(look)))
-        general = self._shots(None, None)
-        if general and not any(look.shots for look in looks):
-            looks.insert(0, Look(None, say_both("The same moment, side by side"), None, None, general))
-        return tuple(looks[:1] + sorted(looks[1:], key=lambda look: look.number or 0))
-
-    def _clearness(self, look: Look) -> tuple[float, int]:
-        index = (look.number or 1) - 1
-        return (-_excess(self.report, self.report.changes[index]), index)
-
-    def _look(self, index: int, change: Change) -> Look:
-        threshold = _threshold(self.report, change)
-        return Look(
-            number=index + 1,
-            title=both(lambda say: _change_title(say, change, self.report.probe.kind)),
-            strength=both(lambda say: _strength_said(say, change.strength, threshold)),
-            meter=_meter(change.strength, threshold),
-            shots=self._shots(index, change),
-        )
-
-    def _shots(self, index: int | None, change: Change | None) -> tuple[Shot, ...]:
-        mine = [picture for picture in self.report.pictures if picture.change == index]
-        by_role = {role: [p for p in mine if p.name == role] for role in ("probe", "master", "heat")}
-        rows = zip_longest(*by_role.values())
-        shots = []
-        for moment, row in enumerate(rows):
-            for role, picture in zip(by_role, row, strict=True):
-                if picture is not None:
-                    shots.append(
-                        self._shot(f"p{'all' if index is None else index}-{moment}-{role}", role, picture, change)
-                    )
-        return tuple(shots)
-
-    def _shot(self, shot_id: str, role: str, picture: Picture, change: Change | None) -> Shot:
-        box = _box_in_picture(change.box, picture, self.report) if change is not None and change.box else None
-        return Shot(
-            id=shot_id,
-            role=role,
-            picture=picture,
-            data_uri="data:image/jpeg;base64," + base64.b64encode(picture.jpeg).decode("ascii"),
-            caption=both(lambda say: _caption(say, role, picture, self.report)),
-            outline=box,
-            close_up=_close_up(box, picture) if box else None,
-        )
+        return looks_of(self.report)
 
     # 3. time line
     @property
@@ -289,81 +188,6 @@ def _step(name: str) -> Text:
 
 def _stretch(span: Span) -> Text:
     return both(lambda say: stretch(say, span))
-
-
-def _change_title(say: Language, change: Change, kind: Kind) -> str:
-    title = headline.region_title(say, change.region)
-    return title if kind is Kind.IMAGE else f"{title}, {'–'.join(span_ends(change.span))}"
-
-
-def _threshold(report: Report, change: Change) -> float | None:
-    own = change.detail.get("null_threshold", change.detail.get("threshold"))
-    if isinstance(own, int | float) and own > 0:
-        return float(own)
-    return next((c.threshold for c in report.curves if c.region is change.region and c.threshold > 0), None)
-
-
-def _excess(report: Report, change: Change) -> float:
-    return change.strength / (_threshold(report, change) or 1.0)
-
-
-def _strength_said(say: Language, strength: float, threshold: float | None) -> str:
-    if threshold is None:
-        return say("strength {strength}", strength=number(strength))
-    words = next((w for least, w in wording.STRENGTHS if strength / threshold >= least), wording.STRENGTHS[-1][1])
-    measured = say("measured {strength}, limit {threshold}", strength=number(strength), threshold=number(threshold))
-    return f"{say(words)} ({measured})"
-
-
-def _meter(strength: float, threshold: float | None) -> tuple[str, str] | None:
-    """Length of the bar and place of the limit, per cent; the limit stands at a third, as on the time
-    line.
-    """
-    if threshold is None:
-        return None
-    share = min(max(strength / threshold, 0.0), timeline.CEILING) / timeline.CEILING
-    return f"{100 * share:.1f}%", f"{100 / timeline.CEILING:.1f}%"
-
-
-def _caption(say: Language, role: str, picture: Picture, report: Report) -> str:
-    words = {"probe": mark("This file"), "master": mark("Your original"), "heat": mark("Where they differ")}
-    if role == "heat" or report.probe.kind is Kind.IMAGE:
-        return say(words[role])
-    time_s = _master_time(picture.time_s, report) if role == "master" else picture.time_s
-    return say(words[role]) if time_s is None else f"{say(words[role])}, {clock(time_s, tenths=True)}"
-
-
-def _master_time(probe_time_s: float, report: Report) -> float | None:
-    """The moment of the original that is shown at a moment of the file."""
-    segments = report.release.segments if report.release else ()
-    for segment in segments:
-        if segment.span.start_s <= probe_time_s <= segment.span.end_s:
-            return segment.offset_s + segment.speed * (probe_time_s - segment.span.start_s)
-    return None
-
-
-def _box_in_picture(box: Box, picture: Picture, report: Report) -> tuple[float, float, float, float] | None:
-    """The box in the picture's pixels; None when the picture does not show the whole frame."""
-    width, height = report.probe.width, report.probe.height
-    if not width or not height:
-        return None
-    scale_x, scale_y = picture.width / width, picture.height / height
-    if abs(scale_x / scale_y - 1) > SAME_SHAPE:
-        return None
-    return (box.x * scale_x, box.y * scale_y, box.w * scale_x, box.h * scale_y)
-
-
-def _close_up(box: tuple[float, float, float, float], picture: Picture) -> tuple[float, float, float, float] | None:
-    """A square around the box with a margin, inside the picture; None when the box fills most of it."""
-    x, y, w, h = box
-    shorter = min(picture.width, picture.height)
-    side = max(w, h) * (1 + 2 * CLOSE_UP_MARGIN)
-    if max(w, h) <= 0 or side > CLOSE_UP_LIMIT * max(picture.width, picture.height):
-        return None
-    side = min(side, shorter)
-    left = min(max(x + w / 2 - side / 2, 0.0), picture.width - side)
-    top = min(max(y + h / 2 - side / 2, 0.0), picture.height - side)
-    return (left, top, side, side)
 
 
 def _finding(finding: Finding, report: Report) -> Statement:
