@@ -23,6 +23,9 @@ from haechi.check.compare.window import Window
 from haechi.core.records import Region
 
 N_LOOKS = 8
+# Flatness and contrast from which content is graphic; on a face, skin painted over with skin must not pass as such.
+GRAPHIC = (0.62, 22.0)
+GRAPHIC_ON_FACE = (0.8, 45.0)
 
 Floats = NDArray[np.float32]
 
@@ -32,8 +35,8 @@ class Look:
     """What the differing content looks like; all 0 to 1 unless said otherwise.
 
     Attributes:
-        flatness: share of the area within a few levels of its three commonest tones.
-        contrast: spread of the area's tones, levels.
+        flatness: share of the differing pixels within a few levels of their three commonest tones.
+        contrast: mean difference of those pixels, levels.
         steady: share of the signed difference that does not vary over time.
         moved: best correlation with the master at another moment, minus that at its own.
         alike: correlation with the master at its own moment and place, coarse detail only.
@@ -61,7 +64,7 @@ def look_at(component: Component, window: Window) -> Look:
     ours = window.probe[frames][:, box[0], box[1]].astype(np.float32)
     theirs = window.expected[frames][:, box[0], box[1]].astype(np.float32)
     inside = mask[box]
-    flatness, contrast = _flatness(ours, inside)
+    flatness, contrast = _flatness(ours, theirs, inside)
     return Look(
         flatness=flatness,
         contrast=contrast,
@@ -81,7 +84,8 @@ def benign_kind(component: Component, look: Look) -> str | None:
     facial = component.region in FACIAL
     if facial and look.face_cover > 0.45 and look.alike > 0.9 and look.fine < 0.9:
         return "beauty_filter"
-    if look.flatness > 0.62 and look.contrast > 22:
+    flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
+    if look.flatness > flat and look.contrast > strong:
         return "overlay"
     if not facial and look.corner and component.region in (Region.BACKGROUND, Region.BODY):
         return "overlay"
@@ -93,19 +97,24 @@ def _mask(component: Component, window: Window) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(component.footprint.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _flatness(ours: Floats, inside: NDArray[np.bool_]) -> tuple[float, float]:
+def _flatness(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> tuple[float, float]:
+    """Of the pixels that differ most: share within a few levels of their three commonest tones, and their contrast."""
     shares, spreads = [], []
-    for patch in ours:
-        values = patch[inside]
+    for patch, plain in zip(ours, theirs, strict=True):
+        apart = np.abs(patch - plain)
+        ink = inside & (apart > max(12.0, 0.4 * float(np.percentile(apart[inside], 95))))
+        if int(ink.sum()) < 12:
+            continue
+        values = patch[ink]
         histogram = np.convolve(np.histogram(values, bins=64, range=(0, 256))[0], np.ones(3), mode="same")
         total = 0.0
         for _ in range(3):
             k = int(histogram.argmax())
             total += float(histogram[k])
             histogram[max(0, k - 2) : k + 3] = 0
-        shares.append(total / max(len(values), 1))
-        spreads.append(float(values.std()))
-    return float(np.median(shares)), float(np.median(spreads))
+        shares.append(total / len(values))
+        spreads.append(float(apart[ink].mean()))
+    return (float(np.median(shares)), float(np.median(spreads))) if shares else (0.0, 0.0)
 
 
 def _steady(difference: Floats, inside: NDArray[np.bool_]) -> float:

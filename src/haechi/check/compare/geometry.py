@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 
 MIN_INLIERS = 12
 STRONG_INLIERS = 60
+# So many agree only when both frames show the same moment: no other pair needs to be tried.
+SURE_INLIERS = 330
+# Two placements agree when their corners lie within this share of the picture.
+AGREEMENT = 0.012
 N_FEATURES = 700
 RATIO = 0.78
 MAX_FLOW_PIXELS = 6.0
@@ -106,24 +110,38 @@ def place(probe: Features, master: Features) -> Placement | None:
 def best_placement(
     probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]]
 ) -> tuple[Placement, int, int] | None:
-    """The placement with most inliers over frame pairs, with the indices of its pair.
+    """The placement that most probe frames agree on, with the indices of the frame pair it comes from.
+
+    A moving camera lets a pair of different moments match too, each with a placement of its own; only the true one
+    comes back from frame to frame.
 
     Args:
         probes: features of some probe frames.
         masters: features of some master frames.
         ranked: for each probe frame, the master frames to try, most promising first.
     """
-    best: tuple[Placement, int, int] | None = None
+    found: list[tuple[Placement, int, int]] = []
     for p, order in enumerate(ranked):
         for m in order:
-            found = place(probes[p], masters[m])
-            if found is not None and (best is None or found.inliers > best[0].inliers):
-                best = (found, p, m)
-            if found is not None and found.inliers >= STRONG_INLIERS:
+            placement = place(probes[p], masters[m])
+            if placement is not None:
+                found.append((placement, p, m))
+            if placement is not None and placement.inliers >= SURE_INLIERS:
                 break
-        if best is not None and best[0].inliers >= 3 * STRONG_INLIERS:
-            break
-    return best
+    if not found:
+        return None
+    height, width = masters[0].image.shape[:2]
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
+    moved = [corners @ placement.matrix.T for placement, _, _ in found]
+    support = []
+    for k, (own, _, _) in enumerate(found):
+        reach = AGREEMENT * max(height, width) * own.scale
+        votes: dict[int, int] = {}
+        for other, (placement, p, _) in zip(moved, found, strict=True):
+            if float(np.abs(other - moved[k]).max()) < reach:
+                votes[p] = max(votes.get(p, 0), placement.inliers)
+        support.append(sum(votes.values()) + own.inliers)
+    return found[int(np.argmax(support))]
 
 
 def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int = 2) -> Placement:
@@ -152,14 +170,16 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
 
 
 def warp(master: Image, matrix: Affine, shape: tuple[int, int]) -> Image:
-    """The master picture in probe geometry: uint8 (h, w) of `shape`; outside the master is 0."""
-    return np.asarray(cv2.warpAffine(master, matrix, (shape[1], shape[0]), flags=cv2.INTER_CUBIC), dtype=np.uint8)
+    """The master picture in probe geometry: uint8 (h, w) of `shape`; outside the master its rim is repeated."""
+    size = (shape[1], shape[0])
+    warped = cv2.warpAffine(master, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def visible(master_shape: tuple[int, int], matrix: Affine, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Where the probe can show the master: bool (h, w) of `shape`."""
     ones = np.full(master_shape, 255, np.uint8)
-    return np.asarray(warp(ones, matrix, shape) >= 250)
+    return np.asarray(cv2.warpAffine(ones, matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR) >= 250)
 
 
 def invert(matrix: Affine) -> Affine:
@@ -168,10 +188,13 @@ def invert(matrix: Affine) -> Affine:
 
 
 def _describe(image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    keypoints, descriptors = cv2.SIFT.create(nfeatures=N_FEATURES, contrastThreshold=0.02).detectAndCompute(image, None)
-    if descriptors is None:
+    finder = cv2.SIFT.create(nfeatures=N_FEATURES, contrastThreshold=0.02)
+    keypoints = finder.detect(image)
+    if not keypoints:
         return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32)
-    root = np.sqrt(descriptors / np.maximum(descriptors.sum(1, keepdims=True), 1e-6))
+    keypoints, descriptors = finder.compute(image, keypoints)
+    values = np.asarray(descriptors, np.float32)
+    root = np.sqrt(values / np.maximum(values.sum(1, keepdims=True), 1e-6))
     return np.array([k.pt for k in keypoints], np.float32), root.astype(np.float32)
 
 
@@ -215,7 +238,8 @@ def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[
     if min(shape) < 32:
         empty = np.zeros((0, 2), np.float32)
         return empty, empty
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, None)
+    still = np.zeros((*shape, 2), np.float32)
+    flow = np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, still))
     gx, gy = cv2.Sobel(warped, cv2.CV_32F, 1, 0), cv2.Sobel(warped, cv2.CV_32F, 0, 1)
     texture = cv2.boxFilter(gx * gx + gy * gy, -1, (7, 7))
     usable = (inside > 0) & (texture > max(float(np.percentile(texture, 60)), 400.0))

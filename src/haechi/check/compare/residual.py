@@ -115,7 +115,11 @@ def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bo
     if not inside.any():
         return 0.0
     maps = [
-        cells(difference(band_pass(p.astype(np.float32), bands), band_pass(e, bands), bands) ** 2, bands, weight)
+        cells(
+            difference(band_pass(np.where(seen, p, e).astype(np.float32), bands), band_pass(e, bands), bands) ** 2,
+            bands,
+            weight,
+        )
         for p, e in zip(pictures, expected, strict=True)
     ]
     return float(np.log(np.median(np.stack(maps)[:, inside]) + FLOOR))
@@ -138,8 +142,10 @@ def measure(probes: Stack, expected: Sequence[Map], null: Stack, seen: NDArray[n
     for probe, clean, reposted in zip(probes, expected, null, strict=True):
         detail = band_pass(clean, bands)
         moved = np.zeros_like(detail) if before is None else detail - before
+        # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
+        inner = np.where(seen, probe, clean).astype(np.float32)
         parts = (
-            difference(band_pass(probe.astype(np.float32), bands), detail, bands),
+            difference(band_pass(inner, bands), detail, bands),
             difference(band_pass(reposted.astype(np.float32), bands), detail, bands),
             detail,
             moved,

@@ -25,6 +25,8 @@ MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
 # A second piece must explain its frames this much better than the first line does.
 BETTER = 0.45
+# A fitted speed this close to 1 is 1.
+SAME_SPEED = 0.006
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
 
@@ -226,28 +228,54 @@ def _best_offset(
 def _polish(
     ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float
 ) -> tuple[float, float]:
-    """Local search below the frame and speed grid, on costs interpolated between master frames."""
-    rows, middle = np.arange(len(times)), float(np.mean(times))
-    gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 0.04
+    """Below the grid: a robust line through each frame's own best moment near the first line.
 
-    def score(off: float, spd: float) -> float:
-        wanted = off + spd * times
-        right = np.clip(np.searchsorted(master_s, wanted), 1, max(len(master_s) - 1, 1))
-        left, right = right - 1, np.minimum(right, len(master_s) - 1)
-        width = np.maximum(master_s[right] - master_s[left], 1e-6)
-        t = np.clip((wanted - master_s[left]) / width, 0.0, 1.0)
-        value = (1 - t) * ratio[rows, left] + t * ratio[rows, right]
-        return float(np.where((wanted < master_s[0] - gap) | (wanted > master_s[-1] + gap), 1.0, value).mean())
+    A moment is the vertex of the parabola through the least cost and its neighbours; its curvature is its weight, so
+    that still stretches, where any moment fits, do not count.
+    """
+    if len(master_s) < 5 or len(times) < 5:
+        return offset, speed
+    for reach_s in (0.25, 0.12, 0.12):
+        moments, weights = _own_moments(ratio, times, master_s, offset + speed * times, reach_s)
+        if float((weights > 0).sum()) < 5:
+            return offset, speed
+        offset, speed = _robust_line(times, moments, weights, offset, speed)
+    if abs(speed - 1.0) < SAME_SPEED:
+        shift = float(np.average(moments - times, weights=weights))
+        return shift, 1.0
+    return offset, speed
 
-    best = (score(offset, speed), offset, speed)
-    for step_o, step_s in ((gap / 2, 0.004), (gap / 4, 0.002), (gap / 8, 0.001), (gap / 8, 0.0005)):
-        centre_o, centre_s = best[1] + best[2] * middle, best[2]
-        for d_o in (-2, -1, 0, 1, 2):
-            for d_s in (-2, -1, 0, 1, 2):
-                spd = centre_s + d_s * step_s
-                off = centre_o + d_o * step_o - spd * middle
-                best = min(best, (score(off, spd), off, spd))
-    return (offset, 1.0) if speed == 1.0 and best[0] > 0.98 * score(offset, 1.0) else best[1:]
+
+def _own_moments(
+    ratio: NDArray[np.float32], times: Floats, master_s: Floats, wanted_s: Floats, reach_s: float
+) -> tuple[Floats, Floats]:
+    moments, weights = wanted_s.copy(), np.zeros(len(times))
+    for i, wanted in enumerate(wanted_s):
+        low, high = np.searchsorted(master_s, [wanted - reach_s, wanted + reach_s])
+        if high - low < 3:
+            continue
+        k = int(low) + int(ratio[i, low:high].argmin())
+        if not 0 < k < len(master_s) - 1:
+            continue
+        left, here, right = (float(v) for v in ratio[i, k - 1 : k + 2])
+        curvature = left - 2 * here + right
+        if curvature > 1e-4 and here < 0.8:
+            gap = 0.5 * (master_s[k + 1] - master_s[k - 1])
+            moments[i] = master_s[k] + gap * float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5))
+            weights[i] = min(curvature, 0.5)
+    return moments, weights
+
+
+def _robust_line(times: Floats, moments: Floats, weights: Floats, offset: float, speed: float) -> tuple[float, float]:
+    middle = float(np.average(times, weights=weights))
+    x = np.stack([np.ones(len(times)), times - middle], 1)
+    line = np.array([offset + speed * middle, speed])
+    for _ in range(6):
+        error = np.abs(moments - x @ line)
+        w = weights / np.maximum(error, 0.01)
+        line = np.linalg.solve((x * w[:, None]).T @ x + 1e-9 * np.eye(2), (x * w[:, None]).T @ moments)
+    new_speed = float(np.clip(line[1], 0.88, 1.12))
+    return float(line[0] - new_speed * middle), new_speed
 
 
 def _claim(

@@ -23,6 +23,7 @@ from haechi.core.media.recompress import recompress_video
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
 N_FIT_PAIRS = 8
+ROUNDS = 4
 N_QUALITY_FRAMES = 10
 
 Stack = NDArray[np.uint8]
@@ -90,18 +91,12 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
         start: a first placement, working master -> working probe.
         painter: finds the regions.
     """
-    # 1. Time: which master frame does each probe frame show?
-    alignment = _align(probe, master, start)
-    kept = np.flatnonzero(alignment.matched >= 0)
-    if len(kept) < 2:
+    # 1. Time, and 2. geometry to a fraction of a pixel: each needs the other, so they take turns.
+    located = _locate(probe, master, start)
+    if located is None:
         return None
-
-    # 2. Geometry to a fraction of a pixel, on pairs that now show the same moment; then time once more.
-    placement = refine(_pairs(probe, master, alignment.matched, kept), start)
-    alignment = _align(probe, master, placement)
+    alignment, placement = located
     kept = np.flatnonzero(alignment.matched >= 0)
-    if len(kept) < 2:
-        return None
     shape, bands = probe.shape, residual.Bands.of(probe.shape)
     covered = visible(master.shape, placement.matrix, shape)
     seen = without_rim(covered)
@@ -155,6 +150,22 @@ def fit_working_size(clip: Clip, placement: Placement) -> tuple[Clip, Placement]
     size = (max(16, round(width * factor)), max(16, round(height * factor)))
     frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip.frames])
     return replace(clip, frames=frames), placement.rescaled(factor, 1.0)
+
+
+def _locate(probe: Clip, master: Clip, start: Placement) -> tuple[timing.Alignment, Placement] | None:
+    placement = start
+    corners = np.array([[0, 0], [master.shape[1], 0], [0, master.shape[0]], list(master.shape[::-1])], np.float64)
+    for _ in range(ROUNDS):
+        alignment = _align(probe, master, placement)
+        kept = np.flatnonzero(alignment.matched >= 0)
+        if len(kept) < 2:
+            return None
+        better = refine(_pairs(probe, master, alignment.matched, kept), placement)
+        step = corners @ (better.matrix - placement.matrix)[:, :2].T + (better.matrix - placement.matrix)[:, 2]
+        placement = better
+        if float(np.abs(step).max()) < 0.5:
+            break
+    return alignment, placement
 
 
 def _align(probe: Clip, master: Clip, placement: Placement) -> timing.Alignment:

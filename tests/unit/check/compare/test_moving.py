@@ -1,0 +1,107 @@
+"""The whole comparison on clips made from the sample photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from clips import Frames, repaint_mouth
+from haechi.check.compare import compare_files
+from haechi.core.media.probe import probe_media
+from haechi.core.records import Comparison, Region
+from haechi.core.settings import Limits
+
+Make = Callable[..., Path]
+
+
+def compare(probe: Path, master: Path, models: Path) -> Comparison:
+    limits = Limits()
+    infos = probe_media(probe, limits), probe_media(master, limits)
+    return compare_files(probe, infos[0], master, infos[1], models=models, limits=limits)
+
+
+def shrunk(frames: Frames, side: int) -> Frames:
+    return [np.asarray(cv2.resize(f, (side, side), interpolation=cv2.INTER_AREA), np.uint8) for f in frames]
+
+
+def test_plain_copy_has_no_change(make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path) -> None:
+    got = compare(make_clip(shrunk(moving_frames, 256), crf=30), master_clip, models)
+    assert got.changes == ()
+    assert {e.kind for e in got.edits} == {"scale"}
+    assert len(got.segments) == 1
+    assert got.segments[0].offset_s == pytest.approx(0.0, abs=0.03)
+    assert {p.name for p in got.pictures} == {"probe", "master", "heat"}
+
+
+def test_repainted_mouth_is_found_in_place_and_time(
+    make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    altered = repaint_mouth(moving_frames, 25, 55, astronaut)
+    got = compare(make_clip(shrunk(altered, 300), crf=28), master_clip, models)
+    assert len(got.changes) == 1
+    change = got.changes[0]
+    assert change.region is Region.MOUTH
+    assert change.span.start_s == pytest.approx(1.0, abs=0.16)
+    assert change.span.end_s == pytest.approx(2.24, abs=0.16)
+    assert change.box is not None
+    centre = (change.box.x + change.box.w / 2, change.box.y + change.box.h / 2)
+    assert abs(centre[0] - 128) < 25 and abs(centre[1] - 121) < 25
+    assert change.strength > change.detail["threshold"]
+
+
+@pytest.mark.parametrize("edit", ["mirror", "crop", "letterbox", "caption", "filter", "border"])
+def test_harmless_edits_are_named_and_change_nothing(
+    edit: str, make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path
+) -> None:
+    got = compare(make_clip([_edited(f, edit) for f in moving_frames], crf=26), master_clip, models)
+    assert got.changes == ()
+    wanted = {"caption": {"overlay"}, "border": {"border"}}.get(edit, {edit})
+    assert wanted & {e.kind for e in got.edits}
+
+
+def _edited(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
+    if edit == "mirror":
+        return np.ascontiguousarray(frame[:, ::-1])
+    if edit == "crop":
+        return frame[20:340, 30:370]
+    if edit == "letterbox":
+        return np.asarray(cv2.copyMakeBorder(frame, 60, 60, 0, 0, cv2.BORDER_CONSTANT), np.uint8)
+    if edit == "border":
+        return np.asarray(
+            cv2.copyMakeBorder(frame, 24, 24, 24, 24, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8
+        )
+    if edit == "filter":
+        return np.clip(frame * np.array([0.8, 0.95, 1.15]) * 0.9 + 24, 0, 255).astype(np.uint8)
+    out = frame.copy()
+    for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
+        cv2.putText(out, "hello fans", (60, 350), cv2.FONT_HERSHEY_SIMPLEX, 1.4, colour, width, cv2.LINE_AA)
+    return out
+
+
+def test_piece_of_the_master_at_another_speed(
+    make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path
+) -> None:
+    got = compare(make_clip(moving_frames[10:70], rate=27.0, crf=26), master_clip, models)
+    assert got.changes == ()
+    assert got.segments[0].offset_s == pytest.approx(0.4, abs=0.05)
+    assert got.segments[0].speed == pytest.approx(27 / 25, abs=0.01)
+    assert {"speed", "trim"} <= {e.kind for e in got.edits}
+
+
+def test_unrelated_clip_is_an_abstention(make_clip: Make, master_clip: Path, models: Path) -> None:
+    rng = np.random.default_rng(7)
+    base = np.asarray(cv2.resize(rng.integers(0, 255, (40, 40, 3), np.uint8), (420, 420)), np.uint8)
+    frames = [np.ascontiguousarray(base[k : k + 300, k : k + 300]) for k in range(40)]
+    got = compare(make_clip(frames), master_clip, models)
+    assert got.changes == () and got.segments == ()
+    assert "comparison.not_aligned" in {a.code for a in got.abstentions}
+
+
+def test_tiny_picture_is_an_abstention(make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path) -> None:
+    got = compare(make_clip(shrunk(moving_frames, 32)), master_clip, models)
+    assert "comparison.too_small" in {a.code for a in got.abstentions}

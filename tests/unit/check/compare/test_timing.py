@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare.timing import align, distances
+
+RATE = 25.0
+
+
+def footage(seed: int, seconds: float) -> NDArray[np.float32]:
+    """Smoothly changing thumbnails, float32 (n, 24, 32)."""
+    rng = np.random.default_rng(seed)
+    keys = rng.normal(128, 40, (int(seconds * 3) + 2, 24, 32))
+    at = np.arange(int(seconds * RATE)) / RATE * 3
+    low = at.astype(int)
+    t = (at - low)[:, None, None]
+    return ((1 - t) * keys[low] + t * keys[low + 1]).astype(np.float32)
+
+
+def times(n: int, rate: float = RATE) -> NDArray[np.float64]:
+    return np.arange(n) / rate
+
+
+def both(probe: NDArray[np.float32], master: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return distances(probe, master, np.ones(master.shape[1:], bool))
+
+
+def test_offset_is_found() -> None:
+    master = footage(0, 12)
+    probe = master[80:180]
+    got = align(*both(probe, master), times(len(probe)), times(len(master)))
+    assert len(got.lines) == 1
+    assert abs(got.lines[0].offset_s - 80 / RATE) < 0.01
+    assert np.array_equal(got.matched, np.arange(80, 180))
+    assert got.contrast > 5
+
+
+def test_speed_and_frame_rate_are_found() -> None:
+    master = footage(1, 12)
+    shown = 2.0 + 1.07 * np.arange(0, 5, 1 / 15)
+    probe = master[np.round(shown * RATE).astype(int)]
+    got = align(*both(probe, master), times(len(probe), 15.0), times(len(master)))
+    assert abs(got.lines[0].speed - 1.07) < 0.01
+    assert np.abs(master.shape[0] * 0 + got.matched / RATE - shown).max() < 0.06
+
+
+def test_joined_pieces_come_apart() -> None:
+    master = footage(2, 16)
+    probe = np.concatenate([master[200:260], master[20:90]])
+    got = align(*both(probe, master), times(len(probe)), times(len(master)))
+    assert len(got.lines) == 2
+    assert abs(got.lines[0].end_s - 60 / RATE) < 0.12
+    assert np.array_equal(got.matched[5:55], np.arange(205, 255))
+    assert np.array_equal(got.matched[70:125], np.arange(30, 85))
+
+
+def test_altered_part_of_the_picture_does_not_pull_the_time() -> None:
+    master = footage(3, 10)
+    probe = master[50:150].copy()
+    probe[30:70, 6:18, 8:24] = master[110:150, 6:18, 8:24]
+    got = align(*both(probe, master), times(len(probe)), times(len(master)))
+    assert np.array_equal(got.matched, np.arange(50, 150))
+
+
+def test_foreign_footage_is_not_matched() -> None:
+    master, other = footage(4, 10), footage(5, 3)
+    probe = np.concatenate([master[40:120], other])
+    got = align(*both(probe, master), times(len(probe)), times(len(master)))
+    assert np.array_equal(got.matched[:80], np.arange(40, 120))
+    assert (got.matched[80:] == -1).mean() > 0.95
