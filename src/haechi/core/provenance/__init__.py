@@ -1,0 +1,1 @@
+"""Provenance: C2PA manifests (Content Credentials) of media files."""

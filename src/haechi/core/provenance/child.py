@@ -1,0 +1,63 @@
+"""The process that reads the C2PA manifest of one untrusted file, so that no file can take the check down with it.
+
+It gets the opened file on a descriptor, limits its own memory, CPU time and writing, reads with remote fetching
+off, and prints one JSON object: `{"state": ..., "store": {...}}` or `{"error": <type>, "message": ...}`. See `read`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+import c2pa
+
+CPU_S = 300
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+# Remote manifests and revocation lists would let a file under check choose an address to call.
+_SETTINGS: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+
+
+def main(descriptor: int, memory_bytes: int, anchors_pem: str) -> None:
+    """Read the manifest of the file on `descriptor` and print what was found.
+
+    Args:
+        descriptor: the opened file.
+        memory_bytes: most memory this process may take.
+        anchors_pem: certificates of issuers to trust, PEM; empty for none.
+    """
+    _limit(memory_bytes)
+    with os.fdopen(descriptor, "rb") as file:
+        answer = _read(file, anchors_pem)
+    sys.stdout.write(json.dumps(answer))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _limit(memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # a pipe is not a file: the answer still gets out
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    if sys.platform == "linux":
+        library = ctypes.CDLL(None)
+        library.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+
+
+def _read(file: Any, anchors_pem: str) -> dict[str, Any]:
+    settings = dict(_SETTINGS)
+    if anchors_pem:
+        settings["trust"] = {"trust_anchors": anchors_pem}
+        settings["verify"] = {**_SETTINGS["verify"], "verify_trust": True}
+    try:
+        context = c2pa.Context(c2pa.Settings.from_dict(settings))
+        reader = c2pa.Reader(file, context=context)
+        return {"state": reader.get_validation_state(), "store": json.loads(reader.json())}
+    except c2pa.C2paError as error:
+        return {"error": type(error).__name__.removeprefix("_C2pa"), "message": str(error)}

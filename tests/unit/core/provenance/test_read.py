@@ -1,0 +1,136 @@
+"""Reading of C2PA manifests: every state, and files that try to break the reader."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haechi.core.errors import InputError, UnreadableMediaError
+from haechi.core.provenance import read
+from haechi.core.provenance.read import ManifestReading, read_manifest
+from haechi.core.settings import Limits
+
+Sign = Callable[..., bytes]
+CREATED = {
+    "action": "c2pa.created",
+    "digitalSourceType": "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+}
+
+
+def saved(folder: Path, data: bytes, name: str = "사진 1.jpg") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def found(path: Path, **options: Any) -> ManifestReading:
+    reading = read_manifest(path, **options)
+    assert reading is not None
+    return reading
+
+
+def test_a_file_without_credentials_has_none(tmp_path: Path, plain: bytes) -> None:
+    assert read_manifest(saved(tmp_path, plain)) is None
+
+
+def test_an_intact_file_of_an_unknown_issuer_is_valid(tmp_path: Path, plain: bytes, sign: Sign) -> None:
+    reading = found(saved(tmp_path, sign(plain, actions=(CREATED,))))
+    assert reading.state == "valid"
+    assert reading.issuer == "Haechi Test Signer"
+    assert reading.title == "teaser photo 1"
+    assert reading.claim_generator == "haechi-test 1"
+    assert reading.actions == ("c2pa.created",)
+    assert reading.source_types == ("trainedAlgorithmicMedia",)
+    assert reading.problems == ()
+    assert reading.signed_at is None
+
+
+def test_an_issuer_below_a_trusted_root_is_trusted(tmp_path: Path, plain: bytes, sign: Sign, authority: Any) -> None:
+    path = saved(tmp_path, sign(plain, actions=(CREATED,)))
+    assert found(path, trust_anchors_pem=authority.root).state == "trusted"
+
+
+def test_changed_pixels_are_invalid(tmp_path: Path, plain: bytes, sign: Sign) -> None:
+    data = bytearray(sign(plain, actions=(CREATED,)))
+    data[-20] ^= 0x55
+    reading = found(saved(tmp_path, bytes(data)))
+    assert reading.state == "invalid"
+    assert "assertion.dataHash.mismatch" in [problem.code for problem in reading.problems]
+    assert reading.issuer == "Haechi Test Signer"
+
+
+def test_the_failure_of_an_ingredient_is_listed_although_the_state_is_valid(
+    tmp_path: Path, plain: bytes, sign: Sign
+) -> None:
+    broken = bytearray(sign(plain, actions=(CREATED,)))
+    broken[-20] ^= 0x55
+    reading = found(saved(tmp_path, sign(plain, (("stolen.jpg", bytes(broken)),), (CREATED,))))
+    assert reading.state == "valid"
+    assert reading.ingredients == ("stolen.jpg",)
+    assert ("assertion.dataHash.mismatch", "stolen.jpg") in [(p.code, p.ingredient) for p in reading.problems]
+
+
+def test_a_mangled_manifest_is_damaged_or_invalid_never_absent(tmp_path: Path, plain: bytes, sign: Sign) -> None:
+    data = sign(plain, actions=(CREATED,))
+    start = data.index(b"jumb")
+    for number in range(4):
+        mangled = bytearray(data)
+        for spot in random.Random(number).sample(range(start + 60, start + 600), 12):
+            mangled[spot] ^= 0xFF
+        assert found(saved(tmp_path, bytes(mangled))).state in {"damaged", "invalid"}
+
+
+def test_a_type_that_cannot_hold_credentials_has_none(tmp_path: Path) -> None:
+    assert read_manifest(saved(tmp_path, b"\x1a\x45\xdf\xa3" + b"\x00" * 200, "clip.mkv")) is None
+
+
+def test_a_remote_manifest_is_named_and_not_fetched(tmp_path: Path, plain: bytes) -> None:
+    url = "https://credentials.invalid/manifests/1"
+    xmp = (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{url}"/>'
+        "</rdf:RDF></x:xmpmeta>"
+    ).encode()
+    body = b"http://ns.adobe.com/xap/1.0/\x00" + xmp
+    data = plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
+    reading = found(saved(tmp_path, data))
+    assert reading.state == "remote"
+    assert reading.remote_url == url
+
+
+def test_files_that_cannot_be_opened_are_our_errors(tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        read_manifest(tmp_path / "missing.jpg")
+    with pytest.raises(InputError):
+        read_manifest(tmp_path)
+    with pytest.raises(UnreadableMediaError):
+        read_manifest(saved(tmp_path, b""))
+
+
+def test_a_reader_that_dies_means_damaged(tmp_path: Path, plain: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, plain)
+    assert found(path, limits=Limits(max_memory_bytes=100_000)).problems[0].code == "reader_failed"
+
+    def slow(*_: object, **options: Any) -> None:
+        raise subprocess.TimeoutExpired("reader", options["timeout"])
+
+    monkeypatch.setattr(read.subprocess, "run", slow)
+    assert found(path).state == "damaged"
+
+
+def test_nonsense_from_the_library_is_survived() -> None:
+    stores: list[Any] = [
+        None,
+        [],
+        {"active_manifest": 3, "manifests": "x"},
+        {"active_manifest": "a", "manifests": {"a": {"ingredients": [None, {"title": 5}], "assertions": {"x": 1}}}},
+        {"active_manifest": "a", "manifests": {"a": None}, "validation_results": {"ingredientDeltas": [1, {}]}},
+    ]
+    for store in stores:
+        reading = read._reading({"state": "Odd", "store": store})
+        assert reading.state == "damaged"
