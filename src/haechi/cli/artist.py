@@ -43,6 +43,9 @@ def _add(
     from haechi.workflows.files import Failed, list_files
 
     session: Session = context.obj
+    if not consent.strip():
+        raise InputError(session.say(mark("--consent must name the document that allows matching")))
+    session.need_models()
     entries = list_files(photos).entries
     for entry in entries:
         if isinstance(entry, Failed):
@@ -60,7 +63,9 @@ def _add(
             progress=bar.begin(name),
         )
     for path, reason in result.rejected:
-        session.note(failure_line(Path(path), reason))
+        session.note(failure_line(path, reason))
+    for note in result.notes:
+        session.note(note)
     _show(session, result.artist, json, rejected=len(entries) - len(result.accepted))
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from haechi.check.check import compare_pair
 from haechi.core.errors import HaechiError, InputError
+from haechi.core.fingerprint.pdq import pdq
 from haechi.core.media.decode import read_frames
 from haechi.core.media.encode import write_video
 from haechi.core.media.models import missing_models, model_path
@@ -32,6 +33,7 @@ from haechi.core.store import open_store
 
 Image = NDArray[np.uint8]
 
+_PDQ_TOLERANCE_BITS = 2
 _FRAMES_PER_S = 25
 _FRAMES = 60
 _SIDE = 384
@@ -61,6 +63,7 @@ def run_selftest(settings: Settings) -> Iterator[Test]:
     """Run every test in turn; one that fails does not keep the others from running."""
     tests: tuple[tuple[str, Callable[[Path, Settings], str]], ...] = (
         ("digests", _digests),
+        ("pdq", _pdq),
         ("store", _store),
         ("decoding", _decoding),
         ("weights", _weights),
@@ -90,6 +93,31 @@ def _digests(folder: Path, _settings: Settings) -> str:
         path.write_bytes(bytes.fromhex(case["input"]) * case["times"])
         _expect(hash_file(path) == case["output"], f"another digest than {case['output']}")
     return f"{len(cases)} vectors"
+
+
+def _pdq(_folder: Path, _settings: Settings) -> str:
+    cases = vectors("pdq")
+    worst = 0
+    for case in cases:
+        found = pdq(picture(case["width"], case["height"], case["waves"]))
+        worst = max(worst, (int(found.hex, 16) ^ int(case["output"], 16)).bit_count())
+    _expect(worst <= _PDQ_TOLERANCE_BITS, f"{worst} of 256 bits differ")
+    return f"{len(cases)} vectors, at most {worst} of 256 bits differ"
+
+
+def picture(width: int, height: int, waves: list[list[float]]) -> Image:
+    """A smooth picture, BGR uint8 (height, width, 3): a sum of plane waves, the same on every machine.
+
+    Args:
+        width: pixels.
+        height: pixels.
+        waves: cycles across, cycles down, phase (radians), amplitudes in blue, green and red.
+    """
+    x, y = np.meshgrid(np.arange(width) / width, np.arange(height) / height)
+    total = np.full((height, width, 3), 128.0)
+    for across, down, phase, *amplitudes in waves:
+        total += np.sin(2 * np.pi * (across * x + down * y) + phase)[..., None] * np.array(amplitudes)
+    return np.clip(np.round(total), 0, 255).astype(np.uint8)
 
 
 def _store(folder: Path, _settings: Settings) -> str:

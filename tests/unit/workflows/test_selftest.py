@@ -26,3 +26,8 @@ def test_wrong_result_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     tests = {test.name: test.ok for test in run_selftest(Settings(models=tmp_path))}
     assert tests["digests"] is False
     assert tests["store"] is True
+
+
+def test_vectors_are_complete() -> None:
+    for name in ("digests", "pdq"):
+        assert all("output" in case for case in selftest.vectors(name))
