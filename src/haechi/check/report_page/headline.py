@@ -79,7 +79,8 @@ def caution(say: Language, report: Report) -> str:
         return ""
     if _foreign_sound(report):
         return say("The sound is not the sound of the original.")
-    if any(_limits_the_comparison(a.name, a.code) for a in report.abstentions):
+    copy = report.verdict is Verdict.AUTHENTIC_COPY
+    if copy and any(_limits_the_comparison(a.name, a.code) for a in report.abstentions):
         return say("Not everything could be compared; see “What could not be checked”.")
     return ""
 
@@ -90,7 +91,7 @@ def region_title(say: Language, region: Region) -> str:
 
 
 def _limits_the_comparison(name: str, code: str) -> bool:
-    return f"{name}.{code}".startswith(("comparison", "audio", "sound"))
+    return name.startswith(("comparison", "audio", "sound")) and code != "comparison.no_sound"
 
 
 def _changes_said(say: Language, report: Report) -> str:

@@ -113,7 +113,11 @@ def _shot(shot_id: str, role: str, picture: Picture, change: Change | None, repo
 
 def _change_title(say: Language, change: Change, kind: Kind) -> str:
     title = headline.region_title(say, change.region)
-    return title if kind is Kind.IMAGE else f"{title}, {'–'.join(span_ends(change.span))}"
+    if kind is not Kind.IMAGE:
+        title = f"{title}, {'–'.join(span_ends(change.span))}"
+    moved = "moved" if change.detail.get("moved_in_time") else ""
+    manner = wording.MANNERS.get(str(change.detail.get("kind", moved)))
+    return f"{title}: {say(manner)}" if manner else title
 
 
 def _threshold(report: Report, change: Change) -> float | None:

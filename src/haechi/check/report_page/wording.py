@@ -89,6 +89,14 @@ REGIONS: Mapping[Region, tuple[str, str]] = {
 
 PLURAL_REGIONS = frozenset({Region.EYES})
 
+MANNERS: Mapping[str, str] = {
+    "inserted": mark("put in"),
+    "removed": mark("taken out"),
+    "replaced": mark("replaced"),
+    "moved": mark("taken from another moment of the original"),
+}
+"""How a place was changed, by `Change.detail["kind"]`; `moved_in_time` is the last."""
+
 STEPS: Mapping[str, str] = {
     "same_bytes": mark("same bytes"),
     "c2pa": mark("Content Credentials (C2PA)"),

@@ -150,7 +150,7 @@ def altered_report(scene: Scene) -> Report:
     )
     changes = (
         Change(Region.MOUTH, Span(3.1, 7.0), scene.mouth, 19.4, {"threshold": 6.0}),
-        Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"threshold": 5.0}),
+        Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"kind": "replaced"}),
         Change(Region.EYES, Span(8.1, 9.3), eyes, 8.2, {"threshold": 6.0}),
     )
     return Report(
@@ -244,7 +244,7 @@ def sample_reports(scene: Scene | None = None) -> Mapping[str, Report]:
     one_voice = replace(
         altered_report(scene),
         probe=Probe("voice_memo.m4a", SHA256, Kind.AUDIO, 9.8, None, None),
-        changes=(Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"threshold": 5.0}),),
+        changes=(Change(Region.VOICE, Span(2.9, 7.2), None, 9.6, {"kind": "replaced"}),),
         curves=(curve(Region.VOICE, ((2.9, 7.2, 7.0),), 5.0),),
         pictures=(),
         edits=(Edit("music_bed"),),

@@ -191,6 +191,14 @@ def test_changes_of_the_time_line_lead_to_their_pictures(reports: Mapping[str, R
     assert sorted(map(str, links)) == ["#change-1", "#change-2", "#change-3"]
 
 
+def test_how_a_place_was_changed_is_told(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    moved = replace(base.changes[0], detail={"threshold": 6.0, "moved_in_time": True})
+    text = page_text(render_page(replace(base, changes=(moved, base.changes[1])), "en"), "en")
+    assert "Mouth, 0:03–0:07: taken from another moment of the original" in text
+    assert "Voice, 0:03–0:07: replaced" in text
+
+
 def test_many_changes_are_summed_up(reports: Mapping[str, Report]) -> None:
     base = reports["altered"]
     probe = replace(base.probe, duration_s=120.0)
