@@ -1,0 +1,1 @@
+"""Benchmarks: what Haechi reaches on real media, measured, with confidence intervals."""

@@ -1,0 +1,164 @@
+"""The comparison benchmark: copies, harmless edits and alterations of real masters through five chains.
+
+    python -m benchmarks.comparison [--quick] [--split dev|test|all] [--table FILE]
+
+Clips are made by `benchmarks.alter` into a cache (HAECHI_BENCH_CACHE, else a folder in the temporary directory) and
+compared with their whole master by `haechi.check.check.compare_pair`. Results go into a file named after the code under
+test, so that a stopped run goes on and a changed program starts anew. Media: HAECHI_BENCH_DATA, or ../shared/data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import haechi
+from benchmarks.alter import ALTERATIONS, BENIGN, make_source
+from benchmarks.chains import CHAINS
+from benchmarks.scoring import compare_clip
+from benchmarks.sources import data_folder, find_sources
+from benchmarks.tables import render
+from haechi.core.settings import Settings
+
+_PROCESSES = 2
+_QUICK_S = 150.0
+_QUICK_SOURCES = ("grid-bbaf2n", "mead_dream-M030_front_angry_lev", "liveportra-d20")
+_QUICK_KINDS = (
+    "copy",
+    "mouth_retimed",
+    "captions",
+    "face_blur",
+    "scale",
+    "eyes_retimed",
+    "mirror",
+    "voice_replaced",
+    "beauty",
+)
+_QUICK_CHAINS = ("crf23", "p240_crf33")
+_PLAIN = tuple(kind for kind in ALTERATIONS if "+" not in kind)
+# Through the lossier chains every alteration goes, but only these of the harmless edits.
+_BENIGN_EVERYWHERE = (
+    "copy",
+    "captions",
+    "stickers",
+    "beauty",
+    "speed",
+    "blurred_fill",
+    "filter_warm",
+    "picture_in_picture",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """All clips of one source in one chain."""
+
+    source: str
+    chain: str
+    kinds: tuple[str, ...]
+    data: Path
+    cache: Path
+    done: frozenset[str]
+    deadline: float
+
+
+def plan(names: list[str], *, quick: bool) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Which source goes through which chain with which kinds, the most telling first."""
+    if quick:
+        for chain in _QUICK_CHAINS:
+            yield from ((name, chain, _QUICK_KINDS) for name in _QUICK_SOURCES if name in names)
+        return
+    for chain in CHAINS:
+        kinds = tuple(BENIGN | ALTERATIONS) if chain == "crf23" else (*_BENIGN_EVERYWHERE, *_PLAIN)
+        yield from ((name, chain, kinds) for name in names)
+
+
+def run_job(job: Job) -> list[dict[str, Any]]:
+    """Make what is missing and compare what has no result yet, until the deadline."""
+    names = [source.name for source in find_sources(job.data)]
+    settings, rows = Settings(), []
+    for kind in job.kinds:
+        name = f"{job.source}--{kind}--{job.chain}"
+        if time.time() > job.deadline:
+            break
+        if name in job.done:
+            continue
+        truth_path = job.cache / f"{name}.json"
+        if not truth_path.exists():
+            for _ in make_source(names.index(job.source), names, job.data, job.cache, [kind], [job.chain]):
+                pass
+        if truth_path.exists():
+            rows.append(compare_clip(job.cache, json.loads(truth_path.read_text(encoding="utf-8")), settings))
+    return rows
+
+
+def run(options: argparse.Namespace, data: Path) -> list[dict[str, Any]]:
+    """Run all jobs, two at a time; returns the rows of this and of earlier runs of the same code."""
+    cache = Path(os.environ.get("HAECHI_BENCH_CACHE", str(Path(tempfile.gettempdir()) / "haechi-bench")))
+    cache.mkdir(parents=True, exist_ok=True)
+    results = options.results or cache / f"results-{code_digest()}.jsonl"
+    rows = _known(results)
+    done = frozenset(str(row["name"]) for row in rows)
+    deadline = time.time() + (_QUICK_S if options.quick else options.limit_s)
+    names = [s.name for s in find_sources(data) if options.split in ("all", s.split)]
+    jobs = [Job(*row, data, cache, done, deadline) for row in plan(names, quick=options.quick)]
+    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool, results.open("a", encoding="utf-8") as file:
+        for index, new in enumerate(pool.imap(run_job, jobs), start=1):
+            rows.extend(new)
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in new)
+            file.flush()
+            print(f"{index}/{len(jobs)} jobs, {len(rows)} clips", flush=True)
+    return rows
+
+
+def code_digest() -> str:
+    """Digest of the program under test: all of its Python files."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(haechi.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _known(results: Path) -> list[dict[str, Any]]:
+    if not results.exists():
+        return []
+    return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def main() -> None:
+    """Parse, run, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="at most three minutes; says what it covered")
+    parser.add_argument("--split", choices=("dev", "test", "all"), default="all")
+    parser.add_argument("--table", type=Path, help="write the tables as Markdown")
+    parser.add_argument("--results", type=Path, help="file of results to go on with, whatever the code")
+    parser.add_argument("--limit-s", type=float, default=86_400.0, help="stop after this many seconds")
+    options = parser.parse_args()
+    data = data_folder()
+    if data is None:
+        print("Comparison: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA to the folder of video_real.")
+        return
+    rows = run(options, data)
+    text = render(rows)
+    print(text)
+    if options.quick:
+        chains, kinds = sorted({r["chain"] for r in rows}), sorted({r["kind"] for r in rows})
+        print(
+            f"Quick run: {len(rows)} clips of {len({r['source'] for r in rows})} masters; chains {', '.join(chains)}; "
+            f"kinds {', '.join(kinds)}."
+        )
+    if options.table:
+        options.table.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
