@@ -11,6 +11,7 @@ Files of one index are written once and never changed: codes.npy, ids.npy, offse
 from __future__ import annotations
 
 import math
+import threading
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -25,6 +26,8 @@ _SCAN_COST, _PROBE_COST = 1.0, 8.0
 """Relative cost of comparing the next code in order, and of opening a bucket or comparing a code out of order."""
 
 Codes = NDArray[np.uint8]
+_KERNEL = threading.Lock()
+"""The portable thread pool of the compiled loops takes one caller at a time."""
 
 
 class Hits(NamedTuple):
@@ -144,7 +147,8 @@ def _collect(words: NDArray[np.uint64], run: Any) -> Hits:
         ids = np.empty((len(pending), room), np.uint32)
         distances = np.empty((len(pending), room), np.int16)
         counts = np.zeros(len(pending), np.int64)
-        run(words[pending], ids, distances, counts)
+        with _KERNEL:
+            run(words[pending], ids, distances, counts)
         done = counts <= room
         mask = (np.arange(room)[None, :] < counts[:, None]) & done[:, None]
         rows, columns = np.nonzero(mask)
