@@ -8,6 +8,7 @@ painted over, and both copies are compared with it. Without the weights that par
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 
 from haechi.check.check import compare_pair
 from haechi.core.errors import HaechiError, InputError
+from haechi.core.fingerprint.index import HammingIndex
 from haechi.core.fingerprint.pdq import pdq
 from haechi.core.media.decode import read_frames
 from haechi.core.media.encode import write_video
@@ -34,6 +36,7 @@ from haechi.core.store import open_store
 Image = NDArray[np.uint8]
 
 _PDQ_TOLERANCE_BITS = 2
+_CODES = 4096
 _FRAMES_PER_S = 25
 _FRAMES = 60
 _SIDE = 384
@@ -64,6 +67,7 @@ def run_selftest(settings: Settings) -> Iterator[Test]:
     tests: tuple[tuple[str, Callable[[Path, Settings], str]], ...] = (
         ("digests", _digests),
         ("pdq", _pdq),
+        ("hamming", _hamming),
         ("store", _store),
         ("decoding", _decoding),
         ("weights", _weights),
@@ -103,6 +107,21 @@ def _pdq(_folder: Path, _settings: Settings) -> str:
         worst = max(worst, (int(found.hex, 16) ^ int(case["output"], 16)).bit_count())
     _expect(worst <= _PDQ_TOLERANCE_BITS, f"{worst} of 256 bits differ")
     return f"{len(cases)} vectors, at most {worst} of 256 bits differ"
+
+
+def _hamming(folder: Path, _settings: Settings) -> str:
+    digests = [hashlib.sha256(str(i).encode()).digest() for i in range(_CODES)]
+    codes = np.frombuffer(b"".join(digests), np.uint8).reshape(_CODES, 32)
+    HammingIndex.build(codes).save(folder / "index")
+    index = HammingIndex.load(folder / "index")
+    cases = vectors("hamming")
+    for case in cases:
+        bits = np.unpackbits(codes[case["entry"]])
+        bits[case["flipped"]] ^= 1
+        hits = index.search(np.packbits(bits)[None], case["radius"])
+        found = [list(hit) for hit in zip(hits.entry.tolist(), hits.distance.tolist(), strict=True)]
+        _expect(found == case["output"], f"found {found} instead of {case['output']}")
+    return f"{len(cases)} vectors among {_CODES} codes"
 
 
 def picture(width: int, height: int, waves: list[list[float]]) -> Image:

@@ -29,5 +29,5 @@ def test_wrong_result_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_vectors_are_complete() -> None:
-    for name in ("digests", "pdq"):
+    for name in ("digests", "pdq", "hamming"):
         assert all("output" in case for case in selftest.vectors(name))

@@ -1,0 +1,57 @@
+"""Ctrl-C, kill -9 and crowds, with the real media work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from haechi.core.store import open_store
+
+Haechi = Callable[..., Any]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def wait_for_folder(home: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until the registration has begun to write its working copy."""
+    while process.poll() is None and not any((home / "incoming").glob("*/*")):
+        time.sleep(0.01)
+
+
+def left_behind(home: Path) -> list[Path]:
+    return [path for folder in ("blobs", "incoming") for path in (home / folder).rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_registration_that_is_stopped_leaves_nothing(
+    number: signal.Signals, tmp_path: Path, master_clip: Path, haechi: Haechi, start: Start
+) -> None:
+    home = tmp_path / "home"
+    process = start(home, "release", "add", master_clip)
+    wait_for_folder(home, process)
+    os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode != 0, out
+    assert open_store(home).releases() == []
+    assert left_behind(home) == []
+    assert haechi("--home", home, "release", "add", master_clip).code == 0
+    assert len(open_store(home).releases()) == 1
+    assert len(left_behind(home)) == 1
+
+
+def test_two_register_the_same_master_at_once(tmp_path: Path, master_clip: Path, start: Start) -> None:
+    home = tmp_path / "home"
+    running = [start(home, "release", "add", master_clip, "--json") for _ in range(2)]
+    results = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0, 0], results
+    store = open_store(home)
+    (release,) = store.releases()
+    assert all(release.id in out for out, _ in results)
+    assert store.problems() == []
