@@ -85,6 +85,12 @@ def caution(say: Language, report: Report) -> str:
     return ""
 
 
+def times_said(spans: Sequence[Span]) -> str:
+    """Spans as `0:03–0:07, 0:12–0:14, …`."""
+    shown = ["–".join(span_ends(span)) for span in spans[:MOST_SPANS]]
+    return ", ".join([*shown, "…"] if len(spans) > MOST_SPANS else shown)
+
+
 def region_title(say: Language, region: Region) -> str:
     """Title of a region, e.g. `Mouth`."""
     return say(wording.REGIONS[region][0])
@@ -108,21 +114,21 @@ def _group(changes: Sequence[Change]) -> list[tuple[list[Region], list[Span]]]:
     """Regions with the same times are told together, in the order of `Region`."""
     groups: dict[tuple[tuple[str, str], ...], tuple[list[Region], list[Span]]] = {}
     for region in Region:
-        spans = _joined(change.span for change in changes if change.region is region)
+        spans = joined(change.span for change in changes if change.region is region)
         if spans:
             groups.setdefault(tuple(span_ends(span) for span in spans), ([], spans))[0].append(region)
     return list(groups.values())
 
 
-def _joined(spans: Iterable[Span]) -> list[Span]:
+def joined(spans: Iterable[Span]) -> list[Span]:
     """Spans in order, those that overlap made one."""
-    joined: list[Span] = []
+    apart: list[Span] = []
     for span in sorted(spans, key=lambda span: span.start_s):
-        if joined and span.start_s <= joined[-1].end_s:
-            joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
+        if apart and span.start_s <= apart[-1].end_s:
+            apart[-1] = Span(apart[-1].start_s, max(apart[-1].end_s, span.end_s))
         else:
-            joined.append(span)
-    return joined
+            apart.append(span)
+    return apart
 
 
 def _group_said(say: Language, regions: list[Region], spans: list[Span], report: Report) -> str:
@@ -144,7 +150,4 @@ def _when(say: Language, spans: list[Span], report: Report) -> str:
         return say("from beginning to end")
     if len(spans) == 1:
         return stretch(say, spans[0])
-    shown = ["–".join(span_ends(span)) for span in spans[:MOST_SPANS]]
-    if len(spans) > MOST_SPANS:
-        shown.append("…")
-    return say.plural("in {count} place ({times})", "in {count} places ({times})", len(spans), times=", ".join(shown))
+    return say.plural("in {count} place ({times})", "in {count} places ({times})", len(spans), times=times_said(spans))

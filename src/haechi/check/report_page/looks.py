@@ -150,20 +150,10 @@ def _meter(strength: float, threshold: float | None) -> tuple[str, str] | None:
 
 
 def _caption(say: Language, role: str, picture: Picture, report: Report) -> str:
-    words = {"probe": mark("This file"), "master": mark("Your original"), "heat": mark("Where they differ")}
-    if role == "heat" or report.probe.kind is Kind.IMAGE:
-        return say(words[role])
-    time_s = _master_time(picture.time_s, report) if role == "master" else picture.time_s
-    return say(words[role]) if time_s is None else f"{say(words[role])}, {clock(time_s, tenths=True)}"
-
-
-def _master_time(probe_time_s: float, report: Report) -> float | None:
-    """The moment of the original that is shown at a moment of the file."""
-    segments = report.release.segments if report.release else ()
-    for segment in segments:
-        if segment.span.start_s <= probe_time_s <= segment.span.end_s:
-            return segment.offset_s + segment.speed * (probe_time_s - segment.span.start_s)
-    return None
+    """What a picture is, and its moment: the file's for the file, the original's for the original."""
+    words = {"probe": mark("This file"), "master": mark("Your original"), "heat": mark("Where they differ")}[role]
+    timed = role != "heat" and report.probe.kind is not Kind.IMAGE
+    return f"{say(words)}, {clock(picture.time_s, tenths=True)}" if timed else say(words)
 
 
 def _box_in_picture(box: Box, picture: Picture, report: Report) -> tuple[float, float, float, float] | None:

@@ -19,7 +19,7 @@ from typing import Any
 from haechi.check.report_page import headline, timeline, wording
 from haechi.check.report_page.bilingual import Text, both, say_both
 from haechi.check.report_page.looks import Look, looks_of
-from haechi.check.report_page.text import clock, number, retold, sentence, span_ends, stretch, visible
+from haechi.check.report_page.text import clock, number, retold, sentence, span_ends, visible
 from haechi.core.language import Language
 from haechi.core.records import Edit, Finding, Kind, Region, Report, Span, Verdict
 
@@ -130,13 +130,14 @@ class PageView:
         return list(dict.fromkeys(told))
 
     @property
-    def artists(self) -> list[tuple[str, Text | None]]:
-        """Who seems to be shown, and when."""
-        rows: list[tuple[str, Text | None]] = []
+    def artists(self) -> list[tuple[str, str]]:
+        """Who seems to be shown, and when, each name once."""
+        spans: dict[str, list[Span]] = {}
         for artist in self.report.artists:
-            timed = self.report.probe.kind is not Kind.IMAGE and artist.span.duration_s > 0
-            rows.append((visible(artist.name), _stretch(artist.span) if timed else None))
-        return rows
+            shown = spans.setdefault(visible(artist.name), [])
+            if self.report.probe.kind is not Kind.IMAGE:
+                shown.append(artist.span)
+        return [(name, headline.times_said(headline.joined(shown))) for name, shown in spans.items()]
 
     @property
     def findings(self) -> list[Statement]:
@@ -184,10 +185,6 @@ class PageView:
 def _step(name: str) -> Text:
     known = wording.STEPS.get(name) or wording.STEPS.get(name.split(".", maxsplit=1)[0])
     return say_both(known) if known else both(lambda _: visible(name))
-
-
-def _stretch(span: Span) -> Text:
-    return both(lambda say: stretch(say, span))
 
 
 def _finding(finding: Finding, report: Report) -> Statement:

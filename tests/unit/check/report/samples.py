@@ -105,7 +105,7 @@ def pictures(scene: Scene, time_s: float, change: int | None, box: Box | None) -
     probe = altered(scene) if box is not None else scene.image
     return (
         picture("probe", probe, time_s, change),
-        picture("master", scene.image, time_s, change),
+        picture("master", scene.image, 43.2 + 1.05 * time_s, change),
         picture("heat", heat(scene.image, box), time_s, change),
     )
 

@@ -199,6 +199,19 @@ def test_how_a_place_was_changed_is_told(reports: Mapping[str, Report]) -> None:
     assert "Voice, 0:03–0:07: replaced" in text
 
 
+def test_each_picture_tells_its_own_moment(reports: Mapping[str, Report]) -> None:
+    text = page_text(render_page(reports["altered"], "en"), "en")
+    assert "This file, 0:05.0 Your original, 0:48.4" in re.sub(r" +", " ", text)
+    assert "Your original 0:" not in page_text(render_page(reports["altered_image"], "en"), "en")
+
+
+def test_an_artist_is_named_once(reports: Mapping[str, Report]) -> None:
+    artist = reports["altered"].artists[0]
+    twice = (artist, replace(artist, span=Span(20, 24)), replace(artist, span=Span(3, 9)))
+    text = page_text(render_page(replace(reports["altered"], artists=twice), "en"), "en")
+    assert "하늘 Haneul 0:00–0:10, 0:20–0:24" in text
+
+
 def test_many_changes_are_summed_up(reports: Mapping[str, Report]) -> None:
     base = reports["altered"]
     probe = replace(base.probe, duration_s=120.0)
