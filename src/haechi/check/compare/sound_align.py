@@ -24,26 +24,17 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from haechi.check.compare.sound_bands import CHUNK_S, HINT_LAG_S, BandIndex, contrast, locate_near, stretch
-from haechi.check.compare.sound_features import (
-    HOP,
-    HOP_S,
-    SAMPLE_RATE,
-    Samples,
-    log_bands,
-    spectrum,
-    take,
-    take_line,
-)
+from haechi.check.compare.sound_bands import CHUNK_S, HINT_LAG_S, BandIndex, band_likeness, find_pitch, locate_near
+from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
-from haechi.check.compare.sound_waves import polish
+from haechi.check.compare.sound_waves import confirm, polish, settle, wave_likeness
 from haechi.core.records import Segment, Span
 
 MIN_BANDS = 0.45
 MAX_SEARCHES = 60
-NEAR_END_S = 2.0
+NEAR_END_S = 3.0
+STRANGE_WAVES, STRANGE_BANDS = 0.1, 0.35
 
 
 def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece | None:
@@ -56,18 +47,16 @@ def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece |
     span, speed = segment.span, segment.speed
     start = segment.offset_s - speed * span.start_s
     line = Line(start, speed, speed)
-    piece = polish(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=HINT_LAG_S)
+    piece = confirm(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=HINT_LAG_S)
     if piece is None:
         around = locate_near(probe, master, span, line)
         if around is None:
             return None
-        finer = polish(probe, master, around, window_s=0.75, lag_s=0.12) if wave_like(around.line) else None
+        finer = confirm(probe, master, around, window_s=0.75, lag_s=0.12) if wave_like(around.line) else None
         piece = finer or around
-        if not piece.coherent and piece.score < MIN_BANDS:
-            return None
-    if piece.coherent:
-        piece = polish(probe, master, piece, window_s=1.5, lag_s=0.02) or piece
-    return replace(piece, span=span)
+        if not piece.coherent:
+            return find_pitch(probe, master, piece) if piece.score >= MIN_BANDS else None
+    return settle(probe, master, piece)
 
 
 def find_pieces(probe: Samples, master: Samples) -> list[Piece]:
@@ -157,9 +146,7 @@ def _same_line(before: Piece, after: Piece) -> bool:
 def _group_line(probe: Samples, master: Samples, group: Sequence[Piece]) -> Piece:
     best = max(group, key=lambda piece: (piece.coherent, piece.score))
     whole = replace(best, span=Span(group[0].span.start_s, group[-1].span.end_s))
-    if not best.coherent:
-        return whole
-    return polish(probe, master, whole, window_s=1.5, lag_s=0.05) or whole
+    return settle(probe, master, whole) if best.coherent else find_pitch(probe, master, whole)
 
 
 def _drop_spurious(pieces: Sequence[Piece]) -> list[Piece]:
@@ -180,8 +167,8 @@ def _set_ends(probe: Samples, master: Samples, pieces: Sequence[Piece], duration
         low = max(left.span.start_s, min(left.span.end_s, right.span.start_s) - CHUNK_S / 2)
         high = min(right.span.end_s, max(left.span.end_s, right.span.start_s) + CHUNK_S / 2)
         window = Span(low, high)
-        first = _likeness(probe, master, left, window) - 0.3
-        second = _likeness(probe, master, right, window) - 0.3
+        first = _likeness(probe, master, left, window)
+        second = _likeness(probe, master, right, window)
         stop, start = _best_switch(first, second)
         placed[index] = replace(left, span=Span(left.span.start_s, low + stop * HOP_S))
         placed[index + 1] = replace(right, span=Span(low + start * HOP_S, right.span.end_s))
@@ -207,7 +194,7 @@ def _reach(probe: Samples, master: Samples, piece: Piece, duration: float, *, ba
     """Move the outer end of a piece to where the likeness ends, or to the end of the file when it is near."""
     edge = piece.span.start_s if backwards else piece.span.end_s
     window = Span(max(0.0, edge - CHUNK_S), min(duration, edge + CHUNK_S))
-    like = _likeness(probe, master, piece, window) - 0.3
+    like = _likeness(probe, master, piece, window)
     if backwards:
         total = np.cumsum(like[::-1])[::-1]
         start = window.start_s + int(np.argmax(total)) * HOP_S
@@ -219,25 +206,7 @@ def _reach(probe: Samples, master: Samples, piece: Piece, duration: float, *, ba
 
 
 def _likeness(probe: Samples, master: Samples, piece: Piece, window: Span) -> NDArray[np.float64]:
-    """How alike the probe and the piece's line are, float64 (rows of HOP_S from window.start_s): about 0
-    strangers, 1 same.
-    """
-    rows = max(1, round(window.duration_s / HOP_S))
-    count = rows * HOP
-    ours = take(probe, round(window.start_s * SAMPLE_RATE), round(window.start_s * SAMPLE_RATE) + count)
+    """How alike probe and line are, float64 (rows of HOP_S from window.start_s); above 0 speaks for the line."""
     if piece.coherent:
-        theirs = take_line(master, piece.line.at(window.start_s), piece.line.speed, count)
-        left, right = spectrum(ours)[:rows], spectrum(theirs)[:rows]
-        across = np.sum((left * np.conj(right)).real / np.sqrt(np.abs(left) * np.abs(right) + 1e-6), axis=1)
-        power = np.sqrt(np.sum(np.abs(left), axis=1) * np.sum(np.abs(right), axis=1)) + 1e-3
-        return np.asarray(ndimage.uniform_filter1d(across, 9) / ndimage.uniform_filter1d(power, 9), np.float64)
-    length = int(count * piece.line.speed) + 1
-    begin = round(piece.line.at(window.start_s) * SAMPLE_RATE)
-    theirs = take(master, begin, begin + length)
-    mine = contrast(log_bands(ours, rows, pitch=piece.line.pitch))
-    yours = stretch(contrast(log_bands(theirs, round(rows * piece.line.speed) + 1)), 1.0 / piece.line.speed, rows)
-    product = ndimage.uniform_filter1d(np.sum(mine * yours, axis=1), 31)
-    scale = ndimage.uniform_filter1d(np.sum(mine**2, axis=1), 31) * ndimage.uniform_filter1d(
-        np.sum(yours**2, axis=1), 31
-    )
-    return np.asarray(product / np.sqrt(scale + 1e-3), np.float64)
+        return wave_likeness(probe, master, piece.line, window) - STRANGE_WAVES
+    return band_likeness(probe, master, piece.line, window) - STRANGE_BANDS

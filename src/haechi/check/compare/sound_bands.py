@@ -15,14 +15,16 @@ from scipy import fft, ndimage
 
 from haechi.check.compare.sound_features import BANDS, HOP, HOP_S, SAMPLE_RATE, Samples, log_bands, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
-from haechi.check.compare.sound_waves import polish
+from haechi.check.compare.sound_waves import confirm
 from haechi.core.records import Span
 
 CHUNK_S = 6.0
 COARSE_HOP = 640
 BLOCK_ROWS = 2048
 SURE_BANDS = 0.60
+CERTAIN_BANDS = 0.85
 HINT_LAG_S = 1.2
+PITCH_REACH = 4.0
 
 
 def contrast(bands: NDArray[np.float32], *, hop: int = HOP) -> NDArray[np.float32]:
@@ -69,6 +71,7 @@ def locate_near(
     *,
     lag_s: float = HINT_LAG_S,
     steps: Sequence[float] = (-0.004, -0.002, 0.0, 0.002, 0.004),
+    pitches: Sequence[float] | None = None,
 ) -> Piece | None:
     """The best line by bands within `lag_s` of a line, over the speeds `line.speed + steps` and both
     kinds of pitch.
@@ -83,7 +86,7 @@ def locate_near(
     theirs = take(master, round(begin * SAMPLE_RATE), round(begin * SAMPLE_RATE) + extent * HOP)
     stage = contrast(log_bands(theirs, extent))
     best: Piece | None = None
-    for pitch in dict.fromkeys((line.pitch, 1.0, line.speed)):
+    for pitch in pitches if pitches is not None else dict.fromkeys((line.pitch, 1.0, line.speed)):
         features = contrast(log_bands(ours, rows, pitch=pitch))
         for step in steps:
             speed = line.speed + step
@@ -97,6 +100,34 @@ def locate_near(
                 shift = speed if abs(pitch - line.speed) < 1e-9 else pitch
                 best = Piece(span, Line(offset, speed, shift), False, float(scores[row]))
     return best
+
+
+def find_pitch(probe: Samples, master: Samples, piece: Piece) -> Piece:
+    """The piece with the pitch that fits its bands best, within PITCH_REACH semitones of none and of the speed's."""
+    best = piece
+    steps = 2.0 ** (np.arange(-PITCH_REACH, PITCH_REACH + 0.1, 0.5) / 12.0)
+    for pitch in steps.tolist():
+        line = Line(piece.line.offset_s, piece.line.speed, pitch)
+        found = locate_near(probe, master, piece.span, line, lag_s=0.1, steps=(0.0,), pitches=(pitch,))
+        if found is not None and found.score > best.score + 0.01:
+            best = Piece(piece.span, found.line, False, found.score)
+    return best
+
+
+def band_likeness(probe: Samples, master: Samples, line: Line, window: Span) -> NDArray[np.float64]:
+    """Local correlation of bands, float64 (rows of HOP_S from window.start_s): near 0 for strangers, 1 for the same."""
+    rows = max(1, round(window.duration_s / HOP_S))
+    first = round(window.start_s * SAMPLE_RATE)
+    length = int(rows * HOP * line.speed) + 1
+    begin = round(line.at(window.start_s) * SAMPLE_RATE)
+    ours = contrast(log_bands(take(probe, first, first + rows * HOP), rows, pitch=line.pitch))
+    raw = contrast(log_bands(take(master, begin, begin + length), round(rows * line.speed) + 1))
+    theirs = stretch(raw, 1.0 / line.speed, rows)
+    product = ndimage.uniform_filter1d(np.sum(ours * theirs, axis=1), 31)
+    scale = ndimage.uniform_filter1d(np.sum(ours**2, axis=1), 31) * ndimage.uniform_filter1d(
+        np.sum(theirs**2, axis=1), 31
+    )
+    return np.asarray(product / np.sqrt(scale + 1e-3), np.float64)
 
 
 class BandIndex:
@@ -122,7 +153,7 @@ class BandIndex:
         """
         plain = self._best(probe, chunk, (1.0,), follow=True)
         piece = self._finish(probe, plain)
-        if piece is not None and plain.score >= SURE_BANDS:
+        if piece is not None and (piece.coherent or plain.score >= CERTAIN_BANDS):
             return piece
         speeds = tuple(np.round(np.arange(0.9, 1.1001, 0.01), 3).tolist())
         trials = [self._best(probe, chunk, speeds, follow=follow) for follow in (True, False)]
@@ -159,7 +190,8 @@ class BandIndex:
         flat = raw[:, : self._keep].reshape(-1)[:length]
         scores = flat / (np.sqrt(own * np.maximum(window, 0.25 * own)) + 1e-6)
         head = raw[0, BLOCK_ROWS - len(template) // 2 :]
-        early = head / (own * 0.8 + 1e-6)
+        covered = total[np.minimum(len(template) - np.arange(len(head), 0, -1), length)]
+        early = head / (np.sqrt(own * np.maximum(covered, 0.25 * own)) + 1e-6)
         if len(early) and float(early.max()) > float(scores.max()):
             return int(np.argmax(early)) - len(early), float(early.max())
         row = int(np.argmax(scores))
@@ -173,9 +205,9 @@ class BandIndex:
         fine = locate_near(probe, self._master, rough.span, rough.line, lag_s=0.2, steps=steps) or rough
         waves = None
         if wave_like(fine.line):
-            waves = polish(probe, self._master, fine, window_s=0.75, lag_s=0.06)
+            waves = confirm(probe, self._master, fine, window_s=0.75, lag_s=0.06)
         if waves is not None:
-            return polish(probe, self._master, waves, window_s=1.5, lag_s=0.02) or waves
+            return waves
         return fine if fine.score >= SURE_BANDS else None
 
 

@@ -99,10 +99,13 @@ def _only_here(evidence: Evidence, start: int, stop: int) -> bool:
     outside = np.ones(len(evidence.extra), np.bool_)
     outside[max(0, start - 10) : stop + 10] = False
     pause = outside & (evidence.gain**2 * evidence.master < QUIET)
-    if pause.sum() * HOP_S >= 0.3:
-        return float(np.percentile(evidence.extra[pause], 90)) < 0.25 * level
     present = outside & (evidence.agreement > PRESENT)
-    return bool(present.any()) and float(np.percentile(evidence.extra[present], 75)) < 0.5 * level
+    if not present.any():
+        return False
+    if pause.sum() * HOP_S < 0.3:
+        return float(np.percentile(evidence.extra[present], 90)) < 0.25 * level
+    clean = float(np.percentile(evidence.extra[pause], 90)) < 0.2 * level
+    return clean and float(np.percentile(evidence.extra[present], 75)) < 0.5 * level
 
 
 def _strength(evidence: Evidence, values: Rows, intruder: NDArray[np.bool_]) -> Strength:

@@ -43,6 +43,9 @@ GAIN_ROWS = 101
 SCORE_FLOOR, SCORE_CEILING = -3.0, 1.5
 QUIET = 0.01
 PRESENT = 0.5
+AGREES = 0.4
+AUDIBLE = 0.04
+GATE = 0.01
 
 Rows = NDArray[np.float64]
 
@@ -174,10 +177,14 @@ def _weigh(
     unit = float(reference[reference > 0.1 * reference.mean()].mean()) + 1e-12
     master, probe, cross = master / unit, probe / unit, cross / unit
     gain = _slow_gain(master, cross, present & (master > QUIET))
-    extra = np.maximum(probe - 2 * gain * cross + gain**2 * master, 0)
+    here = _fast_gain(gain, master, probe, cross, agreement)
+    extra = np.maximum(probe - 2 * here * cross + here**2 * master, 0)
     floor = _floor(master, extra, present)
     score = np.log((extra + 0.3 * floor) / (probe + 0.3 * floor))
-    weight = np.clip(gain**2 * master / (5 * floor), 0, 1)
+    expected = gain**2 * master
+    # where the master would be a small part of what sounds, its absence cannot be told
+    audible = np.clip((expected / (probe + floor) - AUDIBLE) / (4 * AUDIBLE), 0, 1)
+    weight = np.clip(expected / (5 * floor), 0, 1) * audible
     return Evidence(
         start_s,
         np.clip(score, SCORE_FLOOR, SCORE_CEILING),
@@ -200,6 +207,16 @@ def _slow_gain(master: Rows, cross: Rows, usable: NDArray[np.bool_]) -> Rows:
     ratio = cross[at] / master[at]
     median = ndimage.median_filter(ratio, size=min(GAIN_ROWS, len(at)), mode="nearest")
     return np.asarray(np.clip(np.interp(np.arange(len(master)), at, median), 0.05, 20.0), np.float64)
+
+
+def _fast_gain(gain: Rows, master: Rows, probe: Rows, cross: Rows, agreement: Rows) -> Rows:
+    """The slow gain, but the gain of the moment where waves agree: limiters and gates act within milliseconds.
+
+    A word that was silenced is no limiter: far below its expected level the slow gain stays.
+    """
+    moment = np.clip(cross / (master + 1e-12), 0.1 * gain, 6.0 * gain)
+    acting = (agreement > AGREES) & ((probe > GATE * gain**2 * master) | (master < 0.1))
+    return np.where(acting, moment, gain)
 
 
 def _floor(master: Rows, extra: Rows, present: NDArray[np.bool_]) -> float:

@@ -12,13 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
+from scipy import fft, ndimage
 
-from haechi.check.compare.sound_features import SAMPLE_RATE, Samples, take, take_line
+from haechi.check.compare.sound_features import HOP, HOP_S, SAMPLE_RATE, Samples, spectrum, take, take_line
 from haechi.check.compare.sound_lines import Line, Piece
+from haechi.core.records import Span
 
 SHARP = 6.0
 MAX_WINDOWS = 160
+CONFIRM_S = 12.0
+MIN_LIKENESS = 0.12
 
 
 def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, lag_s: float) -> Piece | None:
@@ -26,7 +29,7 @@ def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, la
     span = piece.span
     window_s = min(window_s, max(0.3, span.duration_s / 2))
     room = max(span.duration_s - window_s, 1e-6)
-    count = int(np.clip(np.ceil(2 * room / window_s) + 1, 1, MAX_WINDOWS))
+    count = int(np.clip(np.ceil(3 * room / window_s) + 1, 1, MAX_WINDOWS))
     starts = span.start_s + np.linspace(0.0, room, count)
     line = replace(piece.line, pitch=piece.line.speed)
     delays, sharpness = _delays(probe, master, line, starts, window_s, lag_s)
@@ -46,6 +49,36 @@ def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, la
         middle = float(np.mean(centres[inliers]))
         level, speed = level + (speed - 1.0) * middle, 1.0
     return Piece(span, Line(line.offset_s + level, speed, speed), True, strength)
+
+
+def settle(probe: Samples, master: Samples, piece: Piece) -> Piece:
+    """A coherent piece with its line as exact as its length allows: each round looks closer around the one before."""
+    for window_s, lag_s in ((0.75, 0.02), (1.5, 0.01), (1.5, 0.004)):
+        piece = polish(probe, master, piece, window_s=window_s, lag_s=lag_s) or piece
+    return piece
+
+
+def confirm(probe: Samples, master: Samples, piece: Piece, *, window_s: float, lag_s: float) -> Piece | None:
+    """`polish`, and `settle`, and the waves themselves must then agree: buzzing voices give sharp peaks by chance."""
+    found = polish(probe, master, piece, window_s=window_s, lag_s=lag_s)
+    if found is None:
+        return None
+    found = settle(probe, master, found)
+    middle = 0.5 * (piece.span.start_s + piece.span.end_s)
+    reach = min(piece.span.duration_s, CONFIRM_S) / 2
+    likeness = wave_likeness(probe, master, found.line, Span(middle - reach, middle + reach))
+    return found if float(np.sort(likeness)[-len(likeness) // 2 :].mean()) > MIN_LIKENESS else None
+
+
+def wave_likeness(probe: Samples, master: Samples, line: Line, window: Span) -> NDArray[np.float64]:
+    """Local correlation of waves, float64 (rows of HOP_S from window.start_s): near 0 for strangers, 1 for the same."""
+    rows = max(1, round(window.duration_s / HOP_S))
+    first = round(window.start_s * SAMPLE_RATE)
+    ours = spectrum(take(probe, first, first + rows * HOP))[:rows]
+    theirs = spectrum(take_line(master, line.at(window.start_s), line.speed, rows * HOP))[:rows]
+    across = np.sum((ours * np.conj(theirs)).real / np.sqrt(np.abs(ours) * np.abs(theirs) + 1e-6), axis=1)
+    power = np.sqrt(np.sum(np.abs(ours), axis=1) * np.sum(np.abs(theirs), axis=1)) + 1e-3
+    return np.asarray(ndimage.uniform_filter1d(across, 9) / ndimage.uniform_filter1d(power, 9), np.float64)
 
 
 def _delays(

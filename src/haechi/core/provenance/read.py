@@ -92,7 +92,7 @@ class ManifestReading:
     remote_url: str | None = None
 
 
-def read_manifest(path: Path, *, limits: Limits | None = None, trust_anchors_pem: str = "") -> ManifestReading | None:
+def read_manifest(path: Path, limits: Limits | None = None, *, trust_anchors_pem: str = "") -> ManifestReading | None:
     """Read the C2PA manifest that a file carries, offline.
 
     Args:
