@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from haechi.check.report_page import wording
 from haechi.check.report_page.text import listing, span_ends, stretch, visible
 from haechi.core.language import Language
-from haechi.core.records import Change, Kind, Region, Report, Span, Verdict
+from haechi.core.records import Change, Kind, Region, ReleaseMatch, Report, Span, Verdict
 
 MOST_SENTENCES = 3
 MOST_SPANS = 3
@@ -64,13 +64,26 @@ def source(say: Language, report: Report) -> str:
     title = visible(report.release.title)
     if report.release.release_id is None:
         return say("It was compared with ‘{title}’.", title=title)
-    titles = dict.fromkeys([title, *(visible(other.title) for other in report.other_releases)])
+    titles = dict.fromkeys(visible(release.title) for release in _one_after_another(report.release, report))
     if len(titles) > 1:
         named = listing(say, [f"‘{name}’" for name in titles])
         return say("It was joined from your releases {titles}.", titles=named)
     if report.verdict is Verdict.AUTHENTIC:
         return say("It is your release ‘{title}’.", title=title)
     return say("It was made from your release ‘{title}’.", title=title)
+
+
+def _one_after_another(first: ReleaseMatch, report: Report) -> list[ReleaseMatch]:
+    """The releases that fill stretches of their own; others only look alike."""
+    parts, covered = [first], joined(segment.span for segment in first.segments)
+    for other in report.other_releases:
+        spans = joined(segment.span for segment in other.segments)
+        length = sum(span.duration_s for span in spans)
+        shared = sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in spans for b in covered)
+        if shared < length / 2:
+            parts.append(other)
+            covered = joined([*covered, *spans])
+    return parts
 
 
 def caution(say: Language, report: Report) -> str:

@@ -16,7 +16,7 @@ import pytest
 from haechi.check.report import report_file_name, write_report
 from haechi.check.report_page.page import render_page
 from haechi.core.errors import StoreError
-from haechi.core.records import ArtistMatch, Edit, Finding, Report, Span, Verdict
+from haechi.core.records import ArtistMatch, Edit, Finding, Report, Segment, Span, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -210,6 +210,18 @@ def test_an_artist_is_named_once(reports: Mapping[str, Report]) -> None:
     twice = (artist, replace(artist, span=Span(20, 24)), replace(artist, span=Span(3, 9)))
     text = page_text(render_page(replace(reports["altered"], artists=twice), "en"), "en")
     assert "하늘 Haneul 0:00–0:10, 0:20–0:24" in text
+
+
+def test_joined_releases_are_named_and_look_alikes_are_not(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    assert base.release is not None
+    start = replace(base.release, segments=(Segment(Span(0, 5), 43.2, 1.0, mirrored=False),))
+    then = replace(start, title="둘째", segments=(Segment(Span(5, 9.8), 0.0, 1.0, mirrored=False),))
+    alike = replace(start, title="Remaster")
+    text = page_text(render_page(replace(base, release=start, other_releases=(then, alike)), "en"), "en")
+    assert "It was joined from your releases ‘별빛 무대 2026’ and ‘둘째’." in text
+    text = page_text(render_page(replace(base, release=start, other_releases=(alike,)), "en"), "en")
+    assert "It was made from your release ‘별빛 무대 2026’." in text
 
 
 def test_many_changes_are_summed_up(reports: Mapping[str, Report]) -> None:
