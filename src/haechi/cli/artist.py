@@ -38,35 +38,33 @@ def _add(
     ],
     json: Json = False,
 ) -> None:
-    from haechi.cli.lines import failure_line
-    from haechi.register.enrol import enrol
-    from haechi.workflows.files import Failed, list_files
-
     session: Session = context.obj
     if not consent.strip():
         raise InputError(session.say(mark("--consent must name the document that allows matching")))
     session.need_models()
+    artist, rejected = _enrol(session, name, photos, consent)
+    _show(session, artist, json, rejected=rejected)
+
+
+def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tuple[Artist, int]:
+    """Enrol, saying why each photo that was not taken was not; gives the number of those too."""
+    from haechi.cli.lines import failure_line
+    from haechi.register.enrol import enrol
+    from haechi.workflows.files import Failed, list_files
+
     entries = list_files(photos).entries
+    readable = [entry for entry in entries if isinstance(entry, Path)]
     for entry in entries:
         if isinstance(entry, Failed):
             session.note(failure_line(entry.path, entry.reason))
-    readable = [entry for entry in entries if isinstance(entry, Path)]
-    settings = session.settings
+    store, settings = session.store(), session.settings
     with session.bar() as bar:
-        result = enrol(
-            session.store(),
-            name,
-            readable,
-            consent,
-            settings.models,
-            settings.limits,
-            progress=bar.begin(name),
-        )
+        result = enrol(store, name, readable, consent, settings.models, settings.limits, bar.begin(name))
     for path, reason in result.rejected:
         session.note(failure_line(path, reason))
     for note in result.notes:
         session.note(note)
-    _show(session, result.artist, json, rejected=len(entries) - len(result.accepted))
+    return result.artist, len(entries) - len(result.accepted)
 
 
 @app.command("list", help=mark("List the enrolled artists."), epilog=mark("Example: haechi artist list --json"))

@@ -35,9 +35,7 @@ class Snapshot:
             void.
         """
         if _identity(self.path) != self.identity and hash_file(self.path) != self.sha256:
-            raise UnreadableMediaError(
-                f"{self.path} changed while it was being read; try again when it is complete"
-            )
+            raise UnreadableMediaError(f"{self.path} changed while it was being read; try again when it is complete")
 
 
 def take_snapshot(path: Path) -> Snapshot:

@@ -15,8 +15,7 @@ from haechi.core.media.probe import probe_media
 from haechi.core.records import BankItem
 from haechi.core.settings import Limits
 from haechi.core.snapshot import take_snapshot
-from haechi.core.store import Store
-from haechi.core.store.rows import new_id, now
+from haechi.core.store import Store, new_id, now
 
 
 def add_to_bank(
@@ -53,13 +52,5 @@ def add_to_bank(
     info = probe_media(path, limits)
     sets = fingerprint_media(path, info, limits, progress)
     fake.confirm()
-    item = BankItem(
-        id=new_id("B"),
-        kind=info.kind,
-        sha256=fake.sha256,
-        source_name=path.name,
-        because=because.strip(),
-        added_at=now(),
-        duration_s=info.duration_s,
-    )
+    item = BankItem(new_id("B"), info.kind, fake.sha256, path.name, because.strip(), now(), info.duration_s)
     return store.add_bank_item(item, sets)

@@ -22,9 +22,8 @@ from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.proxy import make_proxy
 from haechi.core.records import Release
 from haechi.core.settings import Limits
-from haechi.core.snapshot import take_snapshot
-from haechi.core.store import Store
-from haechi.core.store.rows import new_id, now
+from haechi.core.snapshot import Snapshot, take_snapshot
+from haechi.core.store import Store, new_id, now
 
 Progress = Callable[[float], None]
 """Told the fraction that is done, 0 to 1."""
@@ -49,33 +48,35 @@ def register_release(
         store: where to.
         limits: what reading the file may cost.
         artist: name or id of an enrolled artist.
-        title: what the company calls it; the file's name when not given.
+        title: the file's name when not given.
         published: ISO date, e.g. 2026-05-01.
         progress: told the fraction that is done.
 
     Raises:
-        InputError: unknown artist, bad date, unreadable file, a confirmed fake, or a file that changes
-        meanwhile. StoreError: the store cannot take it; nothing was registered.
+        InputError: unknown artist, bad date, a confirmed fake, a file that is unreadable or changes meanwhile.
+        StoreError: the store cannot take it; nothing was registered.
     """
     artist_id = check_description(store, artist, published)
     # 1. Known bytes.
     master = take_snapshot(path)
-    known = store.release_by_sha256(master.sha256)
-    if known is not None:
+    if (known := _known(path, store, master.sha256)) is not None:
         return known
-    if store.bank_by_sha256(master.sha256) is not None:
-        raise InputError(f"{path} is a confirmed fake in the bank; remove it there first if that is wrong")
     info = probe_media(path, limits)
     # 2. Fingerprints.
     sets = fingerprint_media(path, info, limits, _part(progress, 0.0, _FINGERPRINT_SHARE))
     with store.writing() as folder:
         # 3. Working copy.
-        copy = make_proxy(path, info, folder, limits, _part(progress, _FINGERPRINT_SHARE, 1.0))
-        proxy = store.put_blob(copy)
+        copying = _part(progress, _FINGERPRINT_SHARE, 1.0)
+        proxy = store.put_blob(make_proxy(path, info, folder, limits, copying))
         # 4. All or nothing.
         master.confirm()
-        release = _describe(path, info, master.sha256, artist_id, title or path.stem, published, proxy)
-        return store.add_release(release, sets)
+        return store.add_release(_describe(master, info, artist_id, title, published, proxy), sets)
+
+
+def _known(path: Path, store: Store, sha256: str) -> Release | None:
+    if store.bank_by_sha256(sha256) is not None:
+        raise InputError(f"{path} is a confirmed fake in the bank; remove it there first if that is wrong")
+    return store.release_by_sha256(sha256)
 
 
 def check_description(store: Store, artist: str | None, published: str | None) -> str | None:
@@ -98,20 +99,19 @@ def check_description(store: Store, artist: str | None, published: str | None) -
 
 
 def _describe(
-    path: Path,
+    master: Snapshot,
     info: MediaInfo,
-    sha256: str,
     artist_id: str | None,
-    title: str,
+    title: str | None,
     published: str | None,
     proxy: str,
 ) -> Release:
     return Release(
         id=new_id("R"),
-        title=title,
+        title=title or master.path.stem,
         kind=info.kind,
-        sha256=sha256,
-        source_name=path.name,
+        sha256=master.sha256,
+        source_name=master.path.name,
         artist_id=artist_id,
         published=published,
         added_at=now(),

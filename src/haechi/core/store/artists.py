@@ -54,9 +54,7 @@ def add_artist(connection: sa.Connection, name: str, consent: str, photos: Seque
 
 def _add_photo(connection: sa.Connection, artist_id: str, photo: EnrolledPhoto) -> None:
     values = {"artist_id": artist_id, "source_name": photo.source_name, "sha256": photo.sha256}
-    photo_id = connection.execute(
-        sa.insert(artist_photos).values(values).returning(artist_photos.c.id)
-    ).scalar_one()
+    photo_id = connection.execute(sa.insert(artist_photos).values(values).returning(artist_photos.c.id)).scalar_one()
     rows = [
         {"photo_id": photo_id, "name": name, "vector": vector_bytes(vector)}
         for name, vector in photo.descriptors.items()

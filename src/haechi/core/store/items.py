@@ -43,9 +43,7 @@ def add_bank_item(connection: sa.Connection, item: BankItem, sets: Sets) -> tupl
 
 
 def _add_sets(connection: sa.Connection, item: Item, item_id: str, sets: Sets) -> None:
-    rows = [
-        {"item": item, "item_id": item_id, "algorithm": algorithm, "data": data} for algorithm, data in sets
-    ]
+    rows = [{"item": item, "item_id": item_id, "algorithm": algorithm, "data": data} for algorithm, data in sets]
     if rows:
         connection.execute(sa.insert(fingerprints), rows)
 
@@ -85,12 +83,7 @@ def fingerprint_rows(
     connection: sa.Connection, after_seq: int, algorithm: str | None, count: int
 ) -> Sequence[sa.Row[Any]]:
     """At most `count` rows of `fingerprints` after `after_seq`, ascending."""
-    query = (
-        sa.select(fingerprints)
-        .where(fingerprints.c.seq > after_seq)
-        .order_by(fingerprints.c.seq)
-        .limit(count)
-    )
+    query = sa.select(fingerprints).where(fingerprints.c.seq > after_seq).order_by(fingerprints.c.seq).limit(count)
     if algorithm is not None:
         query = query.where(fingerprints.c.algorithm == algorithm)
     return connection.execute(query).all()

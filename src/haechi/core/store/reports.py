@@ -33,9 +33,7 @@ def saved_report(connection: sa.Connection, sha256: str, software_id: str) -> st
     return connection.execute(query).scalar()
 
 
-def save_report(
-    connection: sa.Connection, sha256: str, software_id: str, report: str, since_generation: int
-) -> None:
+def save_report(connection: sa.Connection, sha256: str, software_id: str, report: str, since_generation: int) -> None:
     """Keep a report that was made against the registry of `since_generation`."""
     connection.execute(sa.delete(saved_reports).filter_by(sha256=sha256, software_id=software_id))
     values = {"sha256": sha256, "software_id": software_id, "generation": since_generation}

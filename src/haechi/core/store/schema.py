@@ -63,9 +63,7 @@ artist_photos = sa.Table(
 photo_descriptors = sa.Table(
     "photo_descriptors",
     metadata,
-    sa.Column(
-        "photo_id", sa.Integer, sa.ForeignKey("artist_photos.id", ondelete="CASCADE"), primary_key=True
-    ),
+    sa.Column("photo_id", sa.Integer, sa.ForeignKey("artist_photos.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("vector", sa.LargeBinary, nullable=False, comment="float32, little endian, one dimension"),
 )

@@ -282,9 +282,7 @@ class Store:
         with self._reading() as connection:
             lines = list(connection.exec_driver_sql("PRAGMA integrity_check").scalars())
         found = [f"database: {line}" for line in lines if line != "ok"]
-        return found + [
-            f"blob {digest} is missing or damaged" for digest in self._blobs.damaged(self._wanted_blobs())
-        ]
+        return found + [f"blob {digest} is missing or damaged" for digest in self._blobs.damaged(self._wanted_blobs())]
 
     def _wanted_blobs(self) -> set[str]:
         with self._reading() as connection:

@@ -58,9 +58,7 @@ def test_references_follow_their_artist(store: Store) -> None:
     assert store.artist_photos(a.id) == []
 
 
-def test_release_and_fingerprints_come_back(
-    store: Store, make_release: MakeRelease, make_set: MakeSet
-) -> None:
+def test_release_and_fingerprints_come_back(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
     release = store.add_release(make_release(), [make_set("a_v1", 1), make_set("b_v1", 2)])
     assert store.releases() == [release]
     assert store.release(release.id) == store.release_by_sha256(release.sha256) == release
@@ -97,9 +95,7 @@ def test_many_rows_are_read_in_batches(store: Store, make_release: MakeRelease, 
     assert [row.seq for row in store.fingerprints()] == list(range(1, 131))
 
 
-def test_bank_item_round_trip(
-    store: Store, make_bank_item: Callable[..., BankItem], make_set: MakeSet
-) -> None:
+def test_bank_item_round_trip(store: Store, make_bank_item: Callable[..., BankItem], make_set: MakeSet) -> None:
     item = store.add_bank_item(make_bank_item(), [make_set()])
     assert store.add_bank_item(make_bank_item(), []) == item
     assert store.bank_items() == [item]
@@ -171,9 +167,7 @@ def test_damaged_database_is_said_plainly(tmp_path: Path) -> None:
         open_store(tmp_path)
 
 
-def test_truncated_database_is_said_plainly(
-    store: Store, make_release: MakeRelease, make_set: MakeSet
-) -> None:
+def test_truncated_database_is_said_plainly(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
     store.add_release(make_release(), [make_set(f"a_{i}") for i in range(50)])
     with sqlite3.connect(store.home / "haechi.db") as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

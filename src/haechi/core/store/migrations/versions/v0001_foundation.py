@@ -56,17 +56,13 @@ def _create_artists() -> None:
     )
     op.create_table(
         "photo_descriptors",
-        sa.Column(
-            "photo_id", sa.Integer, sa.ForeignKey("artist_photos.id", ondelete="CASCADE"), primary_key=True
-        ),
+        sa.Column("photo_id", sa.Integer, sa.ForeignKey("artist_photos.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("name", sa.String, primary_key=True),
         sa.Column("vector", sa.LargeBinary, nullable=False, comment="float32, little endian, one dimension"),
     )
     op.create_table(
         "artist_references",
-        sa.Column(
-            "artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="CASCADE"), primary_key=True
-        ),
+        sa.Column("artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("data", sa.LargeBinary, nullable=False),
     )
 
@@ -79,9 +75,7 @@ def _create_items() -> None:
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("sha256", sa.String(71), nullable=False, unique=True),
         sa.Column("source_name", sa.String, nullable=False),
-        sa.Column(
-            "artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="SET NULL"), nullable=True
-        ),
+        sa.Column("artist_id", sa.String(32), sa.ForeignKey("artists.id", ondelete="SET NULL"), nullable=True),
         sa.Column("published", sa.String, nullable=True),
         sa.Column("added_at", sa.String(32), nullable=False),
         sa.Column("duration_s", sa.Float, nullable=True),
