@@ -159,12 +159,10 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
         moved = np.concatenate([s[1] for s in samples])
         if len(points) < 60:
             return current
-        correction, _ = cv2.estimateAffine2D(
-            points, moved, method=cv2.RANSAC, ransacReprojThreshold=0.35, maxIters=500, refineIters=10
-        )
-        if correction is None or not _plausible(np.asarray(correction, np.float64), pairs[0][0].shape):
+        correction = _robust_affine(points, moved)
+        if not _plausible(correction, pairs[0][0].shape):
             return current
-        matrix = (_square(np.asarray(correction, np.float64)) @ _square(current.matrix))[:2]
+        matrix = (_square(correction) @ _square(current.matrix))[:2]
         current = Placement(matrix, current.inliers)
     return current
 
@@ -249,6 +247,23 @@ def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[
     xs, ys = xs[::step], ys[::step]
     points = np.stack([xs, ys], 1).astype(np.float32)
     return points, points + flow[ys, xs]
+
+
+def _robust_affine(points: NDArray[np.float32], moved: NDArray[np.float32]) -> Affine:
+    """The affine map from points to moved that most of them follow: Cauchy-weighted least squares, from rest."""
+    centre = points.mean(0)
+    x = np.concatenate([points - centre, np.ones((len(points), 1))], 1).astype(np.float64)
+    x[:, :2] /= 100.0
+    shift = (moved - points).astype(np.float64)
+    fitted = np.zeros((3, 2))
+    fitted[2] = np.median(shift, axis=0)
+    for width in (1.0, 0.5, 0.3, 0.2, 0.2):
+        error = np.linalg.norm(shift - x @ fitted, axis=1)
+        weight = 1.0 / (1.0 + (error / width) ** 2)
+        weighted = x * weight[:, None]
+        fitted = np.linalg.solve(weighted.T @ x + 1e-6 * np.eye(3), weighted.T @ shift)
+    linear = np.eye(2) + fitted[:2].T / 100.0
+    return np.concatenate([linear, (centre + fitted[2] - linear @ centre)[:, None]], 1)
 
 
 def _plausible(correction: Affine, shape: tuple[int, ...]) -> bool:

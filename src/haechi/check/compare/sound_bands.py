@@ -15,14 +15,14 @@ from scipy import fft, ndimage
 
 from haechi.check.compare.sound_features import BANDS, HOP, HOP_S, SAMPLE_RATE, Samples, log_bands, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
-from haechi.check.compare.sound_waves import confirm
+from haechi.check.compare.sound_waves import confirm, explained
 from haechi.core.records import Span
 
 CHUNK_S = 6.0
 COARSE_HOP = 640
 BLOCK_ROWS = 2048
 SURE_BANDS = 0.60
-CERTAIN_BANDS = 0.85
+CERTAIN = 0.60
 HINT_LAG_S = 1.2
 PITCH_REACH = 4.0
 
@@ -151,14 +151,19 @@ class BandIndex:
         """The chunk's place in the master, or None; the plain speed first, then 0.9-1.1 with pitch kept
         or following.
         """
-        plain = self._best(probe, chunk, (1.0,), follow=True)
-        piece = self._finish(probe, plain)
-        if piece is not None and (piece.coherent or plain.score >= CERTAIN_BANDS):
-            return piece
+        plain = self._finish(probe, self._best(probe, chunk, (1.0,), follow=True))
+        if plain is not None and self._quality(probe, plain) >= CERTAIN:
+            return plain
         speeds = tuple(np.round(np.arange(0.9, 1.1001, 0.01), 3).tolist())
         trials = [self._best(probe, chunk, speeds, follow=follow) for follow in (True, False)]
-        good = [c for c in (piece, *(self._finish(probe, trial) for trial in trials)) if c is not None]
-        return max(good, key=lambda c: (c.coherent, c.score)) if good else None
+        good = [c for c in (plain, *(self._finish(probe, trial) for trial in trials)) if c is not None]
+        return max(good, key=lambda c: self._quality(probe, c)) if good else None
+
+    def _quality(self, probe: Samples, piece: Piece) -> float:
+        """Waves that agree in half of their rows beat any bands; fewer, only bands that are no better than usual."""
+        if not piece.coherent:
+            return piece.score - 0.35
+        return explained(probe, self._master, piece) + 0.1
 
     def _best(self, probe: Samples, chunk: Span, speeds: Sequence[float], *, follow: bool) -> Piece:
         ours = take(probe, round(chunk.start_s * SAMPLE_RATE), round(chunk.end_s * SAMPLE_RATE))

@@ -31,6 +31,7 @@ MIN_ROWS = 8
 ROW_LIMIT = 1.0
 INTRUDER_ROW = 0.6
 INTRUDER_LEVEL = 0.04
+BED_LEVEL = 0.004
 MIN_INSERTED_S = 0.18
 
 
@@ -88,6 +89,8 @@ def _intruders(evidence: Evidence) -> NDArray[np.bool_]:
     """Rows where the master is silent and the probe is clearly louder than in most of the master's pauses."""
     silent = evidence.gain**2 * evidence.master < QUIET
     if silent.sum() < 5 or not evidence.coherent:
+        return np.zeros(len(silent), np.bool_)
+    if float(np.percentile(evidence.probe[silent], 25)) > BED_LEVEL:
         return np.zeros(len(silent), np.bool_)
     usual = float(np.percentile(evidence.probe[silent], 40))
     return silent & (evidence.probe > max(INTRUDER_LEVEL, 6.0 * usual)) & (evidence.agreement < PRESENT)

@@ -21,7 +21,7 @@ from haechi.core.records import Span
 SHARP = 6.0
 MAX_WINDOWS = 160
 CONFIRM_S = 12.0
-MIN_LIKENESS = 0.12
+MIN_EXPLAINED = 0.12
 
 
 def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, lag_s: float) -> Piece | None:
@@ -64,10 +64,15 @@ def confirm(probe: Samples, master: Samples, piece: Piece, *, window_s: float, l
     if found is None:
         return None
     found = settle(probe, master, found)
+    return found if explained(probe, master, found) > MIN_EXPLAINED else None
+
+
+def explained(probe: Samples, master: Samples, piece: Piece) -> float:
+    """Mean likeness of the better half of the rows around the middle of a coherent piece, about 0..1."""
     middle = 0.5 * (piece.span.start_s + piece.span.end_s)
     reach = min(piece.span.duration_s, CONFIRM_S) / 2
-    likeness = wave_likeness(probe, master, found.line, Span(middle - reach, middle + reach))
-    return found if float(np.sort(likeness)[-len(likeness) // 2 :].mean()) > MIN_LIKENESS else None
+    likeness = wave_likeness(probe, master, piece.line, Span(middle - reach, middle + reach))
+    return float(np.sort(likeness)[-(len(likeness) + 1) // 2 :].mean())
 
 
 def wave_likeness(probe: Samples, master: Samples, line: Line, window: Span) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.geometry import Affine
 
-THUMB_SIDE = 72
+THUMB_SIDE = 128
 SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
 MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
@@ -84,14 +84,22 @@ def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> 
 
 
 def distances(
-    probe: NDArray[np.float32], master: NDArray[np.float32], seen: NDArray[np.bool_]
+    probe: NDArray[np.float32],
+    master: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    matched: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
+
+    What is constant over time (captions, logos, still background) is taken out: of each side its own median at first;
+    once a first alignment is known, the median difference of its pairs, which is exact where the two sides do not
+    show the same stretch.
 
     Args:
         probe: thumbnails float32 (n_probe, h, w).
         master: thumbnails float32 (n_master, h, w), in probe geometry.
         seen: bool (h, w), where the probe shows the master.
+        matched: int64 (n_probe,) from a first alignment, or None.
 
     Returns:
         Mean squared difference of moving content, and correlation of the whole pictures, float32 (n_probe, n_master).
@@ -104,11 +112,12 @@ def distances(
     y = y - y.mean(1, keepdims=True)
     lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
     alike = (x @ y.T) / np.maximum(lengths, 1e-3)
-    gain = np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
-    x = x * np.float32(gain)
-    if len(x) >= 8 and len(y) >= 8:
-        x = x - np.median(x, axis=0)
-        y = y - np.median(y, axis=0)
+    x = x * np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
+    kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
+    if matched is not None and len(kept) >= 8:
+        x = x - np.median(x[kept] - y[matched[kept]], axis=0)
+    elif len(x) >= 8 and len(y) >= 8:
+        x, y = x - np.median(x, axis=0), y - np.median(y, axis=0)
     squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
 

@@ -173,8 +173,9 @@ def _align(probe: Clip, master: Clip, placement: Placement) -> timing.Alignment:
     theirs = timing.thumbnails(master.frames, placement.matrix, probe.shape)
     ones = np.full((1, *master.shape), 255, np.uint8)
     seen = timing.thumbnails(ones, placement.matrix, probe.shape)[0] > 250
-    cost, alike = timing.distances(thumbs, theirs, seen)
-    return timing.align(cost, alike, probe.times_s, master.times_s)
+    first = timing.align(*timing.distances(thumbs, theirs, seen), probe.times_s, master.times_s)
+    exact = timing.distances(thumbs, theirs, seen, first.matched)
+    return timing.align(*exact, probe.times_s, master.times_s)
 
 
 def _pairs(
