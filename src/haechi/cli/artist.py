@@ -48,11 +48,14 @@ def _add(
 
 def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tuple[Artist, int]:
     """Enrol, saying why each photo that was not taken was not; gives the number of those too."""
+    from haechi.cli.each import note_passed_over
     from haechi.cli.lines import failure_line
     from haechi.register.enrol import enrol
     from haechi.workflows.files import Failed, list_files
 
-    entries = list_files(photos).entries
+    listing = list_files(photos)
+    entries = listing.entries
+    note_passed_over(session, listing)
     readable = [entry for entry in entries if isinstance(entry, Path)]
     for entry in entries:
         if isinstance(entry, Failed):

@@ -56,7 +56,7 @@ def _add(
         _show(session, item, json, added=item.id not in standing)
         standing.add(item.id)
 
-    register_each(session, list_files(paths).entries, register, show)
+    register_each(session, list_files(paths), register, show)
 
 
 @app.command("list", help=mark("List the confirmed fakes."), epilog=mark("Example: haechi bank list --json"))

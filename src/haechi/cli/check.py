@@ -65,7 +65,7 @@ def _check(
                     session.result(outcome_line(session.say, outcome))
     for line in tally.notes(session.say):
         session.note(line)
-    if not json and len(listing.entries) > 1:
+    if not json and len(listing.entries) != 1:
         session.result(tally.summary(session.say))
     if tally.failed:
         raise typer.Exit(UNREADABLE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,14 +12,15 @@ from haechi.cli.failures import UNREADABLE, as_haechi_error
 from haechi.cli.lines import failure_line
 from haechi.cli.session import Session
 from haechi.core.errors import HaechiError, StoreError
-from haechi.workflows.files import Failed
+from haechi.core.language import mark
+from haechi.workflows.files import Failed, Listing
 
 Registered = TypeVar("Registered")
 
 
 def register_each(
     session: Session,
-    entries: Sequence[Path | Failed],
+    listing: Listing,
     register: Callable[[Path, Callable[[float], None]], Registered],
     show: Callable[[Registered], None],
 ) -> None:
@@ -27,7 +28,7 @@ def register_each(
 
     Args:
         session: where to say what.
-        entries: from `list_files`.
+        listing: what is to be registered.
         register: registers one file; takes its path and where to tell the progress.
         show: writes the result line.
 
@@ -36,6 +37,8 @@ def register_each(
         typer.Exit: with code 3 at the end, when a file could not be registered.
     """
     failures = 0
+    entries = listing.entries
+    note_passed_over(session, listing)
     with session.bar() as bar:
         for index, entry in enumerate(entries):
             try:
@@ -51,6 +54,13 @@ def register_each(
                     show(registered)
     if failures:
         raise typer.Exit(UNREADABLE)
+
+
+def note_passed_over(session: Session, listing: Listing) -> None:
+    """Say how many files of folders were not taken for media."""
+    if listing.passed_over:
+        words = mark("passed over, hidden or not media: {count}")
+        session.note(session.say(words, count=listing.passed_over))
 
 
 def _one(

@@ -55,8 +55,8 @@ def _add(
     from haechi.workflows.files import list_files
 
     session: Session = context.obj
-    entries = list_files(paths).entries
-    if title is not None and len(entries) > 1:
+    listing = list_files(paths)
+    if title is not None and len(listing.entries) > 1:
         raise InputError(session.say(mark("--title names one master; add the masters one by one")))
     store, limits = session.store(), session.settings.limits
     check_description(store, artist, published)
@@ -69,7 +69,7 @@ def _add(
         _show(session, release, json, added=release.id not in standing)
         standing.add(release.id)
 
-    register_each(session, entries, register, show)
+    register_each(session, listing, register, show)
 
 
 @app.command("list", help=mark("List the registered releases."), epilog=mark("Example: haechi release list --json"))

@@ -16,6 +16,7 @@ from haechi.core.store.rows import (
     new_id,
     normal_name,
     now,
+    storable_text,
     to_artist,
     vector_bytes,
     vector_from,
@@ -31,7 +32,7 @@ _ARTIST = (
 
 def add_artist(connection: sa.Connection, name: str, consent: str, photos: Sequence[EnrolledPhoto]) -> Artist:
     """Add an artist, or further photos of one; a photo that is already there is left as it is."""
-    name, consent = normal_name(name), consent.strip()
+    name, consent = normal_name(name), storable_text(consent).strip()
     if not name or not consent:
         raise InputError("an artist needs a name and the consent that allows matching")
     found = find_artist(connection, name)
@@ -53,7 +54,7 @@ def add_artist(connection: sa.Connection, name: str, consent: str, photos: Seque
 
 
 def _add_photo(connection: sa.Connection, artist_id: str, photo: EnrolledPhoto) -> None:
-    values = {"artist_id": artist_id, "source_name": photo.source_name, "sha256": photo.sha256}
+    values = {"artist_id": artist_id, "source_name": storable_text(photo.source_name), "sha256": photo.sha256}
     photo_id = connection.execute(sa.insert(artist_photos).values(values).returning(artist_photos.c.id)).scalar_one()
     rows = [
         {"photo_id": photo_id, "name": name, "vector": vector_bytes(vector)}

@@ -102,7 +102,8 @@ class FileBlobs:
         """Ask the next opener of the store to sweep."""
         with store_failures(self._home):
             self._incoming.mkdir(exist_ok=True)
-            tempfile.mkstemp(dir=self._incoming, prefix="sweep-")
+            descriptor, _ = tempfile.mkstemp(dir=self._incoming, prefix="sweep-")
+            os.close(descriptor)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:

@@ -35,6 +35,6 @@ def saved_report(connection: sa.Connection, sha256: str, software_id: str) -> st
 
 def save_report(connection: sa.Connection, sha256: str, software_id: str, report: str, since_generation: int) -> None:
     """Keep a report that was made against the registry of `since_generation`."""
-    connection.execute(sa.delete(saved_reports).filter_by(sha256=sha256, software_id=software_id))
+    connection.execute(sa.delete(saved_reports).filter_by(sha256=sha256))
     values = {"sha256": sha256, "software_id": software_id, "generation": since_generation}
     connection.execute(sa.insert(saved_reports).values(values | {"saved_at": now(), "report": report}))

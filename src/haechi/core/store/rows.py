@@ -59,17 +59,26 @@ def now() -> str:
 
 def normal_name(name: str) -> str:
     """Name in Unicode form NFC without outer blanks: Korean typed on two systems compares equal."""
-    return unicodedata.normalize("NFC", name).strip()
+    return storable_text(unicodedata.normalize("NFC", name)).strip()
 
 
 def release_row(release: Release) -> dict[str, Any]:
     """Columns of `releases`."""
-    return asdict(release) | {"kind": release.kind.value}
+    return _storable(asdict(release))
 
 
 def bank_row(item: BankItem) -> dict[str, Any]:
     """Columns of `bank_items`."""
-    return asdict(item) | {"kind": item.kind.value}
+    return _storable(asdict(item))
+
+
+def storable_text(text: str) -> str:
+    """Text as a database can hold it: bytes of a file name that are no UTF-8 are written out in hexadecimal."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _storable(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: storable_text(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def to_release(row: sa.RowMapping) -> Release:

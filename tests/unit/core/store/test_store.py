@@ -73,6 +73,11 @@ def test_release_and_fingerprints_come_back(store: Store, make_release: MakeRele
     assert [row.seq for row in store.fingerprints(after_seq=1)] == [2]
 
 
+def test_file_name_that_is_no_text_can_be_stored(store: Store, make_release: MakeRelease) -> None:
+    store.add_release(make_release(source_name="\udcff.mov", title="\udcff"), [])
+    assert store.releases()[0].source_name == "\\udcff.mov"
+
+
 def test_same_bytes_are_registered_once(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
     first = store.add_release(make_release(), [make_set()])
     second = store.add_release(make_release(id="R-other", title="other"), [make_set()])
