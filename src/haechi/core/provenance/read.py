@@ -91,6 +91,12 @@ class ManifestReading:
     manifest: str | None = None
     remote_url: str | None = None
 
+    def as_data(self) -> dict[str, Any]:
+        """All of it in JSON types, for the data of a finding."""
+        data: dict[str, Any] = {name: getattr(self, name) for name in self.__slots__}
+        data["problems"] = [{name: getattr(problem, name) for name in Problem.__slots__} for problem in self.problems]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
+
 
 def read_manifest(path: Path, limits: Limits | None = None, *, trust_anchors_pem: str = "") -> ManifestReading | None:
     """Read the C2PA manifest that a file carries, offline.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 from collections.abc import Callable
@@ -48,6 +49,7 @@ def test_an_intact_file_of_an_unknown_issuer_is_valid(tmp_path: Path, plain: byt
     assert reading.source_types == ("trainedAlgorithmicMedia",)
     assert reading.problems == ()
     assert reading.signed_at is None
+    assert json.loads(json.dumps(reading.as_data()))["source_types"] == ["trainedAlgorithmicMedia"]
 
 
 def test_an_issuer_below_a_trusted_root_is_trusted(tmp_path: Path, plain: bytes, sign: Sign, authority: Any) -> None:
