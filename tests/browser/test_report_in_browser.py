@@ -72,10 +72,12 @@ def test_without_script_everything_is_shown_and_no_dead_button(reader: Reader) -
 
 
 def test_the_time_line_leads_to_the_pictures(reader: Reader) -> None:
+    from playwright.sync_api import expect
+
     page = reader.open("altered", "en", DESKTOP)
     page.locator('a[href="#change-3"]').click()
     assert page.url.endswith("#change-3")
-    page.wait_for_function("document.querySelector('#change-3').getBoundingClientRect().top < innerHeight / 2")
+    expect(page.locator("#change-3-title")).to_be_in_viewport()
 
 
 def test_slide_and_flip_lay_the_file_over_the_original(reader: Reader) -> None:
