@@ -123,7 +123,7 @@ def demux(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
     while True:
         try:
             packet = next(packets)
-        except StopIteration:
+        except (StopIteration, IndexError):  # PyAV 18 trips at the end over streams that appeared on the way
             return
         except av.FFmpegError as error:
             _refuse_if_out_of_memory(error)

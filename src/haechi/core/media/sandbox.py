@@ -1,15 +1,15 @@
 """Untrusted media are decoded in a child process that can do little harm; this is the side that asks for it.
 
 For every file: it is opened here (regular files only) and only its descriptor is passed on; a child forked
-from a small server (`sandbox_server`) limits its own memory, CPU time and files, decodes, and writes pixels
-into shared memory that this side made. Whatever happens to the child, death included, is an
+from a small server (`sandbox_server`) limits its own memory, CPU time, files and system calls, decodes, and
+writes pixels into shared memory that this side made. Whatever happens to the child, death included, is an
 `UnreadableMediaError` for that file.
 
 Invariants: nothing from the child is unpickled, every size and offset it states is checked against what was
 agreed; closing the iterator, or losing it, kills the child; no thread is started here, and any thread may
 call. The server is the one thing kept per process (`_server`): it starts with the first job, or by
 `warm_up`, and ends with the process. A fork of this process starts its own.
-Limits: memory is bounded by RLIMIT_DATA, which only Linux enforces; there is no system-call filter.
+Limits: memory is bounded by RLIMIT_DATA, which only Linux enforces; the filter on system calls (`seccomp`) too.
 """
 
 from __future__ import annotations

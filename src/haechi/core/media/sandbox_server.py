@@ -33,11 +33,11 @@ from PIL import Image
 
 from haechi.core.errors import InputError
 from haechi.core.media import frames, samples, survey, versions
+from haechi.core.media.seccomp import refuse_network_and_writes
 from haechi.core.media.wire import MessageReader, send_message, slot_stride
 
 STATUS = struct.Struct("=i")
 _PR_SET_PDEATHSIG = 1
-_PR_SET_NO_NEW_PRIVS = 38
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_HEAP_BLOCK = 32 << 20  # glibc allows no more
 _MAX_OPEN_FILES = 64
@@ -130,7 +130,6 @@ class Server:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             if self._libc is not None:
                 self._libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-                self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
                 _keep_freed_memory(self._libc)
             for other in self._lives.values():
                 other.close()
@@ -238,7 +237,7 @@ class Child:
 
 
 def _limit(memory_bytes: int, cpu_s: int) -> None:
-    """No core file, no file that grows, few descriptors, bounded memory and CPU time.
+    """No core file, no file that grows, few descriptors, bounded memory and CPU time, no network, no programs.
 
     When the machine itself runs out of memory, this process is the first to go.
     """
@@ -251,6 +250,7 @@ def _limit(memory_bytes: int, cpu_s: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (used + memory_bytes, used + memory_bytes))
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as handle:  # noqa: PTH123
         handle.write("1000")
+    refuse_network_and_writes()
 
 
 def _keep_freed_memory(libc: ctypes.CDLL) -> None:

@@ -97,15 +97,15 @@ def _image(reader: ImageReader, name: str, longest_s: float) -> Iterator[Message
     if facts.animated:
         beat = Beat()
         delays: list[float] = []
+        total_s = 0.0
         for delay_s in reader.durations():
             delays.append(delay_s)
-            _refuse_too_long(sum(delays[-1:]) + delay_s, longest_s, name)
+            total_s += delay_s
+            _refuse_too_long(total_s, longest_s, name)
             if beat.due():
                 yield {}, None
         if not delays:
             raise UnreadableMediaError(f"{name}: no picture could be decoded; get the file again from its source")
-        total_s = sum(delays)
-        _refuse_too_long(total_s, longest_s, name)
         info |= {
             "kind": "video",
             "duration_s": total_s,
