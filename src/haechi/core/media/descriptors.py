@@ -45,7 +45,7 @@ _FACERES_SIDE, _FACERES_MARGIN = 224, 0.5
 _FACERES_MEAN = np.array([103.939, 116.779, 123.68], np.float32)  # blue, green, red
 
 MIN_EYE_DISTANCE_PX = 14.0
-MAX_TURN = 0.75
+MAX_TURN = 1.2
 MIN_SHARPNESS = 2.5
 MIN_CONTRAST = 8.0
 
@@ -56,7 +56,7 @@ class Quality:
 
     Attributes:
         eye_distance_px: between the pupils, in the picture.
-        turn: 0 for a frontal face, 1 for a profile: how far the nose lies off the middle of the eyes.
+        turn: 0 for a frontal face, 1 where the nose hides an eye: how far the nose lies off the middle of the eyes.
         sharpness: standard deviation of the Laplacian of the upright crop, grey levels.
         contrast: standard deviation of the upright crop, grey levels.
     """
