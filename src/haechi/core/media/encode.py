@@ -237,7 +237,7 @@ def write_video(
         sample_rate: of `audio`, Hz.
         codec: FFmpeg's name of the video encoder.
         crf: constant quality, for encoders that have it.
-        preset: x264's and x265's speed preset.
+        preset: x264's and x265's speed.
         pixel_format: FFmpeg's name, e.g. "yuv420p10le".
         audio_codec: FFmpeg's name of the audio encoder.
         audio_bit_rate: bits per second, for lossy encoders.
@@ -246,21 +246,31 @@ def write_video(
     Raises:
         InputError: no frame at all, frames of different sizes, or a codec that the container cannot hold.
     """
-    coding = VideoCoding(
-        frame_rate, codec, crf, preset, pixel_format, variable=times_s is not None, options=options or {}
-    )
+    variable = times_s is not None
+    coding = VideoCoding(frame_rate, codec, crf, preset, pixel_format, variable, options or {})
     sound = None if audio is None else AudioCoding(sample_rate, _channels(audio), audio_codec, audio_bit_rate)
     with MediaWriter(path, coding, sound) as writer:
-        index = -1
-        for index, image in enumerate(frames):
-            time_s = index / frame_rate if times_s is None else float(times_s[index])
-            writer.add_frame(image, time_s)
-            if audio is not None:
-                _write_sound_until(writer, audio, sample_rate, time_s + 1.0)
-        if index < 0:
-            raise InputError(f"no frame was given for {path.name}")
+        _write_frames(writer, frames, frame_rate, times_s, audio, sample_rate)
+
+
+def _write_frames(
+    writer: MediaWriter,
+    frames: Iterable[NDArray[np.uint8]],
+    frame_rate: float,
+    times_s: Sequence[float] | None,
+    audio: NDArray[np.float32] | None,
+    sample_rate: int,
+) -> None:
+    index = -1
+    for index, image in enumerate(frames):
+        time_s = index / frame_rate if times_s is None else float(times_s[index])
+        writer.add_frame(image, time_s)
         if audio is not None:
-            _write_sound_until(writer, audio, sample_rate, float("inf"))
+            _write_sound_until(writer, audio, sample_rate, time_s + 1.0)
+    if index < 0:
+        raise InputError("no frame was given for the video; give at least one")
+    if audio is not None:
+        _write_sound_until(writer, audio, sample_rate, float("inf"))
 
 
 def write_audio(

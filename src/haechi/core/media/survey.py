@@ -25,6 +25,7 @@ from haechi.core.media.pixels import Geometry, hdr_kind, pixel_aspect, plan
 
 _WHOLE_FILE_BYTES = 64 << 20
 _HEAD_PACKETS = 300
+_REORDERED = 17  # packets come in decoding order: the last stamps of a part of the file have holes
 _PICTURES_LOOKED_AT = 3
 _CLAIM_SLACK = 1.02
 _NTH_JITTER = 0.05
@@ -123,6 +124,7 @@ class _Timing:
 
     ends_s: dict[int, float] = field(default_factory=dict)
     video_stamps: list[int] = field(default_factory=list)
+    head: bool = True
     beat: Beat = field(default_factory=Beat)
 
     def see(self, packet: Any, video: Any | None) -> None:
@@ -132,7 +134,8 @@ class _Timing:
         end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
         index = packet.stream.index
         self.ends_s[index] = max(end_s, self.ends_s.get(index, end_s))
-        if video is not None and index == video.index and len(self.video_stamps) < _HEAD_PACKETS:
+        wanted = self.head and len(self.video_stamps) < _HEAD_PACKETS
+        if video is not None and index == video.index and wanted:
             self.video_stamps.append(int(packet.pts))
 
 
@@ -241,7 +244,7 @@ def _measure(
     yield from _see_packets(container, streams, video, timing, damage, None if whole else _HEAD_PACKETS)
     if whole:
         return
-    head = dict(timing.ends_s)
+    head, timing.head = dict(timing.ends_s), False
     try:
         container.seek(max(0, int(container.duration) - 5 * av.time_base))
         yield from _see_packets(container, streams, video, timing, damage, None)
@@ -275,6 +278,8 @@ def _describe_timing(info: dict[str, Any], container: Any, stream: Any, timing: 
     if claimed_s > measured_s * _CLAIM_SLACK + 1.0:
         info["notes"].append(f"the header claims {claimed_s:.1f} s, but only {measured_s:.1f} s are there")
     info["duration_s"] = measured_s
+    if not timing.head or len(timing.video_stamps) == _HEAD_PACKETS:
+        timing.video_stamps = sorted(timing.video_stamps)[:-_REORDERED]
     if len(timing.video_stamps) < 3:
         return
     ticks = np.sort(np.array(timing.video_stamps, dtype=np.float64))
