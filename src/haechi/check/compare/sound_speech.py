@@ -1,19 +1,23 @@
-"""Does a stretch of sound hold speech? Routing for the report's words, never evidence of a change.
+"""Does a stretch of sound hold speech? Routing for the report and for foreign sound, never evidence of a change.
 
-Method: speech switches its band energies on and off at the rate of syllables, 2-8 times a second, deeply, and
-with pauses; music beds and noise do so less or at the steady beat of an instrument [1]. The score rises with
-the share of modulation in that range and with the depth between loud and quiet rows. Limits: rapping and sung
-vocals over sparse music look like speech, whispering may not.
-[1] Scheirer, Slaney. ICASSP 1997 (4 Hz modulation energy, percentage of low-energy frames).
+Method: three habits of speech. Its voice **glides**: pitch moves a little from one 20 ms to the next, where instruments
+hold their notes. Its band energies go up and down at the rate of **syllables**, 2-8 times a second [1], and
+**deeply**, with pauses. The glide weighs most; the weights were set on speech of five corpora (clean, under music and
+noise, 16 kbit/s) against electronic music, chords with drums and noise.
+Limits: sung vocals and rap count as speech, whispering does not; under music louder than the voice the score sinks.
+[1] Scheirer, Slaney. ICASSP 1997 (4 Hz modulation energy).
 """
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from haechi.check.compare.sound_features import HOP, SAMPLE_RATE, Samples, log_bands, take
 
 LONGEST_S = 30.0
+FRAME = 1024
+SHORTEST_LAG, LONGEST_LAG = 40, 229
 
 
 def speech_score(samples: Samples, start_s: float, end_s: float) -> float:
@@ -29,7 +33,14 @@ def speech_score(samples: Samples, start_s: float, end_s: float) -> float:
     peak = float(np.abs(values).max(initial=0.0))
     if peak < 1e-3:
         return 0.0
-    bands = log_bands(values / peak, rows)
+    glide = _glide(values / peak)
+    syllables, depth = _rhythm(values / peak, rows)
+    return float(1.0 / (1.0 + np.exp(-(18.0 * (glide - 0.19) + 3.0 * (syllables - 0.6) + 0.4 * (depth - 2.5)))))
+
+
+def _rhythm(values: NDArray[np.float32], rows: int) -> tuple[float, float]:
+    """Share of modulation at 1.5-9 a second, and the depth between loud and quiet rows (natural log of power)."""
+    bands = log_bands(values, rows)
     bands = np.logaddexp(bands, np.log(np.mean(np.exp(bands))) - 9.0)[:, 2:18]
     centred = bands - bands.mean(axis=0)
     power = np.abs(np.fft.rfft(centred * np.hanning(rows)[:, None], axis=0)) ** 2
@@ -37,4 +48,20 @@ def speech_score(samples: Samples, start_s: float, end_s: float) -> float:
     heard = (rate > 0.7) & (rate < 30.0)
     syllables = float(power[(rate > 1.5) & (rate < 9.0)].sum() / (power[heard].sum() + 1e-9))
     depth = float(np.median(np.percentile(bands, 85, axis=0) - np.percentile(bands, 20, axis=0)))
-    return float(1.0 / (1.0 + np.exp(-(6.0 * (syllables - 0.55) + 1.2 * (depth - 2.5)))))
+    return syllables, depth
+
+
+def _glide(values: NDArray[np.float32]) -> float:
+    """Share of loud 64 ms frames, 20 ms apart, that are voiced and whose pitch moved by 0.2 to 6 % since the last."""
+    if len(values) < 2 * FRAME:
+        return 0.0
+    frames = np.lib.stride_tricks.sliding_window_view(values, FRAME)[:: SAMPLE_RATE // 50]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    energy = np.mean(frames**2, axis=1)
+    curve = np.fft.irfft(np.abs(np.fft.rfft(frames, 2 * FRAME, axis=1)) ** 2, axis=1)
+    lags = curve[:, SHORTEST_LAG:LONGEST_LAG] / (curve[:, :1] + 1e-9)
+    voiced = (lags.max(axis=1) > 0.5) & (energy > 0.1 * energy.mean())
+    lag = lags.argmax(axis=1) + SHORTEST_LAG
+    moved = np.abs(np.diff(np.log2(lag)))
+    gliding = voiced[1:] & voiced[:-1] & (moved > 0.003) & (moved < 0.09)
+    return float(gliding.sum() / max(1, int((energy > 0.1 * energy.mean()).sum())))
