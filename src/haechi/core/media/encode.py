@@ -246,8 +246,7 @@ def write_video(
     Raises:
         InputError: no frame at all, frames of different sizes, or a codec that the container cannot hold.
     """
-    variable = times_s is not None
-    coding = VideoCoding(frame_rate, codec, crf, preset, pixel_format, variable, options or {})
+    coding = VideoCoding(frame_rate, codec, crf, preset, pixel_format, times_s is not None, options or {})
     sound = None if audio is None else AudioCoding(sample_rate, _channels(audio), audio_codec, audio_bit_rate)
     with MediaWriter(path, coding, sound) as writer:
         _write_frames(writer, frames, frame_rate, times_s, audio, sample_rate)
