@@ -43,6 +43,7 @@ def run_in(home: Path, arguments: Sequence[object], **variables: str) -> Run:
         timeout=240,
     )
     assert "Traceback" not in done.stderr + done.stdout
+    assert "this is a bug" not in done.stderr, done.stderr
     return Run(done.returncode, done.stdout, done.stderr)
 
 

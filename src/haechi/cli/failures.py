@@ -12,6 +12,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -86,12 +87,20 @@ def describe_bug(error: Exception) -> str:
         sys.stderr.write(details)
         return f"{summary} - this is a bug, please report it"
     try:
-        descriptor, name = tempfile.mkstemp(prefix="haechi-bug-", suffix=".txt")
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        details_file = bug_file()
+        with details_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(details)
     except OSError:
         return f"{summary} - this is a bug, please report it (HAECHI_DEBUG=1 shows the details)"
-    return f"{summary} - this is a bug, please report it with {Path(name)}"
+    return f"{summary} - this is a bug, please report it with {details_file}"
+
+
+@cache
+def bug_file() -> Path:
+    """The file that collects the details of all unforeseen errors of this run; made when first asked for."""
+    descriptor, name = tempfile.mkstemp(prefix="haechi-bug-", suffix=".txt")
+    os.close(descriptor)
+    return Path(name)
 
 
 def _terminate(_signal: int, _frame: object) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from haechi.cli.failures import bug_file
 from haechi.cli.main import main
 from haechi.core.media.probe import hash_file
 from haechi.core.records import (
@@ -51,6 +52,7 @@ def haechi(
     monkeypatch.setenv("HAECHI_MODELS", str(tmp_path / "models"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
+    bug_file.cache_clear()
 
     def run(*arguments: object) -> Run:
         monkeypatch.setattr(sys, "argv", ["haechi", *map(str, arguments)])
