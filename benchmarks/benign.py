@@ -162,9 +162,9 @@ def _filtered(
         tables = [np.clip(ramp * g, 0, 255).astype(np.uint8) for g in gains]
         return np.stack([t[frame[:, :, i]] for i, t in enumerate(tables)], axis=2)
     if name == "contrast":
-        table = 255 / (1 + np.exp(-(ramp / 255 - 0.5) * (4 + 3 * amount)))
+        table = np.asarray(255 / (1 + np.exp(-(ramp / 255 - 0.5) * (4 + 3 * amount))), np.float32)
     else:  # faded
-        table = 25 * amount + ramp * (1 - 0.2 * amount)
+        table = np.asarray(25 * amount + ramp * (1 - 0.2 * amount), np.float32)
     return np.asarray(np.clip(table, 0, 255).astype(np.uint8)[frame], np.uint8)
 
 

@@ -11,7 +11,7 @@ from benchmarks.clips import Clip, Floats, Image, Material
 from benchmarks.retiming import NotPossibleError
 
 _TRIES = 400
-_MIN_DIFFERENCE = 12.0  # mean absolute luma and colour difference of two places, 16 x 16 px each
+_MIN_DIFFERENCE = 10.0  # mean absolute luma and colour difference of two places, 16 x 16 px each
 
 
 def body_other_moment(clip: Clip, material: Material, inside: slice, rng: np.random.Generator) -> Clip:
@@ -19,7 +19,7 @@ def body_other_moment(clip: Clip, material: Material, inside: slice, rng: np.ran
     width = face_width(material.landmarks[inside])
     chin = float(np.nanmax(material.landmarks[inside][:, 152, 1])) + 0.15 * width
     height = clip.frames[0].shape[0]
-    if height - chin < 0.4 * width:
+    if height - chin < 0.3 * width:
         raise NotPossibleError("too little body in the picture")
     below = (material.persons > 0.5).astype(np.float32)
     below[: round(chin)] = 0
@@ -39,7 +39,7 @@ def body_other_moment(clip: Clip, material: Material, inside: slice, rng: np.ran
 def background_paste(clip: Clip, material: Material, inside: slice, rng: np.random.Generator) -> Clip:
     """Copy a piece of background to another place of the background that looks different."""
     width = face_width(material.landmarks[inside])
-    side = round(float(rng.uniform(0.45, 0.8)) * width)
+    side = round(float(rng.uniform(0.3, 0.7)) * width)
     free = cv2.dilate((material.persons > 0.2).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
     frame = clip.frames[len(clip.frames) // 2]
     source, goal = _different_places(frame, free, side, rng)

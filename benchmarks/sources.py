@@ -14,6 +14,7 @@ _DEV = {
     "liveportrait_driving/d18.mp4": "d18",
     "mead_dreamtalk/M030_front_angry_level3_001.mp4": "M030",
     "mead_dreamtalk/W009_front_happy_level3_001.mp4": "W009",
+    "mead_eamm/crop/M030_sad_3_001.mp4": "M030",
     "retalking_faces/1.mp4": "r1",
     "retalking_faces/3.mp4": "r3",
     "tpsmm/driving.mp4": "driving",
