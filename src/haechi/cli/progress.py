@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+_LONGEST_LABEL = 40
+
 
 class Bar:
     """One line that shows what is being worked on and how much is done; silent without a terminal."""
@@ -45,7 +47,10 @@ class Bar:
         """Show `words`; the function that is returned takes the fraction done of item `index` of `count`."""
         if self._progress is None:
             return _ignore
-        label = f"{words} ({index + 1}/{count})" if count > 1 else words
+        from haechi.check.report_page.text import visible
+
+        shown = visible(words, longest=_LONGEST_LABEL)
+        label = f"{shown} ({index + 1}/{count})" if count > 1 else shown
         self._progress.update(self._task, description=label, completed=index / count, visible=True)
         return lambda fraction: self._progress.update(self._task, completed=(index + fraction) / count)
 
