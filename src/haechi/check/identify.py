@@ -3,7 +3,7 @@
 Steps:
 1. Without an enrolled artist nothing is searched (DESIGN.md section 2, rule 2: only enrolled artists are
 matched, and nothing is kept about any face here).
-2. Take faces: all of a still image; of a video its key frames, or frames at `DENSE_INTERVAL_S` when key
+2. Take faces: all of a still image; of a video its key frames, or frames at `MIN_INTERVAL_S` when key
 frames are few.
 3. Link faces over time: close in the picture and alike, or very alike.
 4. Score each face of sufficient quality against each artist, and fuse over the track, weighted by quality.
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from haechi.core.errors import InputError
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.descriptors import FaceDescriber
-from haechi.core.media.faces import FaceFinder, FaceMesh
+from haechi.core.media.faces import Face, FaceFinder, FaceMesh
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Abstention, Artist, ArtistMatch, Box, Finding, Kind, Span
 from haechi.core.reference import FaceReference, features, likeness, load_references
@@ -37,8 +37,12 @@ from haechi.core.store import Store
 NAME, VERSION, RANK = "face_identity", 1, 4
 MAX_SIDE, STILL_MAX_SIDE = 1280, 2560
 KEY_FRAMES_ENOUGH = 8
-DENSE_MAX_S = 40.0
-DENSE_INTERVAL_S = 0.4
+DENSE_MAX_S = 20.0
+DENSE_FRAMES = 24
+MIN_INTERVAL_S = 0.4
+SMALL_SEARCHES = 6  # how many frames without a large face are searched for small ones
+NEAR_S = 1.7
+ENOUGH_FACES = 8  # of a track; further ones next to the last are not described
 MAX_FRAMES = 240
 MIN_MESH_SCORE = 0.6
 _NEAR, _ALIKE, _VERY_ALIKE = 0.3, 0.25, 0.55  # intersection over union; likeness
@@ -46,27 +50,40 @@ _NEAR, _ALIKE, _VERY_ALIKE = 0.3, 0.25, 0.55  # intersection over union; likenes
 
 @dataclass(slots=True)
 class _Track:
-    """Faces that seem to be one person: times, boxes in frame pixels, features float32 (d,), weights."""
+    """Sightings that seem to be of one person.
+
+    Attributes:
+        times_s: of all sightings.
+        boxes: of all sightings, frame pixels.
+        vectors: features float32 (d,) of the described ones.
+        weights: quality of the described ones.
+        places: which sightings were described.
+    """
 
     times_s: list[float] = field(default_factory=list)
     boxes: list[Box] = field(default_factory=list)
     vectors: list[NDArray[np.float32]] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-
-    @property
-    def clearest(self) -> int:
-        """Index of the face of best quality."""
-        return int(np.argmax(self.weights))
+    places: list[int] = field(default_factory=list)
 
     @property
     def span(self) -> Span:
         """From the first to the last sighting."""
         return Span(min(self.times_s), max(self.times_s))
 
-    def add(self, time_s: float, box: Box, vector: NDArray[np.float32], weight: float) -> None:
-        """Take one more face."""
+    @property
+    def clearest_box(self) -> Box:
+        """Where the face of best quality was."""
+        return self.boxes[self.places[int(np.argmax(self.weights))]]
+
+    def see(self, time_s: float, box: Box) -> None:
+        """Take a sighting."""
         self.times_s.append(time_s)
         self.boxes.append(box)
+
+    def describe(self, vector: NDArray[np.float32], weight: float) -> None:
+        """Describe the last sighting."""
+        self.places.append(len(self.boxes) - 1)
         self.vectors.append(vector)
         self.weights.append(weight)
 
@@ -74,7 +91,7 @@ class _Track:
         """Whether a face at that time and place can be the next of this track."""
         gaps = [abs(time_s - seen) for seen in self.times_s]
         closest = int(np.argmin(gaps))
-        return gaps[closest] <= 2 * DENSE_INTERVAL_S and _iou(self.boxes[closest], box) > _NEAR
+        return gaps[closest] <= NEAR_S and _iou(self.boxes[closest], box) > _NEAR
 
     def is_together(self, other: _Track) -> bool:
         """Whether both were seen in one frame."""
@@ -124,7 +141,8 @@ def identify(
             return _abstain("The faces are too small or too blurred to be recognised.", "low_quality")
         return _abstain("No face was found.", "no_face")
     # 4. scores; 5. names
-    matches = _named(looker.tracks, references, artists)
+    scale = (info.width or looker.width) / max(looker.width, 1)
+    matches = _named(looker.tracks, references, artists, scale)
     return matches, _findings(matches, len(looker.tracks)), ()
 
 
@@ -157,16 +175,17 @@ def _findings(matches: Sequence[ArtistMatch], tracks: int) -> tuple[Finding, ...
 
 def _look_through(path: Path, info: MediaInfo, limits: Limits, looker: _Looker) -> None:
     if info.kind is Kind.IMAGE:
-        looker.look(read_image(path, limits, max_side=STILL_MAX_SIDE))
+        looker.look(read_image(path, limits, max_side=STILL_MAX_SIDE), thorough=True)
         return
     duration_s = info.duration_s or 0.0
-    spacing_s = max(duration_s / MAX_FRAMES, DENSE_INTERVAL_S)
+    spacing_s = max(duration_s / MAX_FRAMES, MIN_INTERVAL_S)
     keys = FrameRequest(max_side=MAX_SIDE, key_only=True, min_interval_s=spacing_s)
     for frame in read_frames(path, limits, keys):
-        looker.look(frame)
+        looker.look(frame, thorough=False)
     if looker.frames < KEY_FRAMES_ENOUGH and duration_s <= DENSE_MAX_S:
-        for frame in read_frames(path, limits, FrameRequest(max_side=MAX_SIDE, min_interval_s=DENSE_INTERVAL_S)):
-            looker.look(frame)
+        spacing_s = max(duration_s / DENSE_FRAMES, MIN_INTERVAL_S)
+        for frame in read_frames(path, limits, FrameRequest(max_side=MAX_SIDE, min_interval_s=spacing_s)):
+            looker.look(frame, thorough=False)
 
 
 class _Looker:
@@ -176,46 +195,66 @@ class _Looker:
         self._finder, self._mesh = FaceFinder(models), FaceMesh(models, iris=False)
         self._describer = FaceDescriber(models)
         self._seen_s: list[float] = []
+        self._small_searches = 0
         self.tracks: list[_Track] = []
         self.poor = 0
+        self.width = 0
 
     @property
     def frames(self) -> int:
         """How many frames were looked at."""
         return len(self._seen_s)
 
-    def look(self, frame: Frame) -> None:
+    def look(self, frame: Frame, *, thorough: bool) -> None:
         """Take the faces of one frame."""
-        if any(abs(frame.time_s - seen) < 0.5 * DENSE_INTERVAL_S for seen in self._seen_s):
+        if any(abs(frame.time_s - seen) < 0.5 * MIN_INTERVAL_S for seen in self._seen_s):
             return
         self._seen_s.append(frame.time_s)
+        self.width = frame.image.shape[1]
         taken: set[int] = set()
-        for face in self._finder.find(frame.image):
+        for face in self._find(frame.image, thorough):
             placed = self._mesh.landmarks(frame.image, face)
-            if placed is None or placed.score < MIN_MESH_SCORE:
-                continue
-            quality = self._describer.quality(frame.image, placed.points)
-            if quality.problem:
-                self.poor += 1
-                continue
-            vector = features(self._describer.describe(frame.image, placed.points).vectors)
-            track = self._track_of(face.box, vector, frame.time_s, taken)
-            taken.add(id(track))
-            track.add(frame.time_s, face.box, vector, quality.weight)
+            if placed is not None and placed.score >= MIN_MESH_SCORE:
+                self._take(frame, face.box, placed.points, taken)
 
-    def _track_of(self, box: Box, vector: NDArray[np.float32], time_s: float, taken: set[int]) -> _Track:
-        best, best_value = None, 0.0
-        for track in self.tracks:
-            if id(track) in taken:
-                continue
-            alike = max(likeness(vector, other) for other in track.vectors)
-            near = track.is_near(time_s, box)
-            if alike > (_ALIKE if near else _VERY_ALIKE) and alike > best_value:
-                best, best_value = track, alike
-        if best is None:
-            best = _Track()
-            self.tracks.append(best)
-        return best
+    def _take(self, frame: Frame, box: Box, points: NDArray[np.float32], taken: set[int]) -> None:
+        known = [track for track in self.tracks if id(track) not in taken]
+        near = next((track for track in known if track.is_near(frame.time_s, box)), None)
+        if near is not None and len(near.vectors) >= ENOUGH_FACES:
+            taken.add(id(near))
+            near.see(frame.time_s, box)
+            return
+        quality = self._describer.quality(frame.image, points)
+        if quality.problem:
+            self.poor += 1
+            return
+        vector = features(self._describer.describe(frame.image, points).vectors)
+        track = _most_alike(known, vector, frame.time_s, box)
+        if track is None:
+            track = _Track()
+            self.tracks.append(track)
+        taken.add(id(track))
+        track.see(frame.time_s, box)
+        track.describe(vector, quality.weight)
+
+    def _find(self, image: NDArray[np.uint8], thorough: bool) -> list[Face]:
+        if thorough:
+            return self._finder.find(image)
+        faces = self._finder.find(image, small=False)
+        if faces or self._small_searches >= SMALL_SEARCHES:
+            return faces
+        self._small_searches += 1
+        return self._finder.find(image)
+
+
+def _most_alike(tracks: Sequence[_Track], vector: NDArray[np.float32], time_s: float, box: Box) -> _Track | None:
+    best, best_value = None, 0.0
+    for track in tracks:
+        alike = max(likeness(vector, other) for other in track.vectors)
+        least = _ALIKE if track.is_near(time_s, box) else _VERY_ALIKE
+        if alike > max(least, best_value):
+            best, best_value = track, alike
+    return best
 
 
 def _iou(one: Box, other: Box) -> float:
@@ -226,7 +265,10 @@ def _iou(one: Box, other: Box) -> float:
 
 
 def _named(
-    tracks: Sequence[_Track], references: Mapping[str, FaceReference], artists: Mapping[str, Artist]
+    tracks: Sequence[_Track],
+    references: Mapping[str, FaceReference],
+    artists: Mapping[str, Artist],
+    scale: float,
 ) -> tuple[ArtistMatch, ...]:
     """Give each track its best artist above the threshold; an artist is at one place at a time."""
     claims: list[tuple[float, str, _Track]] = []
@@ -246,6 +288,10 @@ def _named(
         if not any(other[1] == claim[1] and other[2].is_together(claim[2]) for other in kept):
             kept.append(claim)
     return tuple(
-        ArtistMatch(key, artists[key].name, round(score, 3), track.span, track.boxes[track.clearest])
+        ArtistMatch(key, artists[key].name, round(score, 3), track.span, _scaled(track.clearest_box, scale))
         for score, key, track in kept
     )
+
+
+def _scaled(box: Box, scale: float) -> Box:
+    return Box(round(box.x * scale), round(box.y * scale), round(box.w * scale), round(box.h * scale))
