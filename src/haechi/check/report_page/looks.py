@@ -16,7 +16,7 @@ from haechi.check.report_page.text import clock, number, span_ends
 from haechi.core.language import Language, mark
 from haechi.core.records import Box, Change, Kind, Picture, Report
 
-CLOSE_UP_LIMIT = 0.5
+CLOSE_UP_LIMIT = 0.65
 CLOSE_UP_MARGIN = 0.45
 SAME_SHAPE = 0.03
 

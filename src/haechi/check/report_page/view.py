@@ -126,7 +126,7 @@ class PageView:
     def edits(self) -> list[Text]:
         """Harmless edits, each once; foreign sound is none of them, the head warns of it."""
         edits = (edit for edit in self.report.edits if edit.kind not in headline.NOT_HARMLESS)
-        told = [both(lambda say, edit=edit: _edit_said(say, edit)) for edit in edits]  # type: ignore[misc]
+        told = [both(lambda say, edit=edit: _edit_said(say, edit, self.report.probe.duration_s)) for edit in edits]  # type: ignore[misc]
         return list(dict.fromkeys(told))
 
     @property
@@ -217,9 +217,13 @@ def _statement(say: Language, code: str, statement: str, data: Mapping[str, Any]
     )
 
 
-def _edit_said(say: Language, edit: Edit) -> str:
+def _edit_said(say: Language, edit: Edit, duration_s: float | None) -> str:
+    """An edit in words, with its time unless it is that of the whole file."""
     said = sentence(say, wording.EDITS, edit.kind, _edit_data(edit)) or visible(edit.kind.replace("_", " "))
-    return f"{said} ({'–'.join(span_ends(edit.span))})" if edit.span and edit.span.duration_s > 0 else said
+    span = edit.span
+    if span is None or span.duration_s <= 0 or span.duration_s >= headline.WHOLE * (duration_s or 0.0):
+        return said
+    return f"{said} ({'–'.join(span_ends(span))})"
 
 
 def _edit_data(edit: Edit) -> dict[str, Any]:

@@ -224,6 +224,12 @@ def test_joined_releases_are_named_and_look_alikes_are_not(reports: Mapping[str,
     assert "It was made from your release ‘별빛 무대 2026’." in text
 
 
+def test_an_edit_of_the_whole_file_has_no_time(reports: Mapping[str, Report]) -> None:
+    edits = (Edit("reencode", span=Span(0, 9.8)), Edit("caption", span=Span(1, 6)), Edit("joined", {"pieces": 2}))
+    text = page_text(render_page(replace(reports["altered"], edits=edits), "en"), "en")
+    assert "saved again, with some loss of quality text or subtitles added (0:01–0:06) joined from 2 pieces" in text
+
+
 def test_many_changes_are_summed_up(reports: Mapping[str, Report]) -> None:
     base = reports["altered"]
     probe = replace(base.probe, duration_s=120.0)
