@@ -23,7 +23,7 @@ def expected(note: str) -> set[str]:
         return {said.split()[0].lower()}
     if "ManifestNotFound" in said:
         return {"none"}
-    return {"remote"} if "Remote" in said else {"damaged"}
+    return {"damaged"}
 
 
 def main() -> int:

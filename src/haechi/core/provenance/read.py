@@ -6,8 +6,9 @@ reported and not fetched. States:
 - `trusted`: intact, and the signer descends from a certificate that the caller trusts;
 - `valid`: intact since it was signed, by an issuer nobody vouched for. Integrity only: anyone can make one;
 - `invalid`: the file or the manifest was changed after signing;
-- `damaged`: something is there that cannot be read, or the reading failed: never the same as "no credentials";
-- `remote`: the file only points to credentials on a server.
+- `damaged`: something is there that cannot be read, or the reading failed: never the same as "no credentials".
+  A file that only points to credentials on a server is this, too, with `remote_url` and the problem
+  "manifest.inaccessible".
 
 The state speaks of the newest manifest alone; failures of its ingredients (the files it was made from) do not
 lower it, so they are listed in `problems`, and whoever shows a reading shows them too.
@@ -66,7 +67,7 @@ class ManifestReading:
     """What the newest manifest of a file says; every text comes from the file and may be false unless `trusted`.
 
     Attributes:
-        state: "trusted", "valid", "invalid", "damaged" or "remote".
+        state: "trusted", "valid", "invalid" or "damaged".
         issuer: organisation named in the signer's certificate.
         title: what the manifest calls the file.
         claim_generator: software that made the claim.
@@ -76,7 +77,7 @@ class ManifestReading:
         ingredients: titles of the files it was made from.
         problems: failures of the manifest and of its ingredients.
         manifest: label of the newest manifest.
-        remote_url: where the credentials lie, when `remote`.
+        remote_url: where the credentials lie when they are not in the file; nothing was fetched.
     """
 
     state: str
@@ -160,7 +161,8 @@ def _without_manifest(kind: str, message: str) -> ManifestReading | None:
         return None
     if kind == "RemoteManifest" or message.startswith("Remote"):
         url = next((word for word in message.split() if word.startswith(("http://", "https://"))), None)
-        return ManifestReading("remote", remote_url=_text(url))
+        problem = Problem("manifest.inaccessible", "the credentials lie on a server and were not fetched")
+        return ManifestReading("damaged", problems=(problem,), remote_url=_text(url))
     return ManifestReading("damaged", problems=(Problem("unreadable", _text(message) or kind),))
 
 

@@ -101,7 +101,7 @@ def test_a_remote_manifest_is_named_and_not_fetched(tmp_path: Path, plain: bytes
     body = b"http://ns.adobe.com/xap/1.0/\x00" + xmp
     data = plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
     reading = found(saved(tmp_path, data))
-    assert reading.state == "remote"
+    assert [problem.code for problem in reading.problems] == ["manifest.inaccessible"]
     assert reading.remote_url == url
 
 
