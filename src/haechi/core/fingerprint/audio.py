@@ -58,7 +58,11 @@ def landmarks(samples: Floats, start_s: float = 0.0) -> tuple[NDArray[np.uint32]
         gap = frames[step:] - frames[:-step]
         near = (gap >= _MIN_GAP) & (gap <= _MAX_GAP)
         first, second = bins[:-step][near], bins[step:][near]
-        keys.append((first.astype(np.uint32) << np.uint32(16)) | (second.astype(np.uint32) << np.uint32(8)) | gap[near].astype(np.uint32))
+        keys.append(
+            (first.astype(np.uint32) << np.uint32(16))
+            | (second.astype(np.uint32) << np.uint32(8))
+            | gap[near].astype(np.uint32)
+        )
         times.append((frames[:-step][near] * (_HOP / RATE) + start_s).astype(np.float32))
     return np.concatenate(keys), np.concatenate(times)
 

@@ -34,10 +34,10 @@ def _compiled(**options: Any) -> Callable[[F], F]:
 
 
 @intrinsic
-def _popcount(typing_context: Any, value: Any) -> Any:  # noqa: ARG001
+def _popcount(typing_context: Any, value: Any) -> Any:
     """Number of set bits of a uint64, one machine instruction."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return numba.uint64(numba.uint64), generate
@@ -77,9 +77,7 @@ def build_chunk(codes: Any, start: int, width: int, offsets: Any, ids: Any) -> N
 
 @_compiled()
 def _distance(a: Any, b: Any) -> Any:
-    return (
-        _popcount(a[0] ^ b[0]) + _popcount(a[1] ^ b[1]) + _popcount(a[2] ^ b[2]) + _popcount(a[3] ^ b[3])
-    )
+    return _popcount(a[0] ^ b[0]) + _popcount(a[1] ^ b[1]) + _popcount(a[2] ^ b[2]) + _popcount(a[3] ^ b[3])
 
 
 @_compiled()
@@ -92,8 +90,21 @@ def _found_before(difference: Any, starts: Any, widths: Any, radii: Any, chunk: 
 
 @_compiled(parallel=True)
 def search_chunks(
-    queries: Any, codes: Any, starts: Any, widths: Any, radii: Any, masks: Any, mask_first: Any,
-    table_first: Any, offsets: Any, ids: Any, radius: int, bucket_cap: int, out_id: Any, out_distance: Any, counts: Any,
+    queries: Any,
+    codes: Any,
+    starts: Any,
+    widths: Any,
+    radii: Any,
+    masks: Any,
+    mask_first: Any,
+    table_first: Any,
+    offsets: Any,
+    ids: Any,
+    radius: int,
+    bucket_cap: int,
+    out_id: Any,
+    out_distance: Any,
+    counts: Any,
 ) -> None:
     """All codes within `radius` that share a chunk with the query up to that chunk's own radius.
 

@@ -107,7 +107,8 @@ def sift_geometry(a: Bytes, b: Bytes) -> Geometry | None:
     if len(good) < 6:
         return None
     return fit_geometry(
-        xy_a[[p.queryIdx for p in good]] * np.float32(scales[0]), xy_b[[p.trainIdx for p in good]] * np.float32(scales[1])
+        xy_a[[p.queryIdx for p in good]] * np.float32(scales[0]),
+        xy_b[[p.trainIdx for p in good]] * np.float32(scales[1]),
     )
 
 
@@ -132,7 +133,11 @@ def fit_geometry(from_xy: Floats, to_xy: Floats) -> Geometry | None:
             inside[np.flatnonzero(close)] = better_mask.ravel().astype(bool)
     if inside.sum() < 6:
         return None
-    return Geometry(matrix.astype(np.float64), _distinct(from_xy[inside], to_xy[inside]), _hull_share(from_xy[inside], to_xy[inside]))
+    return Geometry(
+        matrix.astype(np.float64),
+        _distinct(from_xy[inside], to_xy[inside]),
+        _hull_share(from_xy[inside], to_xy[inside]),
+    )
 
 
 def _distinct(from_xy: Floats, to_xy: Floats) -> int:

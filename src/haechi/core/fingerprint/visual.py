@@ -72,7 +72,7 @@ def plan_sampling(info: MediaInfo) -> Sampling:
     pixels_per_s = (info.width or 1920) * (info.height or 1080) * (info.frame_rate or 30.0)
     cost = pixels_per_s * duration / _DECODED_PIXELS_PER_S
     interval = max(_SAMPLE_S, duration / _MAX_SAMPLES)
-    cheap = 0 < duration and cost <= max(_DENSE_COST_S, _DENSE_COST_SHARE * duration)
+    cheap = duration > 0 and cost <= max(_DENSE_COST_S, _DENSE_COST_SHARE * duration)
     if cheap and duration <= _DENSE_DURATION_S:
         return Sampling(True, False, interval)
     return Sampling(False, not cheap, max(interval, 1.0) if cheap else interval)
@@ -174,7 +174,9 @@ def _frames(path: Path, limits: Limits, sampling: Sampling) -> Iterator[Frame]:
         yield from stream
 
 
-def _told(frames: Iterable[Frame], duration_s: float | None, progress: Callable[[float], None] | None) -> Iterator[Frame]:
+def _told(
+    frames: Iterable[Frame], duration_s: float | None, progress: Callable[[float], None] | None
+) -> Iterator[Frame]:
     for frame in frames:
         if progress is not None and duration_s:
             progress(min(1.0, frame.time_s / duration_s))

@@ -1,0 +1,164 @@
+"""Do two pictures show the same thing, and how does one lie in the other?
+
+Method: mutual ORB neighbours and RANSAC give a geometry; the probe is warped by it onto the stored small picture, and blocks with structure are
+compared by correlation: a logo or caption that two works share gives inliers, but no agreement elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.core.fingerprint.local_features import SIDE, Features, Geometry, find_geometry, orb_features, scaled_gray
+from haechi.core.fingerprint.sets import FingerprintSet
+from haechi.core.fingerprint.visual import SMALL_SIDE, features_of, hashes_of
+
+_BLOCK = 8
+_STRUCTURE = 4.0
+"""Least standard deviation of a block, grey levels, to say anything."""
+_SAME = 0.6
+_MIN_BLOCKS = 4
+_OVERSAMPLING = 2
+
+Bytes = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A sample of the probe: luma with a long side of 512 px and what is searched for.
+
+    Attributes:
+        time_s: seconds.
+        gray: uint8 (h, w).
+        features: of the picture and of its mirror image.
+        hashes: uint8 (n, 32) with their quality, the first half as is, the others of the mirror image.
+    """
+
+    time_s: float
+    gray: Bytes
+    features: tuple[Features, Features]
+    hashes: tuple[tuple[Bytes, int, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A stored sample: its fingerprint set and number."""
+
+    fingerprint: FingerprintSet
+    sample: int
+
+    @property
+    def time_s(self) -> float:
+        """Seconds of the master."""
+        return float(self.fingerprint.arrays["times"][self.sample])
+
+    @property
+    def small(self) -> Bytes:
+        """The small grey picture, uint8 (48, 48)."""
+        times = self.fingerprint.arrays["small_times"]
+        nearest = int(np.abs(times - self.fingerprint.arrays["times"][self.sample]).argmin())
+        return np.asarray(self.fingerprint.arrays["small"][nearest], np.uint8)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the master, pixels."""
+        width, height = self.fingerprint.arrays["size"].tolist()
+        return int(width), int(height)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A probe picture and a stored sample that show the same thing.
+
+    Attributes:
+        probe_s, master_s: times.
+        matrix: float64 (3, 3), probe pixels at long side 512 -> master pixels at long side 512.
+        mirrored: the matrix holds a reflection.
+        inliers: feature pairs that agree.
+        agreement: share of structured blocks that look the same, 0 to 1.
+    """
+
+    probe_s: float
+    master_s: float
+    matrix: Matrix
+    mirrored: bool
+    inliers: int
+    agreement: float
+
+
+def take_picture(gray: Bytes, time_s: float) -> Picture:
+    """Everything that is searched for in one probe picture."""
+    scaled = scaled_gray(gray)
+    flipped = np.ascontiguousarray(scaled[:, ::-1])
+    features = (orb_features(scaled), orb_features(flipped))
+    hashes = [(bits, quality, False) for bits, quality in hashes_of(gray)]
+    hashes += [(bits, quality, True) for bits, quality in hashes_of(np.ascontiguousarray(gray[:, ::-1]))]
+    return Picture(time_s, scaled, features, tuple(hashes))
+
+
+def confirm_pair(probe: Picture, stored: Stored, *, mirrored: bool) -> Pair | None:
+    """Geometry and agreement of a probe picture with a stored sample; None when there is no geometry."""
+    geometry = find_geometry(probe.features[int(mirrored)], features_of(stored.fingerprint, stored.sample))
+    return None if geometry is None else judge_pair(probe, stored, geometry, mirrored=mirrored)
+
+
+def judge_pair(probe: Picture, stored: Stored, geometry: Geometry, *, mirrored: bool) -> Pair:
+    """The pair under a geometry from the (mirrored) probe picture to the stored one."""
+    matrix = geometry.matrix @ reflection(probe.gray.shape[1]) if mirrored else geometry.matrix
+    agreement = block_agreement(*warped_small(probe.gray, matrix, stored.size), stored.small)
+    return Pair(probe.time_s, stored.time_s, matrix, mirrored, geometry.inliers, agreement)
+
+
+def reflection(width: int) -> Matrix:
+    """Pixel x -> width - 1 - x."""
+    return np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def warped_small(gray: Bytes, matrix: Matrix, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The probe seen in the master's small picture, float32 (48, 48), and where it reaches.
+
+    Args:
+        gray: probe, uint8, pixels that `matrix` counts.
+        matrix: -> master pixels at long side 512.
+        size: width and height of the master.
+    """
+    long = max(size)
+    fine = SMALL_SIDE * _OVERSAMPLING
+    to_fine = np.diag([fine * long / (SIDE * size[0]), fine * long / (SIDE * size[1]), 1.0]) @ matrix
+    scale = np.sqrt(abs(np.linalg.det(to_fine[:2, :2])))
+    if scale < 0.7:
+        gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), 0.4 / scale), np.uint8)
+    warped = cv2.warpPerspective(gray, to_fine, (fine, fine), flags=cv2.INTER_LINEAR)
+    reach = cv2.warpPerspective(np.ones(gray.shape, np.uint8), to_fine, (fine, fine), flags=cv2.INTER_NEAREST)
+    small = cv2.resize(warped.astype(np.float32), (SMALL_SIDE, SMALL_SIDE), interpolation=cv2.INTER_AREA)
+    share = cv2.resize(reach.astype(np.float32), (SMALL_SIDE, SMALL_SIDE), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32), share > 0.99
+
+
+def block_agreement(probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes) -> float:
+    """Share of the structured 8 x 8 blocks inside `reach` that correlate; 0 with too few blocks to tell."""
+    a, b, inside = (_blocks(x) for x in (probe, master.astype(np.float32), reach))
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    norm_a, norm_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
+    told = (inside.mean(axis=1) > 0.95) & (np.maximum(norm_a, norm_b) > _STRUCTURE * _BLOCK)
+    if told.sum() < _MIN_BLOCKS:
+        return 0.0
+    correlation = (a * b).sum(axis=1) / (norm_a * norm_b + 1e-6)
+    return float((correlation[told] > _SAME).mean())
+
+
+def to_full_size(matrix: Matrix, probe_size: tuple[int, int], master_size: tuple[int, int]) -> tuple[float, ...]:
+    """The matrix between full pictures, (9,) row major; sizes are width and height."""
+    into = np.diag([SIDE / max(probe_size)] * 2 + [1.0])
+    out = np.diag([max(master_size) / SIDE] * 2 + [1.0])
+    full = out @ matrix @ into
+    return tuple(float(v) for v in (full / full[2, 2]).ravel())
+
+
+def _blocks(image: NDArray[np.generic]) -> NDArray[np.float32]:
+    n = SMALL_SIDE // _BLOCK
+    return np.asarray(image, np.float32).reshape(n, _BLOCK, n, _BLOCK).swapaxes(1, 2).reshape(n * n, -1)
