@@ -103,10 +103,11 @@ def _one(
         session.emit(record | {"releases": [{"id": release.id, "title": release.title} for release in releases]})
         return
     _show(session, artist, json=False)
+    photo_word, release_word = session.say(mark("photo")), session.say(mark("release"))
     for photo in photos:
-        session.result(f"  {session.say(mark('photo'))}  {visible(photo.source_name)}")
+        session.result(f"  {photo_word}  {visible(photo.source_name)}")
     for release in releases:
-        session.result(f"  {session.say(mark('release'))}  {release.id}  {visible(release.title)}")
+        session.result(f"  {release_word}  {release.id}  {visible(release.title)}")
 
 
 @app.command(

@@ -95,11 +95,9 @@ class Tally:
             counts.append(say(mark("could not be checked: {count}"), count=self.failed))
         if self._reused:
             counts.append(say(mark("checked before: {count}"), count=self._reused))
-        return (
-            f"{say(mark('Files: {count}'), count=total)} · {' · '.join(counts)}"
-            if counts
-            else say(mark("Nothing to check."))
-        )
+        if not total:
+            return say(mark("Nothing to check."))
+        return " · ".join([say(mark("Files: {count}"), count=total), *counts])
 
     def notes(self, say: Language) -> Iterable[str]:
         """What the user should know besides the results."""
