@@ -114,7 +114,7 @@ def match_pictures(
             continue
         master = _Master(row, fingerprint, _proxy_of(catalogue, row, store))
         # 3. Confirm.
-        pairs = _confirm(probe.pictures, [v for v in votes if v.row == row], master, limits)
+        pairs = _confirm(probe.pictures, [v for v in votes if v.row == row], master, limits, sift=not found)
         if not pairs:
             continue
         # 4. Align.
@@ -227,14 +227,16 @@ def _proxy_of(catalogue: Catalogue, row: int, store: Store) -> Path | None:
     return store.blob_path(release.proxy) if release is not None and release.proxy is not None else None
 
 
-def _confirm(pictures: Sequence[Picture], votes: Sequence[_Vote], master: _Master, limits: Limits) -> list[Pair]:
-    """Accepted pairs, most inliers first."""
+def _confirm(
+    pictures: Sequence[Picture], votes: Sequence[_Vote], master: _Master, limits: Limits, *, sift: bool
+) -> list[Pair]:
+    """Accepted pairs, most inliers first; SIFT is asked only as long as no better named master was found."""
     judged: list[tuple[Pair | None, _Vote]] = []
     for vote in sorted(votes, key=lambda v: -v.votes)[:_PAIRS_PER_ROW]:
         stored = Stored(master.fingerprint, vote.sample)
         judged.append((confirm_pair(pictures[vote.picture], stored, mirrored=vote.mirrored), vote))
     good = [pair for pair, _ in judged if pair is not None and _is_good(pair)]
-    if not good and judged:
+    if not good and judged and sift:
         pair, vote = max(judged, key=lambda one: one[0].inliers if one[0] is not None else 0)
         again = _by_sift(pictures[vote.picture], vote, master, limits)
         good = [again] if again is not None and _is_good(again) else []
@@ -281,7 +283,8 @@ def _as_video(
     best = pairs[0]
     lines = _lines(path, probe, pairs, master, limits)
     if lines is None:  # nothing moves: the pictures speak alone
-        segment = Segment(_span_of(pairs, info), best.master_s, 1.0, best.mirrored)
+        span = _span_of(pairs, info)
+        segment = Segment(span, max(0.0, best.master_s - (best.probe_s - span.start_s)), 1.0, best.mirrored)
         segments, strength = (segment,), 0.5 * best.agreement
     elif lines:
         segments = tuple(Segment(Span(a.start_s, a.end_s), a.offset_s, a.speed, best.mirrored) for a in lines)

@@ -18,8 +18,9 @@ SPEEDS: Final = tuple(round(0.9 + 0.02 * k, 2) for k in range(11))
 
 _WINDOW_S, _STEP_S, _GRID_S = 2.4, 0.8, 0.04
 _MIN_WINDOW_PICTURES = 8
-_STILL = 1.2
-"""Mean deviation over time, grey levels, under which a window counts as still."""
+_OVERHANG_S = 0.06
+_STILL = 2.0
+"""Deviation over time, grey levels, that codec noise does not reach."""
 
 Floats = NDArray[np.float32]
 
@@ -60,9 +61,26 @@ class Alignment:
 @dataclass(frozen=True, slots=True)
 class _Windows:
     starts: NDArray[np.float64]
-    lengths: NDArray[np.float64]
+    length_s: float
     correlation: Floats
     """(windows, speeds, offsets) on the grid of master times"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The master, prepared for windows of one length.
+
+    Attributes:
+        times: float64 (n,) seconds.
+        pictures: float32 (n, d), each less its own mean.
+        grid: float64 (g,) starts that are tried.
+        energy: float64 (speeds, g), mean square deviation over time of the stretch; nan where it does not fit.
+    """
+
+    times: NDArray[np.float64]
+    pictures: Floats
+    grid: NDArray[np.float64]
+    energy: NDArray[np.float64]
 
 
 def align(probe: Motion, master: Motion, least: float, most: int = 6) -> list[Alignment]:
@@ -81,65 +99,70 @@ def align(probe: Motion, master: Motion, least: float, most: int = 6) -> list[Al
     return found
 
 
-def stillness(motion: Motion) -> float:
-    """Mean deviation over time, grey levels."""
-    return float(motion.pictures.std(axis=0).mean()) if len(motion.times) > 1 else 0.0
-
-
 def is_still(motion: Motion) -> bool:
-    """Nothing moves enough to be compared."""
-    return stillness(motion) < _STILL
+    """Nothing moves enough to be compared: even of the most moving pixels most stay within the noise."""
+    return _stirring(motion.pictures) < _STILL
+
+
+def _stirring(pictures: Floats) -> float:
+    """Deviation over time, grey levels, that a twentieth of the pixels exceed."""
+    if len(pictures) < 2 or not pictures.shape[1]:
+        return 0.0
+    return float(np.quantile(pictures.std(axis=0), 0.95))
 
 
 def _correlate(probe: Motion, master: Motion) -> _Windows | None:
     if len(probe.times) < _MIN_WINDOW_PICTURES or len(master.times) < _MIN_WINDOW_PICTURES:
         return None
-    a = probe.pictures - probe.pictures.mean(axis=1, keepdims=True)
-    b = master.pictures - master.pictures.mean(axis=1, keepdims=True)
-    grid = np.arange(master.times[0], master.times[-1] + 1e-6, _GRID_S)
-    length = min(
-        _WINDOW_S, float(probe.times[-1] - probe.times[0]), float(master.times[-1] - master.times[0]) / SPEEDS[-1]
-    )
-    firsts = np.arange(probe.times[0], probe.times[-1] - length + 1e-6, _STEP_S)
-    sums = np.concatenate([np.zeros((1, b.shape[1]), np.float64), np.cumsum(b, axis=0, dtype=np.float64)])
-    squares = np.concatenate([[0.0], np.cumsum((b.astype(np.float64) ** 2).sum(axis=1))])
+    whole = float(probe.times[-1] - probe.times[0])
+    length = min(_WINDOW_S, whole, float(master.times[-1] - master.times[0]) / SPEEDS[-1])
+    target = _prepare(master, length)
+    centred = probe.pictures - probe.pictures.mean(axis=1, keepdims=True)
+    last = max(probe.times[0], probe.times[-1] - length)
     starts, kept = [], []
-    for first in firsts:
+    for first in np.unique(np.append(np.arange(probe.times[0], last, _STEP_S), last)):
         inside = (probe.times >= first - 1e-6) & (probe.times <= first + length + 1e-6)
-        if inside.sum() < _MIN_WINDOW_PICTURES:
-            continue
-        part = a[inside] - a[inside].mean(axis=0)
-        if float(part.std(axis=0).mean()) < _STILL:
-            continue
-        starts.append(float(first))
-        kept.append(_along_lines(part, probe.times[inside] - first, b, master.times, grid, length, sums, squares))
-    if not starts:
-        return None
-    return _Windows(np.array(starts), np.full(len(starts), length), np.stack(kept))
+        part = centred[inside]
+        if len(part) >= _MIN_WINDOW_PICTURES and _stirring(part) >= _STILL:
+            starts.append(float(first))
+            kept.append(_along_lines(part - part.mean(axis=0), probe.times[inside] - first, target))
+    return _Windows(np.array(starts), length, np.stack(kept)) if starts else None
 
 
-def _along_lines(
-    part: Floats, delays: NDArray[np.float64], b: Floats, times: NDArray[np.float64], grid: NDArray[np.float64],
-    length: float, sums: NDArray[np.float64], squares: NDArray[np.float64],
-) -> Floats:  # fmt: skip
-    """Correlation of one window at every speed and start, (speeds, grid)."""
-    product = part @ b.T
-    norm = float(np.sqrt((part.astype(np.float64) ** 2).sum()))
-    result = np.full((len(SPEEDS), len(grid)), -1.0, np.float32)
+def _prepare(master: Motion, length: float) -> _Target:
+    pictures = (master.pictures - master.pictures.mean(axis=1, keepdims=True)).astype(np.float32)
+    times = master.times
+    grid = np.arange(times[0], times[-1] + 1e-6, _GRID_S)
+    sums = np.concatenate([np.zeros((1, pictures.shape[1])), np.cumsum(pictures, axis=0, dtype=np.float64)])
+    squares = np.concatenate([[0.0], np.cumsum((pictures.astype(np.float64) ** 2).sum(axis=1))])
+    energy = np.full((len(SPEEDS), len(grid)), np.nan)
+    first = np.searchsorted(times, grid - 1e-6)
     for number, speed in enumerate(SPEEDS):
-        fits = grid + speed * length <= times[-1] + 0.06
-        begin = grid[fits]
-        if not len(begin):
-            continue
+        fits = grid + speed * length <= times[-1] + _OVERHANG_S
+        low = np.minimum(first[fits], len(times) - 2)
+        high = np.searchsorted(times, grid[fits] + speed * length + 1e-6)
+        high = np.clip(high, low + 2, len(times))
+        pairs, back = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
+        count = (pairs[:, 1] - pairs[:, 0]).astype(float)
+        means = (sums[pairs[:, 1]] - sums[pairs[:, 0]]) / count[:, None]
+        spread = (squares[pairs[:, 1]] - squares[pairs[:, 0]]) / count - np.einsum("ij,ij->i", means, means)
+        energy[number, fits] = spread[back.ravel()]
+    return _Target(times, pictures, grid, energy)
+
+
+def _along_lines(part: Floats, delays: NDArray[np.float64], target: _Target) -> Floats:
+    """Correlation of one window at every speed and start, float32 (speeds, grid)."""
+    product = part @ target.pictures.T
+    norm = float(np.linalg.norm(part))
+    result = np.full(target.energy.shape, -1.0, np.float32)
+    for number, speed in enumerate(SPEEDS):
+        fits = np.isfinite(target.energy[number])
+        begin = target.grid[fits]
         total = np.zeros(len(begin))
         for row, delay in zip(product, delays, strict=True):
-            total += np.interp(begin + speed * delay, times, row)
-        low = np.searchsorted(times, begin - 1e-6)
-        high = np.maximum(np.searchsorted(times, begin + speed * length + 1e-6), low + 2)
-        high = np.minimum(high, len(times))
-        count = high - low
-        energy = (squares[high] - squares[low]) / count - (((sums[high] - sums[low]) / count[:, None]) ** 2).sum(axis=1)
-        result[number, fits] = total / (norm * np.sqrt(np.maximum(energy, 1e-3) * len(delays)) + 1e-6)
+            total += np.interp(begin + speed * delay, target.times, row)
+        expected = norm * np.sqrt(np.maximum(target.energy[number, fits], 1e-3) * len(delays))
+        result[number, fits] = total / (expected + 1e-6)
     return result
 
 
@@ -173,7 +196,7 @@ def _best_line(
     if not used.any():
         return None, free
     start = float(windows.starts[used].min())
-    end = float((windows.starts + windows.lengths)[used].max())
+    end = float(windows.starts[used].max()) + windows.length_s
     offset = float(master.times[0]) + origin * _GRID_S + speed * start
     return Alignment(start, end, offset, speed, float(values[used].mean()), int(used.sum())), used
 

@@ -48,6 +48,8 @@ class HammingIndex:
     """An immutable set of 256-bit codes, numbered from 0 in the order they were given."""
 
     def __init__(self, codes: NDArray[np.uint64], ids: NDArray[np.uint32], offsets: NDArray[np.uint32]) -> None:
+        for array in (codes, ids, offsets):  # mapped files are read-only: one kind of array, compiled once
+            array.flags.writeable = False
         self._codes, self._ids, self._offsets = codes, ids, offsets
         self._starts, self._widths = _layout(len(ids))
         self._table_first = np.concatenate([[0], np.cumsum((1 << self._widths) + 1)[:-1]])
@@ -57,7 +59,7 @@ class HammingIndex:
         """Index codes, uint8 (n, 32)."""
         from haechi.core.fingerprint.index_kernels import build_chunk
 
-        words = _words(codes)
+        words = _words(codes).copy()
         starts, widths = _layout(_chunk_count(len(words)))
         ids = np.empty((len(starts), len(words)), np.uint32)
         offsets = np.zeros(int(np.sum((1 << widths) + 1)), np.uint32)
