@@ -87,7 +87,7 @@ def with_mouth(photo: Image, lips: NDArray[np.float32], time_s: float) -> Image:
     centre = lips.mean(axis=0)
     width, height = np.ptp(lips, axis=0)
     y, x = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]].astype(np.float32)
-    far = np.hypot((x - centre[0]) / (0.85 * width), (y - centre[1]) / (2.2 * height))
+    far = np.hypot((x - centre[0]) / (0.75 * width), (y - centre[1]) / (1.7 * height))
     weight = np.clip(1.5 - 1.5 * far, 0, 1)
     from_y = centre[1] + (y - centre[1]) * (1 + weight * (1 / stretch - 1))
     warped = cv2.remap(photo, x, from_y.astype(np.float32), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
