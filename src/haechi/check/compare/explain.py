@@ -39,7 +39,7 @@ class Look:
         contrast: mean difference of those pixels, levels.
         steady: share of the signed difference that does not vary over time.
         moved: best correlation with the master at another moment, minus that at its own.
-        alike: correlation with the master at its own moment and place, coarse detail only.
+        alike: correlation with the master at its own moment and place, middle scales only.
         fine: fine detail of the probe over that of the master (1: equal).
         face_cover: share of the face's cells that differ.
         corner: whether the area is a rectangle that touches the picture's border region.
@@ -82,7 +82,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
     if look.moved > 0.25:
         return None
     facial = component.region in FACIAL
-    if facial and look.face_cover > 0.45 and look.alike > 0.9 and look.fine < 0.9:
+    if facial and look.face_cover > 0.45 and look.alike > 0.96 and look.fine < 0.9:
         return "beauty_filter"
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
     if look.flatness > flat and look.contrast > strong:
@@ -147,9 +147,10 @@ def _elsewhere(component: Component, window: Window, box: tuple[slice, slice], o
 
 
 def _alike(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> float:
-    pairs = zip(ours, theirs, strict=True)
-    blurred = [(cv2.GaussianBlur(a, (0, 0), 2.5)[inside], cv2.GaussianBlur(b, (0, 0), 2.5)[inside]) for a, b in pairs]
-    return float(np.median([_correlation(a, b) for a, b in blurred]))
+    def middle(image: Floats) -> Floats:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), 2.0) - cv2.GaussianBlur(image, (0, 0), 12.0))[inside]
+
+    return float(np.median([_correlation(middle(a), middle(b)) for a, b in zip(ours, theirs, strict=True)]))
 
 
 def _fine(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> float:

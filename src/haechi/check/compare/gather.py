@@ -215,14 +215,14 @@ def _side_by_side(
     if ours is None:
         return []
     made = [
-        pictures.picture("probe", pictures.outlined(ours, box), time_s, change),
+        pictures.picture("probe", ours, time_s, change),
         pictures.picture("heat", pictures.heat(ours, window.s[frame], 2 * max(HIGH.values())), time_s, change),
     ]
     master_s = _master_time(window, frame)
     theirs = _colour_frame(files.master, master_s, files.limits)
     if theirs is not None:
         matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)
-        made.insert(1, pictures.picture("master", pictures.outlined(matched, box), master_s, change))
+        made.insert(1, pictures.picture("master", matched, master_s, change))
     return made
 
 

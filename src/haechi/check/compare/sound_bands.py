@@ -105,11 +105,11 @@ def locate_near(
 def find_pitch(probe: Samples, master: Samples, piece: Piece) -> Piece:
     """The piece with the pitch that fits its bands best, within PITCH_REACH semitones of none and of the speed's."""
     best = piece
-    steps = 2.0 ** (np.arange(-PITCH_REACH, PITCH_REACH + 0.1, 0.5) / 12.0)
+    steps = 2.0 ** (np.arange(-PITCH_REACH, PITCH_REACH + 0.1, 0.25) / 12.0)
     for pitch in steps.tolist():
         line = Line(piece.line.offset_s, piece.line.speed, pitch)
         found = locate_near(probe, master, piece.span, line, lag_s=0.1, steps=(0.0,), pitches=(pitch,))
-        if found is not None and found.score > best.score + 0.01:
+        if found is not None and found.score > best.score + 0.002:
             best = Piece(piece.span, found.line, False, found.score)
     return best
 

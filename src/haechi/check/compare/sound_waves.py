@@ -21,7 +21,7 @@ from haechi.core.records import Span
 SHARP = 6.0
 MAX_WINDOWS = 160
 CONFIRM_S = 12.0
-MIN_EXPLAINED = 0.12
+MIN_EXPLAINED = 0.28
 
 
 def polish(probe: Samples, master: Samples, piece: Piece, *, window_s: float, lag_s: float) -> Piece | None:

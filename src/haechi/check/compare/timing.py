@@ -1,7 +1,7 @@
 """Which moment of the master each moment of the probe shows.
 
-Method: both clips become small luma thumbnails in the probe's geometry, freed of what never moves (their temporal
-median: captions, logos, still background). The squared distance of every probe frame to every master frame is one
+Method: both clips become small luma thumbnails in the probe's geometry, freed of what lies over the probe all the time
+(captions, logos). The squared distance of every probe frame to every master frame is one
 matrix product; a line `t_master = offset + speed * t_probe` is then the one with the least capped cost, so that spans
 with foreign content cannot pull it. What a line does not explain is searched again: joined pieces, cuts.
 Last, each probe frame takes the best master frame within +-TOLERANCE_S of its line, which absorbs dropped and doubled
@@ -25,8 +25,8 @@ MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
 # A second piece must explain its frames this much better than the first line does.
 BETTER = 0.45
-# A fitted speed this close to 1 is 1.
-SAME_SPEED = 0.006
+# A steady difference above this is an overlay, not coding or a moment's misalignment; levels.
+OVERLAY_LEVELS = 12.0
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
 
@@ -91,9 +91,8 @@ def distances(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
 
-    What is constant over time (captions, logos, still background) is taken out: of each side its own median at first;
-    once a first alignment is known, the median difference of its pairs, which is exact where the two sides do not
-    show the same stretch.
+    Once a first alignment is known, what lies over the probe all the time (captions, logos) is taken out: the median
+    difference of the aligned pairs, where it is too large to come from coding.
 
     Args:
         probe: thumbnails float32 (n_probe, h, w).
@@ -115,9 +114,8 @@ def distances(
     x = x * np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
-        x = x - np.median(x[kept] - y[matched[kept]], axis=0)
-    elif len(x) >= 8 and len(y) >= 8:
-        x, y = x - np.median(x, axis=0), y - np.median(y, axis=0)
+        laid_over = np.median(x[kept] - y[matched[kept]], axis=0)
+        x = x - np.where(np.abs(laid_over) > OVERLAY_LEVELS, laid_over, 0.0)
     squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
 
@@ -214,33 +212,37 @@ def _best_line(
     cap = np.maximum(np.percentile(sub, 30, axis=1), 1e-6)
     ratio = np.minimum(sub / cap[:, None], 1.0)
     middle = float(np.mean(times))
-    best = (np.inf, 0.0, 1.0)
-    # Plain speed first and with a small premium on any other: ties of a still scene must not invent a speed change.
-    for speed in sorted(SPEEDS, key=lambda s: abs(s - 1.0)):
-        best = min(best, _best_offset(ratio, times, master_s, float(speed), middle))
-    return _polish(ratio, times, master_s, best[1], best[2])
+    plain = _best_offset(ratio, times, master_s, 1.0, middle)
+    best = min([_best_offset(ratio, times, master_s, float(speed), middle) for speed in SPEEDS] + [plain])
+    offset, speed = _polish(ratio, times, master_s, best[1], best[2])
+    straight, _ = _polish(ratio, times, master_s, plain[1], 1.0, free=False)
+    # Nearly all copies run at their own speed; a fit that is hardly better must not invent another.
+    fitted, unchanged = (_score(ratio, times, master_s, o, v) for o, v in ((offset, speed), (straight, 1.0)))
+    return (straight, 1.0) if unchanged <= 1.15 * fitted + 0.004 else (offset, speed)
+
+
+def _score(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
+    index = _nearest(master_s, offset + speed * times)
+    values = ratio[np.arange(len(times)), np.maximum(index, 0)]
+    return float(np.where(index >= 0, values, 1.0).mean())
 
 
 def _best_offset(
     ratio: NDArray[np.float32], times: Floats, master_s: Floats, speed: float, middle: float
 ) -> tuple[float, float, float]:
     anchors = master_s - speed * middle
-    scores = np.empty(len(anchors))
-    rows = np.arange(len(times))
-    for k, anchor in enumerate(anchors):
-        index = _nearest(master_s, anchor + speed * times)
-        scores[k] = np.where(index >= 0, ratio[rows, np.maximum(index, 0)], 1.0).mean()
+    scores = np.array([_score(ratio, times, master_s, float(anchor), speed) for anchor in anchors])
     k = int(scores.argmin())
-    return float(scores[k]) + 0.002 * (speed != 1.0), float(anchors[k]), speed
+    return float(scores[k]), float(anchors[k]), speed
 
 
 def _polish(
-    ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float
+    ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float, *, free: bool = True
 ) -> tuple[float, float]:
     """Below the grid: a robust line through each frame's own best moment near the first line.
 
     A moment is the vertex of the parabola through the least cost and its neighbours; its curvature is its weight, so
-    that still stretches, where any moment fits, do not count.
+    that still stretches, where any moment fits, do not count. With `free` False the speed stays.
     """
     if len(master_s) < 5 or len(times) < 5:
         return offset, speed
@@ -248,11 +250,17 @@ def _polish(
         moments, weights = _own_moments(ratio, times, master_s, offset + speed * times, reach_s)
         if float((weights > 0).sum()) < 5:
             return offset, speed
-        offset, speed = _robust_line(times, moments, weights, offset, speed)
-    if abs(speed - 1.0) < SAME_SPEED:
-        shift = float(np.average(moments - times, weights=weights))
-        return shift, 1.0
+        if free:
+            offset, speed = _robust_line(times, moments, weights, offset, speed)
+        else:
+            offset = _weighted_median(moments - speed * times, weights)
     return offset, speed
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][int(np.searchsorted(total, total[-1] / 2))])
 
 
 def _own_moments(
