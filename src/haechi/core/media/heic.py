@@ -16,13 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.errors import UnreadableMediaError, UnsupportedMediaError
 from haechi.core.media.orientation import Orientation
-from haechi.core.media.pixels import Geometry, PictureMaker, fit, refuse_too_many_pixels
+from haechi.core.media.pixels import Geometry, PictureMaker, fit, refuse_too_many_pixels, shrink
 
 _MAX_META_BYTES = 8 << 20
 _MAX_ITEM_BYTES = 256 << 20
@@ -68,7 +67,7 @@ def read(descriptor: int, name: str, max_side: int | None, *, gray: bool, max_pi
     image, _ = _decode(descriptor, name, max_pixels, gray)
     size = fit(image.shape[1], image.shape[0], max_side)
     if size != (image.shape[1], image.shape[0]):
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        image = shrink(image, size)
     return image
 
 

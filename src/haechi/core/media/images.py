@@ -24,7 +24,7 @@ from PIL import Image, ImageFile
 
 from haechi.core.errors import UnreadableMediaError
 from haechi.core.media.orientation import Orientation, from_exif
-from haechi.core.media.pixels import fit, over_mid_grey, refuse_too_many_pixels
+from haechi.core.media.pixels import fit, over_mid_grey, refuse_too_many_pixels, shrink
 
 DECODE_ERRORS = (
     OSError,
@@ -190,7 +190,7 @@ class ImageReader:
             raise self._unreadable() from error
         size = fit(image.shape[1], image.shape[0], max_side)
         if size != (image.shape[1], image.shape[0]):
-            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+            image = shrink(image, size)
         return self._orientation.apply(image)
 
     def _delay_s(self) -> float:

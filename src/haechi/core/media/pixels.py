@@ -80,6 +80,17 @@ def fit(width: int, height: int, max_side: int | None) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def shrink(image: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    """Scale to (width, height) by area averaging; whole halvings first, which OpenCV does several times faster."""
+    result: Any = image
+    while True:
+        height, width = result.shape[:2]
+        if width % 2 or height % 2 or width < 2 * size[0] or height < 2 * size[1]:
+            break
+        result = cv2.resize(result, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(result, size, interpolation=cv2.INTER_AREA))
+
+
 def plan(frame: Any, stream: Any, max_side: int | None, max_pixels: int, name: str) -> Geometry:
     """Geometry for frames like this one.
 
@@ -170,7 +181,7 @@ class PictureMaker:
             rows = rows.byteswap()
         rows = rows[:, : plane.width]
         if (plane.width, plane.height) != self._geometry.scaled:
-            rows = cv2.resize(rows, self._geometry.scaled, interpolation=cv2.INTER_AREA)
+            rows = shrink(rows, self._geometry.scaled)
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
         if tone_map is not None:
             return tone_map.luma(rows, bits, full)
@@ -180,7 +191,7 @@ class PictureMaker:
         pixels: Any = self._reformat(frame, "bgra", scale=False).to_ndarray()
         image = over_mid_grey(pixels[:, :, :3], pixels[:, :, 3])
         if (frame.width, frame.height) != self._geometry.scaled:
-            image = np.asarray(cv2.resize(image, self._geometry.scaled, interpolation=cv2.INTER_AREA), np.uint8)
+            image = shrink(image, self._geometry.scaled)
         return image
 
 

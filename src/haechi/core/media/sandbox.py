@@ -38,7 +38,7 @@ from haechi.core.errors import HaechiError, InputError, UnreadableMediaError, Un
 from haechi.core.media.wire import SLOT_FREE, MessageReader, WireError, send_message, slot_stride
 from haechi.core.settings import Limits
 
-_MAX_SLOTS = 8
+_MAX_SLOTS = 32
 _SLOT_BUDGET_BYTES = 96 << 20
 _BYTES_PER_PIXEL = 4
 _END_WAIT_S = 5.0
