@@ -9,7 +9,7 @@ Limits: spans are good to a frame or two at strong changes, to about 0.2 s at we
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,7 +23,7 @@ from haechi.core.records import Region
 # Short changes show best in a short average, weak long ones in a long one.
 SMOOTH_S = (0.45, 1.4)
 LOW = 3.0
-# Smoothed, standardised score at which a component counts, by part: fitted on the development clips.
+# Smoothed, standardised score at which a component counts at the least, by part: fitted on the development clips.
 HIGH: dict[Region, float] = {
     Region.MOUTH: 6.0,
     Region.EYES: 6.0,
@@ -33,6 +33,8 @@ HIGH: dict[Region, float] = {
     Region.BODY: 7.5,
     Region.BACKGROUND: 7.5,
 }
+# ... and so many times what a harmless re-post of this very clip reaches.
+NULL_MARGIN = 1.25
 FACIAL = (Region.MOUTH, Region.EYES, Region.FACE)
 JOIN_GAP_S = 0.6
 
@@ -83,23 +85,37 @@ def smooth(z: Volume, times_s: NDArray[np.float64], seen: Footprint) -> Volume:
     return np.asarray(np.maximum.reduce(averages), dtype=np.float32)
 
 
-def components(s: Volume, z: Volume, codes: NDArray[np.uint8], times_s: NDArray[np.float64]) -> list[Component]:
+def thresholds(null: Volume, codes: NDArray[np.uint8]) -> dict[Region, float]:
+    """Score from which a component of each part counts in this clip.
+
+    Args:
+        null: smoothed scores of a benign re-post, float32 (n, gh, gw).
+        codes: regions, uint8, same shape.
+    """
+    reached = strongest(null, codes)
+    return {
+        region: max(floor, NULL_MARGIN * float(reached[region].max()) if region in reached else 0.0)
+        for region, floor in HIGH.items()
+    }
+
+
+def components(s: Volume, z: Volume, codes: NDArray[np.uint8], high: Mapping[Region, float]) -> list[Component]:
     """Differences above the thresholds of their part, strongest first.
 
     Args:
         s: smoothed scores from `smooth`, float32 (n, gh, gw).
         z: raw scores, same shape.
         codes: regions, uint8, same shape.
-        times_s: probe times (n,).
+        high: from `thresholds`.
     """
     labels, count = ndimage.label(s > LOW)
     found = []
     for index, box in enumerate(ndimage.find_objects(labels, count), start=1):
         inside = labels[box] == index
-        if float(s[box][inside].max()) < min(HIGH.values()):
+        if float(s[box][inside].max()) < min(high.values()):
             continue
         component = _describe(s, z, codes, box, inside)
-        if component is not None and component.peak >= HIGH[component.region]:
+        if component.peak >= high[component.region]:
             found.append(component)
     return sorted(found, key=lambda c: -c.peak)
 
@@ -139,7 +155,7 @@ def _standard(average: Volume, seen: Footprint) -> Volume:
 
 def _describe(
     s: Volume, z: Volume, codes: NDArray[np.uint8], box: tuple[slice, ...], inside: NDArray[np.bool_]
-) -> Component | None:
+) -> Component:
     mass = np.where(inside, s[box], 0.0)
     peak = float(mass.max())
     strong = mass > 0.5 * peak

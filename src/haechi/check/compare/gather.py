@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from haechi.check.compare import edits, explain, pictures
-from haechi.check.compare.changes import HIGH, Component, strongest
+from haechi.check.compare.changes import Component, strongest
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
@@ -66,6 +66,7 @@ class Gathered:
     times_s: list[float] = field(default_factory=list)
     curves: dict[Region, list[float]] = field(default_factory=dict)
     null_quality: list[float] = field(default_factory=list)
+    high: dict[Region, float] = field(default_factory=dict)
     compared_s: float = 0.0
     person_seen: bool = False
     unclear_time: bool = False
@@ -85,6 +86,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     gathered.person_seen |= window.parts.person_seen
     gathered.unclear_time |= window.alignment.contrast < 1.5
     gathered.null_quality.append(window.crf)
+    for region, value in window.high.items():
+        gathered.high[region] = max(value, gathered.high.get(region, 0.0))
     _extend_segments(gathered.segments, window, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
@@ -95,7 +98,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
-        detail = {"threshold": HIGH[component.region], "moved_in_time": look.moved > 0.25}
+        detail = {"threshold": round(window.high[component.region], 2), "moved_in_time": look.moved > 0.25}
         changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
     if with_pictures:
         _add_pictures(gathered, window, placement, files, changed)
@@ -216,7 +219,7 @@ def _side_by_side(
         return []
     made = [
         pictures.picture("probe", ours, time_s, change),
-        pictures.picture("heat", pictures.heat(ours, window.s[frame], 2 * max(HIGH.values())), time_s, change),
+        pictures.picture("heat", pictures.heat(ours, window.s[frame], 2 * max(window.high.values())), time_s, change),
     ]
     master_s = _master_time(window, frame)
     theirs = _colour_frame(files.master, master_s, files.limits)
@@ -277,7 +280,7 @@ def _finding(gathered: Gathered, changes: Sequence[Change]) -> Finding:
     data = {
         "compared_s": round(gathered.compared_s, 2),
         "null_quality": [round(c, 1) for c in gathered.null_quality],
-        "threshold": {str(r): v for r, v in HIGH.items()},
+        "threshold": {str(r): round(v, 2) for r, v in gathered.high.items()},
         "person_seen": gathered.person_seen,
     }
     top = max((c.strength for c in changes), default=max((max(v) for v in gathered.curves.values()), default=0.0))
@@ -295,4 +298,4 @@ def _finding(gathered: Gathered, changes: Sequence[Change]) -> Finding:
 def _curves(gathered: Gathered) -> Iterator[Curve]:
     times = tuple(round(t, 3) for t in gathered.times_s)
     for region, values in gathered.curves.items():
-        yield Curve(region, times, tuple(round(v, 2) for v in values), HIGH[region])
+        yield Curve(region, times, tuple(round(v, 2) for v in values), round(gathered.high[region], 2))

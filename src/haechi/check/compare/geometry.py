@@ -66,9 +66,8 @@ class Placement:
 
     def rescaled(self, probe_factor: float, master_factor: float) -> Placement:
         """The same placement for frames resized by these factors (new size / old size)."""
-        to_probe = np.diag([probe_factor, probe_factor, 1.0])
-        from_master = np.diag([1.0 / master_factor, 1.0 / master_factor, 1.0])
-        return Placement((to_probe @ _square(self.matrix) @ from_master)[:2], self.inliers)
+        matrix = resizing(probe_factor) @ _square(self.matrix) @ resizing(1.0 / master_factor)
+        return Placement(matrix[:2], self.inliers)
 
 
 class Features:
@@ -178,6 +177,17 @@ def visible(master_shape: tuple[int, int], matrix: Affine, shape: tuple[int, int
     """Where the probe can show the master: bool (h, w) of `shape`."""
     ones = np.full(master_shape, 255, np.uint8)
     return np.asarray(cv2.warpAffine(ones, matrix, (shape[1], shape[0]), flags=cv2.INTER_LINEAR) >= 250)
+
+
+def resizing(factor: float) -> NDArray[np.float64]:
+    """What resizing a picture does to pixel coordinates, float64 (3, 3): pixel centres, not corners, are at integers."""
+    shift = 0.5 * (factor - 1.0)
+    return np.array([[factor, 0.0, shift], [0.0, factor, shift], [0.0, 0.0, 1.0]])
+
+
+def resized(matrix: Affine, probe_factor: float, master_factor: float) -> Affine:
+    """A map for pictures that were resized by these factors (new size / old size)."""
+    return Placement(matrix, 0).rescaled(probe_factor, master_factor).matrix
 
 
 def invert(matrix: Affine) -> Affine:

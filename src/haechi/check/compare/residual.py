@@ -11,7 +11,7 @@ Invariant: everything here is luma in probe geometry at the working size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -136,7 +136,6 @@ def measure(probes: Stack, expected: Sequence[Map], null: Stack, seen: NDArray[n
         bands: the working scales.
     """
     weight = seen.astype(np.float32)
-    inside = cells(weight, bands) > 0.6
     layers: list[list[Map]] = [[], [], [], []]
     before: Map | None = None
     for probe, clean, reposted in zip(probes, expected, null, strict=True):
@@ -151,12 +150,36 @@ def measure(probes: Stack, expected: Sequence[Map], null: Stack, seen: NDArray[n
             moved,
         )
         for layer, part in zip(layers, parts, strict=True):
-            layer.append(np.log(cells(part * part, bands, weight) + FLOOR))
+            layer.append(_log_cells(part, weight, bands))
         before = detail
     if len(layers[3]) > 1:
         layers[3][0] = layers[3][1]
     probe_e, null_e, texture, motion = (np.stack(layer).astype(np.float32) for layer in layers)
-    return Energies(probe_e, null_e, texture, motion, inside)
+    return Energies(probe_e, null_e, texture, motion, cells(weight, bands) > 0.6)
+
+
+def as_probe(
+    energies: Energies, second: Stack, expected: Sequence[Map], seen: NDArray[np.bool_], bands: Bands
+) -> Energies:
+    """The same energies with a second benign re-post in the probe's place: how high does a harmless copy score here?
+
+    Args:
+        energies: of the probe, from `measure`.
+        second: another re-post of the expectation, uint8 (n, h, w).
+        expected: n pictures float32 (h, w).
+        seen: bool (h, w).
+        bands: the working scales.
+    """
+    weight = seen.astype(np.float32)
+    maps = []
+    for picture, clean in zip(second, expected, strict=True):
+        apart = difference(band_pass(picture.astype(np.float32), bands), band_pass(clean, bands), bands)
+        maps.append(_log_cells(apart, weight, bands))
+    return replace(energies, probe=np.stack(maps).astype(np.float32))
+
+
+def _log_cells(part: Map, weight: Map, bands: Bands) -> Map:
+    return np.asarray(np.log(cells(part * part, bands, weight) + FLOOR), dtype=np.float32)
 
 
 def standardise(energies: Energies) -> Map:

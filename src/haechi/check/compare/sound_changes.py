@@ -28,6 +28,7 @@ from haechi.core.records import Span
 WINDOW_ROWS = 30
 MIN_SUM = 6.0
 MIN_ROWS = 8
+MIN_REMOVED_ROWS = 15
 ROW_LIMIT = 1.0
 INTRUDER_ROW = 0.6
 INTRUDER_LEVEL = 0.04
@@ -82,7 +83,20 @@ def _kind(evidence: Evidence, intruder: NDArray[np.bool_], start: int, stop: int
         return "inserted" if inserted and _only_here(evidence, start, stop) else None
     expected = float((evidence.gain[start:stop] ** 2 * evidence.master[start:stop])[spoken].mean())
     heard = float(evidence.probe[start:stop][spoken].mean())
-    return "removed" if heard < 0.03 * expected else "replaced"
+    if heard >= 0.03 * expected:
+        return "replaced"
+    return "removed" if stop - start >= MIN_REMOVED_ROWS and _starts_sharply(evidence, start, stop) else None
+
+
+def _starts_sharply(evidence: Evidence, start: int, stop: int) -> bool:
+    """On at least one side the master is heard at its level right beside the gap; a fade is not."""
+    usual = float(np.median(evidence.gain))
+    for beside in (slice(max(0, start - 12), max(0, start - 2)), slice(stop + 2, stop + 12)):
+        master, probe = evidence.master[beside], evidence.probe[beside]
+        heard = np.sqrt(probe[master > QUIET] / master[master > QUIET])
+        if len(heard) and float(heard.max()) > 0.25 * usual:
+            return True
+    return False
 
 
 def _intruders(evidence: Evidence) -> NDArray[np.bool_]:

@@ -46,6 +46,7 @@ PRESENT = 0.5
 AGREES = 0.4
 AUDIBLE = 0.04
 GATE = 0.01
+SILENCED = 0.03
 
 Rows = NDArray[np.float64]
 
@@ -205,6 +206,8 @@ def _slow_gain(master: Rows, cross: Rows, usable: NDArray[np.bool_]) -> Rows:
     if len(at) < 20:
         return np.ones(len(master))
     ratio = cross[at] / master[at]
+    # a silenced word still agrees, 30 dB down: it is no slow gain
+    at, ratio = at[ratio > SILENCED * np.median(ratio)], ratio[ratio > SILENCED * np.median(ratio)]
     median = ndimage.median_filter(ratio, size=min(GAIN_ROWS, len(at)), mode="nearest")
     return np.asarray(np.clip(np.interp(np.arange(len(master)), at, median), 0.05, 20.0), np.float64)
 

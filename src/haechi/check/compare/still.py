@@ -128,11 +128,14 @@ def _compare_one(ours: Image, moment: Frame, start: Placement, painter: RegionPa
     times = np.zeros(1)
     s = changes.smooth(z, times, energies.seen) / np.float32(STILL_FACTOR)
     parts = painter.paint([master[0]], times, placement.matrix, shape, bands.cell)
-    found = changes.merge(changes.components(s, z, parts.codes, times), times)
+    second = _shifted_jpeg(clean, max(5, quality - 6))
+    harmless = residual.standardise(residual.as_probe(energies, second[None], [expected], seen, bands))
+    high = changes.thresholds(changes.smooth(harmless, times, energies.seen) / np.float32(STILL_FACTOR), parts.codes)
+    found = changes.merge(changes.components(s, z, parts.codes, high), times)
     line = Alignment((Line(moment.time_s, 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
     window = Window(
         times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
-        z, s, parts, covered, seen, tuple(found), bands,
+        z, s, parts, covered, seen, tuple(found), high, bands,
     )  # fmt: skip
     return replace(window, placement=placement.rescaled(1.0, 1.0 / master[1]))
 
@@ -144,6 +147,12 @@ def _shrunk(master: Image, placement: Placement) -> tuple[Image, float]:
         return master, 1.0
     small = np.asarray(cv2.resize(master, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     return small, small.shape[1] / master.shape[1]
+
+
+def _shifted_jpeg(clean: Image, quality: int) -> Image:
+    """JPEG with its blocks elsewhere, as after a crop."""
+    framed = np.pad(clean, ((3, 0), (5, 0)), mode="edge")
+    return recompress_image(framed, quality)[3:, 5:]
 
 
 def _match_jpeg(

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.geometry import Affine
+from haechi.check.compare.geometry import Affine, resized
 
 THUMB_SIDE = 128
 SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
@@ -171,8 +171,7 @@ def _warp_small(frame: NDArray[np.uint8], matrix: Affine, factor: float, size: t
     shrink = min(1.0, 1.5 * scale)
     if shrink < 1.0:
         frame = np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
-    small = matrix * factor
-    small[:, :2] /= shrink
+    small = resized(matrix, factor, shrink)
     return np.asarray(cv2.warpAffine(frame, small, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 

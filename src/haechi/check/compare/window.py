@@ -8,6 +8,7 @@ window but its small result. The frames of a window are:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
@@ -19,12 +20,15 @@ from haechi.check.compare.colour import Tone, fit_tone
 from haechi.check.compare.geometry import Placement, refine, visible, warp
 from haechi.check.compare.regions import Parts, RegionPainter
 from haechi.core.media.recompress import recompress_video
+from haechi.core.records import Region
 
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
 N_FIT_PAIRS = 8
 ROUNDS = 4
 N_QUALITY_FRAMES = 10
+# The second re-post is a little worse and made by another preset: copies are never made twice in the same way.
+SECOND_CRF = 1.5
 
 Stack = NDArray[np.uint8]
 Times = NDArray[np.float64]
@@ -62,6 +66,7 @@ class Window:
         covered: bool (h, w), where the master lies in the probe, its rim included.
         seen: bool (h, w), where it can be compared.
         components: merged differences, strongest first.
+        high: score from which a component counts, by part.
         bands: working scales.
     """
 
@@ -79,6 +84,7 @@ class Window:
     covered: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     components: tuple[changes.Component, ...]
+    high: Mapping[Region, float]
     bands: residual.Bands
 
 
@@ -121,7 +127,10 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
     z = residual.standardise(energies)
     s = changes.smooth(z, times, energies.seen)
     parts = painter.paint([master.frames[i] for i in index], times, placement.matrix, shape, bands.cell)
-    found = changes.merge(changes.components(s, z, parts.codes, times), times)
+    second = recompress_video(clean, rate, crf + SECOND_CRF, preset="faster")
+    harmless = residual.standardise(residual.as_probe(energies, second, expected, seen, bands))
+    high = changes.thresholds(changes.smooth(harmless, times, energies.seen), parts.codes)
+    found = changes.merge(changes.components(s, z, parts.codes, high), times)
     return Window(
         times,
         probes,
@@ -137,6 +146,7 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
         covered,
         seen,
         tuple(found),
+        high,
         bands,
     )
 
