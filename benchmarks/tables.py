@@ -36,6 +36,7 @@ def _sections(rows: Sequence[Row]) -> list[str]:
         "**Verdicts**",
         _verdicts(rows),
         _speed(rows),
+        _wrong(rows),
     ]
 
 
@@ -115,6 +116,17 @@ def _speed(rows: Sequence[Row]) -> str:
     middle, high = np.median(ratio), np.quantile(ratio, 0.95)
     text = f"**Speed**, compare time / clip duration: median {middle:.2f}, 95th percentile {high:.2f}"
     return text + (f"; 700 rows and more: median {np.median(big):.2f} ({len(big)} clips)." if big.size else ".")
+
+
+def _wrong(rows: Sequence[Row]) -> str:
+    """Names of the clips that were judged wrongly, to look into."""
+    alarms = [str(row["name"]) for row in rows if row["benign"] and row["verdict"] == "altered"]
+    missed = [str(row["name"]) for row in rows if not row["benign"] and row["verdict"] != "altered"]
+    parts = (
+        f"{title}: {', '.join(sorted(names)) or 'none'}."
+        for title, names in (("False alarms", alarms), ("Missed", missed))
+    )
+    return "\n\n".join(parts)
 
 
 def _rate(hits: int, total: int) -> str:

@@ -3,9 +3,9 @@
     python demo/demo.py [--out DIR]
 
 The master is made from NASA's portrait of Eileen Collins (public domain), which scikit-image carries: the camera drifts
-and zooms over the photograph while the light changes a little. The plain copy is a smaller, coarser re-post. The altered
-copy is the same re-post, but from 2 s to 4 s the mouth opens and shuts by stretching those same pixels. Everything
-runs through the `haechi` command as a user would type it; state and reports stay in the output folder.
+and zooms over the photograph while the light changes a little. The plain copy is a smaller, coarser re-post. The other
+copy is that re-post, but from 2 s to 4 s the mouth opens and shuts by stretching those same pixels. Everything runs
+through the `haechi` command as a user would type it; state and reports stay in the output folder.
 """
 
 from __future__ import annotations
