@@ -206,3 +206,14 @@ def test_a_damaged_file_is_an_error_of_ours(tmp_path: Path, voice: Voice) -> Non
     (tmp_path / "probe.wav").write_bytes(b"RIFF....WAVE not really")
     with pytest.raises(UnreadableMediaError):
         compare_sound(tmp_path / "probe.wav", tmp_path / "master.wav", [], Limits())
+
+
+def test_a_fade_is_no_removed_word(voice: Voice) -> None:
+    master = voice(9.0)
+    fade = np.clip((len(master) - np.arange(len(master))) / (3 * RATE), 0, 1).astype(np.float32) ** 2
+    assert compare_tracks(master * fade, master).changes == ()
+
+
+def test_a_limiter_is_no_change(voice: Voice) -> None:
+    master = voice(9.0)
+    assert compare_tracks(0.2 * np.tanh(20 * master).astype(np.float32), master).changes == ()
