@@ -151,7 +151,7 @@ def added(make: Callable[[int, np.random.Generator], Sound], level_db: float) ->
 
     def process(sound: Sound, rng: np.random.Generator) -> Sound:
         loud = np.float32(np.std(sound) * 10 ** (level_db / 20))
-        return sound + loud * make(len(sound), rng)
+        return np.asarray(sound + loud * make(len(sound), rng), np.float32)
 
     return process
 
