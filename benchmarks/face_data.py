@@ -10,6 +10,7 @@ import csv
 import hashlib
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,11 @@ def data_folder() -> Path | None:
     return folder if (folder / "faces_identity").is_dir() else None
 
 
-def load_people(data: Path, models: Path) -> People:
-    """Describe everybody, or read the cache of an earlier run with the same weights and files."""
+def load_people(data: Path, models: Path, *, least: int = 1) -> People:
+    """Describe everybody with at least so many photos, or read the cache of a run with the same weights and files."""
     listed = sorted(_listed(data))
+    photos = Counter(Path(file).parent.name for file in listed)
+    listed = [file for file in listed if photos[Path(file).parent.name] >= least]
     mark = hashlib.sha256(repr([*listed, *sorted(DESCRIPTORS)]).encode())
     for name in ("dlib_face_recognition_resnet_v1.onnx", "faceres.onnx", "face_landmark.tflite"):
         mark.update(str(model_path(name, models).stat().st_size).encode())

@@ -143,14 +143,16 @@ def identify(
     # 4. scores; 5. names
     scale = (info.width or looker.width) / max(looker.width, 1)
     matches = _named(looker.tracks, references, artists, scale)
-    return matches, _findings(matches, len(looker.tracks)), ()
+    return matches, _findings(matches, looker.tracks, references), ()
 
 
 def _abstain(reason: str, code: str) -> tuple[tuple[ArtistMatch, ...], tuple[Finding, ...], tuple[Abstention, ...]]:
     return (), (), (Abstention(NAME, reason, f"{NAME}.{code}"),)
 
 
-def _findings(matches: Sequence[ArtistMatch], tracks: int) -> tuple[Finding, ...]:
+def _findings(
+    matches: Sequence[ArtistMatch], tracks: Sequence[_Track], references: Mapping[str, FaceReference]
+) -> tuple[Finding, ...]:
     found: dict[str, Finding] = {}
     for match in matches:
         spans = tuple(other.span for other in matches if other.artist_id == match.artist_id)
@@ -169,8 +171,13 @@ def _findings(matches: Sequence[ArtistMatch], tracks: int) -> tuple[Finding, ...
         )
     if found:
         return tuple(found.values())
+    closest = max(
+        (track.fused(one.score(np.stack(track.vectors))) for track in tracks for one in references.values()),
+        default=None,
+    )
+    score = None if closest is None else round(closest, 3)
     statement = "None of the faces looks like an enrolled artist."
-    return (Finding(NAME, VERSION, RANK, statement, f"{NAME}.none", data={"faces": tracks}),)
+    return (Finding(NAME, VERSION, RANK, statement, f"{NAME}.none", score=score, data={"faces": len(tracks)}),)
 
 
 def _look_through(path: Path, info: MediaInfo, limits: Limits, looker: _Looker) -> None:

@@ -179,9 +179,7 @@ def pull(
                     _install(entry, fetched, folder, Path(scratch))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(
-            f"cannot write models to {folder} ({reason}): free space or choose another folder"
-        ) from error
+        raise StoreError(f"cannot write models to {folder} ({reason}): free space or choose another folder") from error
     if progress is not None:
         progress(1.0)
     return [folder / entry.name for entry in wanted]
@@ -205,9 +203,7 @@ def _install(entry: ModelFile, archive: Path, folder: Path, scratch: Path) -> No
     # 4. convert
     data = parts[0] if entry.convert is None else _converted(entry, parts)
     if hashlib.sha256(data).hexdigest() != entry.sha256:
-        raise IntegrityError(
-            f"{entry.name} did not come out as pinned: please report this with your platform"
-        )
+        raise IntegrityError(f"{entry.name} did not come out as pinned: please report this with your platform")
     # 5. appear whole or not at all
     temporary = scratch / entry.name
     with temporary.open("wb") as out:

@@ -128,9 +128,7 @@ def _save(reply: IO[bytes], target: Path, archive: Archive, progress: Callable[[
                 out.write(chunk)
                 progress(len(chunk))
     except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise RemoteError(
-            f"the download of {archive.artefact} broke off ({error})", permanent=False
-        ) from error
+        raise RemoteError(f"the download of {archive.artefact} broke off ({error})", permanent=False) from error
     if size < archive.size:
         raise RemoteError(f"the download of {archive.artefact} ended early", permanent=False)
     if size > archive.size or digest.hexdigest() != archive.sha256:
@@ -140,9 +138,7 @@ def _save(reply: IO[bytes], target: Path, archive: Archive, progress: Callable[[
         )
 
 
-def _addresses(
-    archive: Archive, environment: Mapping[str, str], opener: Opener, failures: list[str]
-) -> Iterator[str]:
+def _addresses(archive: Archive, environment: Mapping[str, str], opener: Opener, failures: list[str]) -> Iterator[str]:
     lookup = _pypi_address if archive.registry == "pypi" else _npm_address
     for index in _indexes(archive.registry, environment):
         try:
