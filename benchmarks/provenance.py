@@ -1,6 +1,6 @@
 """What `read_manifest` says of public C2PA test files, beside what they are known to be.
 
-Usage: python benchmarks/provenance.py
+Usage: python -m benchmarks.provenance
 Data: the folder `c2pa` of `HAECHI_BENCH_DATA`, or of ../shared/data beside the repository; says so when absent.
 Exit code 1 when a reading contradicts the note in MANIFEST.tsv.
 """

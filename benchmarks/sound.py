@@ -1,6 +1,6 @@
 """Sound benchmark: how well voice changes are found, how seldom benign edits are taken for one, and how fast.
 
-Usage: python benchmarks/sound.py [--quick] [--json FILE]
+Usage: python -m benchmarks.sound [--quick] [--json FILE]
 Data: `HAECHI_BENCH_DATA`, or ../shared/data beside the repository. Prints tables; says so when the data are
 absent. A clip's score is its strongest change minus nothing: the greatest z / threshold over time; a clip
 alarms when it has a change. AUC compares all forged clips with all benign clips of the same chain; intervals
@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.sound_cases import BENIGN, CHAINS, FORGERIES, RATE, Forgery, Master, Sound, masters
 from haechi.check.compare.sound import compare_tracks
 from haechi.core.records import Change, Comparison, Segment, Span
-from sound_cases import BENIGN, CHAINS, FORGERIES, RATE, Forgery, Master, Sound, masters
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def overlap(changes: tuple[Change, ...], truth: Forgery) -> float:
     """Time intersection over union of all changes with the true stretch."""
     inside = sum(max(0.0, min(c.span.end_s, truth.end_s) - max(c.span.start_s, truth.start_s)) for c in changes)
     union = truth.end_s - truth.start_s + sum(c.span.duration_s for c in changes) - inside
-    return inside / union
+    return float(inside / union)
 
 
 def measure(items: list[Master], *, quick: bool) -> list[Row]:

@@ -175,7 +175,7 @@ def room(sound: Sound, rng: np.random.Generator) -> Sound:
 
 def clipped(sound: Sound, _: np.random.Generator) -> Sound:
     """12 dB too loud, cut at full scale."""
-    return np.clip(sound * 4 * 0.7 / np.abs(sound).max(), -0.7, 0.7)
+    return np.asarray(np.clip(sound * 4 * 0.7 / np.abs(sound).max(), -0.7, 0.7), np.float32)
 
 
 def faded(sound: Sound, _: np.random.Generator) -> Sound:
