@@ -53,6 +53,7 @@ OVAL: tuple[int, ...] = (
 OVAL += (150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)
 STABLE = (33, 133, 362, 263, 168, 6, 197, 195, 1, 2, 98, 327, 9, 8, 151, 10, 67, 297)
 MIN_VISIBILITY = {"mouth": 4.0, "eyes": 4.0, "face": 3.5, "blur": 3.5, "repaint": 6.0, "body": 4.0, "background": 8.0}
+_MAX_SHIFT = 8.0  # levels
 _VIEW_PX = 96.0  # width of the face at which visibility is measured
 
 
@@ -214,11 +215,14 @@ def _part_blurred(image: Image, mask: Floats, sigma: float) -> Image:
 
 
 def _equalised(image: Image, moved: Image, mask: Floats) -> Image:
-    """`moved` with its colour along the rim of the mask shifted to that of `image`."""
+    """`moved` with its colour along the rim of the mask shifted to that of `image`, a little at most.
+
+    The median ignores hair and collar behind the rim; a large shift would tint the face instead of hiding the seam.
+    """
     rim = (mask > 0.02) & (mask < 0.5)
     if not rim.any():
         return moved
-    shift = image[rim].astype(np.float32).mean(axis=0) - moved[rim].astype(np.float32).mean(axis=0)
+    shift = np.median(image[rim].astype(np.float32) - moved[rim], axis=0).clip(-_MAX_SHIFT, _MAX_SHIFT)
     return np.asarray(np.clip(moved.astype(np.float32) + shift, 0, 255), np.uint8)
 
 

@@ -42,7 +42,7 @@ def moments(
             continue
         differs = np.abs(shapes[sources] - shapes[goal]).mean(axis=(1, 2))
         turned = np.abs(poses[sources] - poses[goal]).mean()
-        score = np.quantile(differs, 0.3) + 0.5 * differs.mean() - 0.5 * turned
+        score = np.quantile(differs, 0.3) + 0.5 * differs.mean() - 1.5 * turned
         scored.append((float(score), rng.random(), sources, how))
     scored.sort(key=lambda row: -row[0])
     if not scored:

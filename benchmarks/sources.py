@@ -8,23 +8,28 @@ from pathlib import Path
 
 _DEV = {
     "astorfi/sample_video.mp4": "interviewee",
-    "grid/bbaf2n.mpg": "grid",
-    "grid/lwbsza.mpg": "grid",
+    "grid/bbaf2n.mpg": "grid-a",
+    "grid/lwbsza.mpg": "grid-f",
     "liveportrait_driving/d12.mp4": "d12",
     "liveportrait_driving/d18.mp4": "d18",
     "mead_dreamtalk/M030_front_angry_level3_001.mp4": "M030",
     "mead_dreamtalk/W009_front_happy_level3_001.mp4": "W009",
     "mead_eamm/crop/M030_sad_3_001.mp4": "M030",
     "retalking_faces/1.mp4": "r1",
-    "retalking_faces/3.mp4": "r3",
+    "retalking_faces/3.mp4": "aoc",
+    "hdtf_sadtalker/WDA_AlexandriaOcasioCortez_000.mp4": "aoc",
     "tpsmm/driving.mp4": "driving",
     "fsgan_examples/shinzo_abe.mp4": "abe",
 }
 _TEST = {
-    "hdtf_sadtalker/WDA_AlexandriaOcasioCortez_000.mp4": "aoc",
+    "grid/brbk7n.mpg": "grid-b",
+    "grid/lbax4n.mpg": "grid-c",
+    "grid/lbbc2a.mpg": "grid-d",
+    "grid/lrwp9a.mpg": "grid-e",
     "liveportrait_driving/d20.mp4": "d20",
     "retalking_faces/5.mp4": "r5",
     "mead_dreamtalk/W011_front_surprised_level3_001.mp4": "W011",
+    "mead_dreamtalk/W011_front_sad_level3_001.mp4": "W011",
 }
 
 
