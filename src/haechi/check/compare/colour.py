@@ -1,8 +1,9 @@
-"""How the probe's tones and sharpness follow from the master's: a tone curve and a small linear filter.
+"""How the probe's tones and sharpness follow from the master's: a tone curve, two colour weights, a small filter.
 
 Method: the tone curve is the median probe level for each master level (so that a changed minority cannot bend it),
-made monotone by isotonic pooling. The filter is the least-squares 7x7 kernel that leads from toned master to probe
-(blur of scaling, sharpening, sub-pixel shift at once), fitted after dropping the worst tenth of the pixels.
+made monotone by isotonic pooling. Colour filters and confused colour matrices let luma follow colour too: the rest is
+regressed on the master's two colour planes, robustly. The filter is the least-squares 7x7 kernel that leads from toned
+master to probe (blur of scaling, sharpening, sub-pixel shift at once), fitted after dropping the worst pixels.
 Limits: one curve and one filter for a window; local grading is left to the residual's local gain.
 """
 
@@ -19,7 +20,10 @@ KERNEL_SIDE = 7
 LEVELS = 32
 
 Image = NDArray[np.uint8]
-Pair = tuple[Image, Image]
+Chroma = NDArray[np.float32]
+Pair = tuple[Image, Image, Chroma]
+# Colour weights below this many levels of luma (two standard deviations) are left at nothing.
+MIN_TINT = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,20 @@ class Tone:
 
     Attributes:
         curve: float32 (256,), probe level for each master level.
+        colour: levels of luma for each level of red and blue difference (Cr, Cb), float32 (2,).
         kernel: float32 (KERNEL_SIDE, KERNEL_SIDE), applied after the curve; sums to about 1.
     """
 
     curve: NDArray[np.float32]
+    colour: NDArray[np.float32]
     kernel: NDArray[np.float32]
 
-    def apply(self, master: Image) -> NDArray[np.float32]:
-        """The expected probe, float32 (h, w), levels 0-255."""
+    def apply(self, master: Image, chroma: Chroma) -> NDArray[np.float32]:
+        """The expected probe, float32 (h, w), levels 0-255, from the warped master's luma and colour planes."""
         toned = cv2.LUT(master, self.curve)
+        if self.colour.any():
+            tint = chroma @ self.colour
+            toned = toned + cv2.resize(tint, (master.shape[1], master.shape[0]), interpolation=cv2.INTER_LINEAR)
         return np.asarray(cv2.filter2D(toned, cv2.CV_32F, self.kernel, borderType=cv2.BORDER_REFLECT))
 
     @property
@@ -59,17 +68,18 @@ def fit_tone(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> Tone:
     """Fit curve and kernel.
 
     Args:
-        pairs: (probe, warped master), uint8 (h, w) each.
+        pairs: (probe, warped master, its colour planes): uint8 (h, w) twice, float32 (smaller, smaller, 2).
         seen: bool (h, w), where the probe shows the master.
     """
     curve = _fit_curve(pairs, seen)
-    return Tone(curve, _fit_kernel(pairs, curve, seen))
+    colour = _fit_colour(pairs, curve, seen)
+    return Tone(curve, colour, _fit_kernel(pairs, Tone(curve, colour, _identity()), seen))
 
 
 def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     # Slightly blurred samples: edges that are off by a fraction of a pixel would spread the levels.
-    probe = np.concatenate([cv2.GaussianBlur(p, (0, 0), 1.5)[seen] for p, _ in pairs])
-    master = np.concatenate([cv2.GaussianBlur(m, (0, 0), 1.5)[seen] for _, m in pairs])
+    probe = np.concatenate([cv2.GaussianBlur(p, (0, 0), 1.5)[seen] for p, _, _ in pairs])
+    master = np.concatenate([cv2.GaussianBlur(m, (0, 0), 1.5)[seen] for _, m, _ in pairs])
     width = 256 // LEVELS
     bins = master // width
     centres, values, weights = [], [], []
@@ -91,6 +101,29 @@ def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.flo
     return np.clip(curve, 0, 255).astype(np.float32)
 
 
+def _fit_colour(pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    rows, rest = [], []
+    for probe, master, chroma in pairs:
+        size = (chroma.shape[1], chroma.shape[0])
+        apart = probe.astype(np.float32) - cv2.LUT(master, curve)
+        inside = cv2.resize(seen.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+        rest.append(cv2.resize(apart, size, interpolation=cv2.INTER_AREA)[inside])
+        rows.append(chroma[inside])
+    x, y = np.concatenate(rows).astype(np.float64), np.concatenate(rest).astype(np.float64)
+    weights = np.zeros(2, np.float32)
+    if len(y) < 200:
+        return weights
+    x = np.concatenate([x, np.ones((len(x), 1))], 1)
+    keep = np.ones(len(y), bool)
+    for _ in range(4):
+        fitted = np.linalg.solve(x[keep].T @ x[keep] + np.diag([50.0, 50.0, 1e-6]), x[keep].T @ y[keep])
+        error = np.abs(y - x @ fitted)
+        keep = error <= max(float(np.percentile(error, 75)), 1e-3)
+    if float(np.std(x[:, :2] @ fitted[:2])) < MIN_TINT / 2:
+        return weights
+    return fitted[:2].astype(np.float32)
+
+
 def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pool adjacent violators: the closest non-decreasing sequence."""
     blocks: list[list[float]] = []
@@ -103,13 +136,19 @@ def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDAr
     return np.concatenate([np.full(int(count), value) for value, _, count in blocks])
 
 
-def _fit_kernel(pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _identity() -> NDArray[np.float32]:
+    kernel = np.zeros((KERNEL_SIDE, KERNEL_SIDE), np.float32)
+    kernel[KERNEL_SIDE // 2, KERNEL_SIDE // 2] = 1.0
+    return kernel
+
+
+def _fit_kernel(pairs: Sequence[Pair], toning: Tone, seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     radius = KERNEL_SIDE // 2
     inner = cv2.erode(seen.astype(np.uint8), np.ones((KERNEL_SIDE + 2, KERNEL_SIDE + 2), np.uint8)) > 0
     inner[:radius], inner[-radius:], inner[:, :radius], inner[:, -radius:] = False, False, False, False
     rows, targets = [], []
-    for probe, master in pairs:
-        toned = cv2.LUT(master, curve).astype(np.float32)
+    for probe, master, chroma in pairs:
+        toned = toning.apply(master, chroma)
         gx, gy = cv2.Sobel(toned, cv2.CV_32F, 1, 0), cv2.Sobel(toned, cv2.CV_32F, 0, 1)
         ys, xs = np.nonzero(inner & (gx * gx + gy * gy > 200.0))
         if len(xs) < 200:
@@ -119,11 +158,9 @@ def _fit_kernel(pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray
         windows = np.lib.stride_tricks.sliding_window_view(toned, (KERNEL_SIDE, KERNEL_SIDE))
         rows.append(windows[ys - radius, xs - radius].reshape(len(ys), -1))
         targets.append(probe[ys, xs].astype(np.float32))
-    identity = np.zeros((KERNEL_SIDE, KERNEL_SIDE), np.float32)
-    identity[radius, radius] = 1.0
     if not rows:
-        return identity
-    return _trimmed_least_squares(np.concatenate(rows), np.concatenate(targets), identity)
+        return _identity()
+    return _trimmed_least_squares(np.concatenate(rows), np.concatenate(targets), _identity())
 
 
 def _trimmed_least_squares(

@@ -180,7 +180,7 @@ def visible(master_shape: tuple[int, int], matrix: Affine, shape: tuple[int, int
 
 
 def resizing(factor: float) -> NDArray[np.float64]:
-    """What resizing a picture does to pixel coordinates, float64 (3, 3): pixel centres, not corners, are at integers."""
+    """What resizing does to pixel coordinates, float64 (3, 3): centres of pixels, not corners, are at integers."""
     shift = 0.5 * (factor - 1.0)
     return np.array([[factor, 0.0, shift], [0.0, factor, shift], [0.0, 0.0, 1.0]])
 

@@ -19,6 +19,7 @@ from haechi.check.compare.window import (
     Window,
     compare_window,
     fit_working_size,
+    split,
 )
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.probe import MediaInfo
@@ -114,9 +115,11 @@ def _factor(shape: tuple[int, int], side: int) -> float:
 
 
 def _load(path: Path, span: tuple[float, float], side: int, interval_s: float, limits: Limits) -> Clip | None:
-    request = FrameRequest(max_side=side, gray=True, start_s=span[0], end_s=span[1], min_interval_s=interval_s)
-    frames, times = [], []
+    request = FrameRequest(max_side=side, start_s=span[0], end_s=span[1], min_interval_s=interval_s)
+    luma, chroma, times = [], [], []
     for frame in read_frames(path, limits, request):
-        frames.append(frame.image)
+        bright, colour = split(frame.image)
+        luma.append(bright)
+        chroma.append(colour)
         times.append(frame.time_s)
-    return Clip(np.stack(frames), np.array(times)) if frames else None
+    return Clip(np.stack(luma), np.array(times), np.stack(chroma)) if luma else None

@@ -21,7 +21,7 @@ from haechi.check.compare.gather import Files, Gathered, conclude, gather
 from haechi.check.compare.geometry import Features, Placement, best_placement, refine, visible, warp
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
-from haechi.check.compare.window import Window, without_rim
+from haechi.check.compare.window import Clip, Window, lay, split, without_rim
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
 from haechi.core.media.recompress import recompress_image
@@ -31,6 +31,8 @@ from haechi.core.settings import Limits
 WORKING_SIDE = 960
 MIN_SIDE = 48
 STILL_FACTOR = 1.3
+# So many moments of a master clip are tried for a screenshot that no match has placed.
+N_MOMENTS = 120
 QUALITIES = (95, 85, 70, 50, 30, 15)
 
 Image = NDArray[np.uint8]
@@ -60,38 +62,38 @@ def compare_still(
         moment, placement = found
         window = _compare_one(ours, moment, placement, RegionPainter(models))
         back = window.placement.rescaled(
-            max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.image.shape)
+            max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.shape)
         )
         gather(gathered, window, back, files, with_pictures=pictures)
     return conclude(gathered, files)
 
 
-def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Frame, Placement] | None:
+def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Clip, Placement] | None:
     """The master's picture, or the frame of a master clip that the probe shows, with its placement."""
     if files.master_info.kind is Kind.IMAGE:
-        theirs = [read_image(files.master, files.limits, max_side=WORKING_SIDE, gray=True)]
+        theirs = [read_image(files.master, files.limits, max_side=WORKING_SIDE)]
     else:
         theirs = _frames_near(files, hint)
     if not theirs:
         return None
-    order = coarse.ranked([ours], [f.image for f in theirs])
-    found = best_placement([Features(ours)], [Features(f.image) for f in theirs], order)
+    parts = [split(f.image) for f in theirs]
+    luma = [part[0] for part in parts]
+    order = coarse.ranked([ours], luma)
+    found = best_placement([Features(ours)], [Features(image) for image in luma], order)
     if found is None:
         return None
     placement, _, index = found
     if len(theirs) > 1:
-        index = _most_alike(ours, [f.image for f in theirs], placement)
-    return theirs[index], placement
+        index = _most_alike(ours, luma, placement)
+    return Clip(luma[index][None], np.array([theirs[index].time_s]), parts[index][1][None]), placement
 
 
 def _frames_near(files: Files, hint: Sequence[Segment]) -> list[Frame]:
     centre = hint[0].offset_s if hint else None
     length = files.master_info.duration_s or 0.0
     span = (0.0, length) if centre is None else (max(0.0, centre - 1.5), centre + 1.5)
-    interval = 0.0 if centre is not None else max(0.0, length / 400)
-    request = FrameRequest(
-        max_side=WORKING_SIDE, gray=True, start_s=span[0], end_s=span[1] + 0.01, min_interval_s=interval
-    )
+    interval = 0.0 if centre is not None else max(0.0, length / N_MOMENTS)
+    request = FrameRequest(max_side=WORKING_SIDE, start_s=span[0], end_s=span[1] + 0.01, min_interval_s=interval)
     return list(read_frames(files.master, files.limits, request))
 
 
@@ -106,20 +108,21 @@ def _most_alike(ours: Image, theirs: Sequence[Image], placement: Placement) -> i
     return int(np.argmin(costs))
 
 
-def _compare_one(ours: Image, moment: Frame, start: Placement, painter: RegionPainter) -> Window:
+def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPainter) -> Window:
     if start.scale > 1.15:
         factor = 1.0 / start.scale
         size = (max(16, round(ours.shape[1] * factor)), max(16, round(ours.shape[0] * factor)))
         ours = np.asarray(cv2.resize(ours, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         start = start.rescaled(factor, 1.0)
     shape, bands = (ours.shape[0], ours.shape[1]), residual.Bands.of((ours.shape[0], ours.shape[1]))
-    master = _shrunk(moment.image, start)
-    placement = refine([(ours, master[0])], start.rescaled(1.0, master[1]), rounds=3)
-    covered = visible((master[0].shape[0], master[0].shape[1]), placement.matrix, shape)
+    master = _shrunk(moment, start)
+    start = start.rescaled(1.0, max(master.shape) / max(moment.shape))
+    placement = refine([(ours, master.frames[0])], start, rounds=3)
+    covered = visible(master.shape, placement.matrix, shape)
     seen = without_rim(covered)
-    laid = warp(master[0], placement.matrix, shape)
-    tone = fit_tone([(ours, laid)], seen)
-    expected = tone.apply(laid)
+    laid, chroma = lay(master, 0, placement, shape)
+    tone = fit_tone([(ours, laid, chroma)], seen)
+    expected = tone.apply(laid, chroma)
     clean = np.clip(expected, 0, 255).astype(np.uint8)
     quality = _match_jpeg(ours, expected, clean, seen, bands)
     null = recompress_image(clean, quality)
@@ -127,26 +130,26 @@ def _compare_one(ours: Image, moment: Frame, start: Placement, painter: RegionPa
     z = residual.standardise(energies)
     times = np.zeros(1)
     s = changes.smooth(z, times, energies.seen) / np.float32(STILL_FACTOR)
-    parts = painter.paint([master[0]], times, placement.matrix, shape, bands.cell)
+    parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
     second = _shifted_jpeg(clean, max(5, quality - 6))
     harmless = residual.standardise(residual.as_probe(energies, second[None], [expected], seen, bands))
     high = changes.thresholds(changes.smooth(harmless, times, energies.seen) / np.float32(STILL_FACTOR), parts.codes)
     found = changes.merge(changes.components(s, z, parts.codes, high), times)
-    line = Alignment((Line(moment.time_s, 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
+    line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
     window = Window(
         times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
         z, s, parts, covered, seen, tuple(found), high, bands,
     )  # fmt: skip
-    return replace(window, placement=placement.rescaled(1.0, 1.0 / master[1]))
+    return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
 
 
-def _shrunk(master: Image, placement: Placement) -> tuple[Image, float]:
+def _shrunk(master: Clip, placement: Placement) -> Clip:
     """The master at about the probe's scale, so that the warp does not alias."""
     factor = min(1.0, placement.scale)
     if factor > 0.8:
-        return master, 1.0
-    small = np.asarray(cv2.resize(master, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    return small, small.shape[1] / master.shape[1]
+        return master
+    small = cv2.resize(master.frames[0], None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return replace(master, frames=np.asarray(small, dtype=np.uint8)[None])
 
 
 def _shifted_jpeg(clean: Image, quality: int) -> Image:

@@ -4,8 +4,8 @@ Method: both clips become small luma thumbnails in the probe's geometry, freed o
 (captions, logos). The squared distance of every probe frame to every master frame is one
 matrix product; a line `t_master = offset + speed * t_probe` is then the one with the least capped cost, so that spans
 with foreign content cannot pull it. What a line does not explain is searched again: joined pieces, cuts.
-Last, each probe frame takes the best master frame within +-TOLERANCE_S of its line, which absorbs dropped and doubled
-frames and other frame rates.
+Last, a cheapest path lets frames leave the line by up to TOLERANCE_S where that clearly fits better, which absorbs
+dropped and doubled frames.
 Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesis.
 """
 
@@ -27,6 +27,8 @@ TOLERANCE_S = 0.07
 BETTER = 0.45
 # A steady difference above this is an overlay, not coding or a moment's misalignment; levels.
 OVERLAY_LEVELS = 12.0
+# Price of leaving the line or coming back, in units of the logarithm of the cost.
+SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
 
@@ -317,19 +319,41 @@ def _long_runs(mask: NDArray[np.bool_], times: Floats) -> NDArray[np.bool_]:
 def _match_frames(
     cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, lines: list[Line], owner: NDArray[np.int64]
 ) -> NDArray[np.int64]:
+    """The master frame of each probe frame: the nearest to its line, or a neighbour where that is clearly better.
+
+    A cheapest path (Viterbi) over shifts of whole frames: leaving the line and coming back must pay, so that coding
+    noise in a still moment does not shift a frame, while dropped and doubled frames do.
+    """
     matched = np.full(len(probe_s), -1, np.int64)
-    for i, k in enumerate(owner):
-        if k < 0:
+    gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 1.0
+    reach = max(1, round(TOLERANCE_S / gap))
+    shifts = np.arange(-reach, reach + 1)
+    steps = SHIFT_PRICE * np.minimum(np.abs(shifts[:, None] - shifts[None, :]), 1.5)
+    for k, line in enumerate(lines):
+        rows = np.flatnonzero(owner == k)
+        nearest = _nearest(master_s, line.offset_s + line.speed * probe_s[rows])
+        rows, nearest = rows[nearest >= 0], nearest[nearest >= 0]
+        if not len(rows):
             continue
-        wanted = lines[k].offset_s + lines[k].speed * probe_s[i]
-        low, high = np.searchsorted(master_s, [wanted - TOLERANCE_S, wanted + TOLERANCE_S])
-        if high <= low:
-            matched[i] = _nearest(master_s, np.array([wanted]))[0]
-            continue
-        # A gentle pull towards the line settles ties of still moments.
-        pull = 1.0 + 0.5 * ((master_s[low:high] - wanted) / TOLERANCE_S) ** 2
-        matched[i] = low + int((cost[i, low:high] * pull + 1e-3 * pull).argmin())
+        index = np.clip(nearest[:, None] + shifts[None, :], 0, len(master_s) - 1)
+        price = np.log(cost[rows[:, None], index] + 0.5) + 0.1 * np.abs(shifts)[None, :]
+        matched[rows] = index[np.arange(len(rows)), _cheapest_path(price, steps)]
     return matched
+
+
+def _cheapest_path(price: Floats, steps: Floats) -> NDArray[np.int64]:
+    """State of each row that makes the sum of prices and steps least, int64 (n,)."""
+    total = price[0].astype(np.float64)
+    back = np.zeros(price.shape, np.int64)
+    for i in range(1, len(price)):
+        through = total[:, None] + steps
+        back[i] = through.argmin(0)
+        total = through.min(0) + price[i]
+    path = np.zeros(len(price), np.int64)
+    path[-1] = int(total.argmin())
+    for i in range(len(price) - 1, 0, -1):
+        path[i - 1] = back[i, path[i]]
+    return path
 
 
 def _with_runs(lines: list[Line], owner: NDArray[np.int64], probe_s: Floats) -> tuple[Line, ...]:

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, residual, timing
-from haechi.check.compare.colour import Tone, fit_tone
-from haechi.check.compare.geometry import Placement, refine, visible, warp
+from haechi.check.compare.colour import Chroma, Tone, fit_tone
+from haechi.check.compare.geometry import Placement, refine, resized, visible, warp
 from haechi.check.compare.regions import Parts, RegionPainter
 from haechi.core.media.recompress import recompress_video
 from haechi.core.records import Region
@@ -36,10 +36,17 @@ Times = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Decoded frames: uint8 (n, h, w) with their time stamps in seconds (n,)."""
+    """Decoded frames.
+
+    Attributes:
+        frames: luma uint8 (n, h, w).
+        times_s: time stamps, seconds (n,).
+        chroma: for a master, its colour planes (Cr, Cb) less 128, int8 (n, about h / 4, about w / 4, 2); else None.
+    """
 
     frames: Stack
     times_s: Times
+    chroma: NDArray[np.int8] | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -108,17 +115,17 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
     seen = without_rim(covered)
 
     # 3. Tone and sharpness.
-    fit = [(p, warp(m, placement.matrix, shape)) for p, m in _pairs(probe, master, alignment.matched, kept)]
-    tone = fit_tone(fit, seen)
     index = alignment.matched[kept]
-    expected = [tone.apply(warp(master.frames[i], placement.matrix, shape)) for i in index]
+    some = np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))
+    tone = fit_tone([(probe.frames[kept[k]], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
+    expected = [tone.apply(*lay(master, int(i), placement, shape)) for i in index]
 
     # 4. A benign re-post of the same quality as null.
     times, probes = probe.times_s[kept], probe.frames[kept]
     rate = 1.0 / max(float(np.median(np.diff(times))), 1e-3)
     middle = max(0, len(kept) // 2 - N_QUALITY_FRAMES // 2)
-    some = slice(middle, middle + N_QUALITY_FRAMES)
-    crf = residual.match_quality(list(probes[some]), expected[some], seen, rate, bands)
+    run = slice(middle, middle + N_QUALITY_FRAMES)
+    crf = residual.match_quality(list(probes[run]), expected[run], seen, rate, bands)
     clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
     null = recompress_video(clean, rate, crf)
 
@@ -149,6 +156,27 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
         high,
         bands,
     )
+
+
+def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], Chroma]:
+    """A master frame in probe geometry: luma uint8 `shape`, colour planes float32 at about a quarter of it."""
+    luma = warp(master.frames[index], placement.matrix, shape)
+    size = (max(1, shape[1] // 4), max(1, shape[0] // 4))
+    if master.chroma is None:
+        return luma, np.zeros((size[1], size[0], 2), np.float32)
+    planes = master.chroma[index].astype(np.float32)
+    matrix = resized(placement.matrix, size[0] / shape[1], planes.shape[1] / master.shape[1])
+    laid = cv2.warpAffine(planes, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return luma, np.asarray(laid, dtype=np.float32)
+
+
+def split(image_bgr: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """Luma uint8 (h, w) and colour planes int8 (about h / 4, about w / 4, 2) of a picture uint8 (h, w, 3)."""
+    planes = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2YCrCb)
+    size = (max(1, planes.shape[1] // 4), max(1, planes.shape[0] // 4))
+    small = cv2.resize(planes, size, interpolation=cv2.INTER_AREA)
+    chroma = (small[..., 1:].astype(np.int16) - 128).astype(np.int8)
+    return np.ascontiguousarray(planes[..., 0]).astype(np.uint8), chroma
 
 
 def fit_working_size(clip: Clip, placement: Placement) -> tuple[Clip, Placement]:
