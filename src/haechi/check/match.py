@@ -1,10 +1,12 @@
-"""Find which releases and known fakes a file was made from. Only accepted matches come out: no false match is worth a guess.
+"""Find which releases and known fakes a file was made from. Only accepted matches come out: no false match is
+worth a guess.
 
 Steps of `match`:
 1. Bring the catalogue up to the store: new entries match at once, removed ones no more.
 2. Sound: landmarks of the sound track (`match_sound`).
 3. Pictures: hashes and local features vote for stored samples, geometry confirms, motion aligns (`match_pictures`).
-Sound and pictures come out as separate candidates whose `method` names the algorithm, so that our pictures under foreign sound, and the
+Sound and pictures come out as separate candidates whose `method` names the algorithm, so that our pictures
+under foreign sound, and the
 reverse, can be told.
 """
 
@@ -35,7 +37,8 @@ class Candidate:
         item_id: its id.
         segments: where in the probe and in the master; one zero-length segment for a still image.
         score: inliers (pictures) or votes (sound).
-        method: algorithm that found it, e.g. "video_fingerprint_v1", "audio_fingerprint_v1", "pdq", "local_features_v1".
+        method: algorithm that found it, e.g. "video_fingerprint_v1", "audio_fingerprint_v1", "pdq",
+        "local_features_v1".
         homography: probe pixels -> master pixels, row major (9 numbers); None for sound.
     """
 

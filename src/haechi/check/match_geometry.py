@@ -1,6 +1,7 @@
 """Do two pictures show the same thing, and how does one lie in the other?
 
-Method: mutual ORB neighbours and RANSAC give a geometry; the probe is warped by it onto the stored small picture, and blocks with structure are
+Method: mutual ORB neighbours and RANSAC give a geometry; the probe is warped by it onto the stored small
+picture, and blocks with structure are
 compared by correlation: a logo or caption that two works share gives inliers, but no agreement elsewhere.
 """
 

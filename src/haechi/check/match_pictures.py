@@ -3,8 +3,10 @@
 Steps:
 1. Sample the probe as masters are sampled.
 2. Vote: hashes within 31 bits and local features, of the picture and of its mirror image, name stored samples.
-3. Confirm each named pair of pictures: RANSAC geometry, then equal structure block by block inside it; SIFT on the working copy decides the borderline.
-4. Videos: align by motion, so that another take of the same scene is not taken for a copy, and to tell joined pieces apart.
+3. Confirm each named pair of pictures: RANSAC geometry, then equal structure block by block inside it; SIFT on
+   the working copy decides the borderline.
+4. Videos: align by motion, so that another take of the same scene is not taken for a copy, and to tell joined
+   pieces apart.
 5. Accept, and drop what a better match of the same stretch explains.
 """
 
@@ -107,7 +109,7 @@ def match_pictures(
         return []
     # 2. Vote.
     votes = _feature_votes(probe.pictures, catalogue) + _hash_votes(probe.pictures, catalogue)
-    found = []
+    found: list[PictureMatch] = []
     for row in _best_rows(votes):
         fingerprint = catalogue.fingerprint(row)
         if fingerprint is None:
@@ -237,7 +239,7 @@ def _confirm(
         judged.append((confirm_pair(pictures[vote.picture], stored, mirrored=vote.mirrored), vote))
     good = [pair for pair, _ in judged if pair is not None and _is_good(pair)]
     if not good and judged and sift:
-        pair, vote = max(judged, key=lambda one: one[0].inliers if one[0] is not None else 0)
+        _, vote = max(judged, key=lambda one: one[0].inliers if one[0] is not None else 0)
         again = _by_sift(pictures[vote.picture], vote, master, limits)
         good = [again] if again is not None and _is_good(again) else []
     return sorted(good, key=lambda pair: -pair.inliers)
@@ -249,8 +251,6 @@ def _is_good(pair: Pair) -> bool:
 
 def _by_sift(picture: Picture, vote: _Vote, master: _Master, limits: Limits) -> Pair | None:
     """The pair again, from the master's working copy, by SIFT."""
-    if master.proxy is None:
-        return None
     stored = Stored(master.fingerprint, vote.sample)
     image = _proxy_picture(master, stored.time_s, limits)
     if image is None:
@@ -261,7 +261,8 @@ def _by_sift(picture: Picture, vote: _Vote, master: _Master, limits: Limits) -> 
 
 
 def _proxy_picture(master: _Master, time_s: float, limits: Limits) -> NDArray[np.uint8] | None:
-    assert master.proxy is not None
+    if master.proxy is None:
+        return None
     if master.is_image:
         return read_image(master.proxy, limits, max_side=_FRAME_SIDE * 2, gray=True).image
     request = FrameRequest(max_side=_FRAME_SIDE * 2, gray=True, start_s=max(0.0, time_s - 0.02))
@@ -285,7 +286,8 @@ def _as_video(
     if lines is None:  # nothing moves: the pictures speak alone
         span = _span_of(pairs, info)
         segment = Segment(span, max(0.0, best.master_s - (best.probe_s - span.start_s)), 1.0, best.mirrored)
-        segments, strength = (segment,), 0.5 * best.agreement
+        segments: tuple[Segment, ...] = (segment,)
+        strength = 0.5 * best.agreement
     elif lines:
         segments = tuple(Segment(Span(a.start_s, a.end_s), a.offset_s, a.speed, best.mirrored) for a in lines)
         strength = max(a.correlation for a in lines)

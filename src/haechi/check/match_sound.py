@@ -1,6 +1,7 @@
 """Find the releases and known fakes whose sound a file contains; see `core.fingerprint.audio` for the method.
 
-Votes: each landmark that the probe, at one of seven speeds, shares with a master votes for a time line (master second minus probe second). The
+Votes: each landmark that the probe, at one of seven speeds, shares with a master votes for a time line (master
+second minus probe second). The
 fullest 0.1 s of time lines with its neighbour counts. Distinct landmarks only: a repeated beat cannot vote twice.
 """
 

@@ -1,8 +1,11 @@
 """Which stretch of a master a stretch of a probe shows, read from how the small pictures move.
 
-Method: probe pictures are warped into the master's frame. A window of about 2.5 s of them, less its mean over time, is correlated with the master at every
-offset and speed: captions, logos, bars and filters stand still and drop out, and another take of the same scene moves otherwise.
-Windows that agree on one offset and speed make a segment; what is left is searched for further segments (joined pieces).
+Method: probe pictures are warped into the master's frame. A window of about 2.5 s of them, less its mean over
+time, is correlated with the master at every
+offset and speed: captions, logos, bars and filters stand still and drop out, and another take of the same scene
+moves otherwise.
+Windows that agree on one offset and speed make a segment; what is left is searched for further segments (joined
+pieces).
 Limits: a still scene has no motion to compare; then only the pictures themselves speak.
 """
 

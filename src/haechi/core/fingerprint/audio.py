@@ -1,10 +1,10 @@
 """Landmarks of sound: pairs of spectral peaks, which survive noise, speech on top, other codecs and, by seven
 speed hypotheses, speed changes of up to 10 %.
 
-Method: after Wang [1]. Mono sound at 8 kHz, a spectrogram of 64 ms windows every 16 ms, local maxima over 5 bins x 0.11 s,
-at most 30 peaks a second; each peak with the next 6 within 0.06-1.2 s gives a key of both
-frequencies and their distance in time. A probe is resampled by each speed, and keys that a master shares vote for its offset in time;
-the votes of one 0.1 s bin and its neighbour count.
+Method: after Wang [1]. Mono sound at 8 kHz, a spectrogram of 64 ms windows every 16 ms, local maxima over 11 bins by
+0.11 s, at most 30 peaks a second; each peak with the next 6 within 0.06-1.2 s gives a key of both frequencies and their
+distance in time. A probe is resampled by each speed, and keys that a master shares vote for its offset in time; the
+votes of one 0.1 s bin and its neighbour count.
 Arrays of `audio_fingerprint_v1` (k landmarks): keys uint32 (k,), times float32 (k,) seconds.
 Limits: a tempo change that keeps the pitch, or a pitch change that keeps the tempo, is found only where small.
 [1] Wang. An industrial-strength audio search algorithm. ISMIR 2003.

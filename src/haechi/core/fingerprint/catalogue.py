@@ -3,11 +3,11 @@
 The database is the truth; what stands in `store.index_folder` is derived from it and may be deleted at any time.
 Refreshing, before every search:
 1. Load the unbroken chain of segments that starts at the first row; delete what is damaged or left over.
-2. Read the rows that came later from the database: a new entry matches at once. Enough of them become a new segment; many
-   segments are merged into one.
+2. Read the rows that came later from the database: a new entry matches at once. Enough of them become a new
+   segment; many segments are merged into one.
 3. Ask which items are live: what was removed stops matching at once, its codes go with the next merge.
-Invariants: a segment never changes; only the holder of the lock writes or deletes; without the lock, or in a folder that cannot be written,
-everything still works from memory.
+Invariants: a segment never changes; only the holder of the lock writes or deletes; without the lock, or in a folder
+that cannot be written, everything still works from memory.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -134,7 +135,7 @@ class Catalogue:
         return Found(query[mask], row[mask], place[mask])
 
     def _first_rows(self) -> list[int]:
-        return np.cumsum([0, *(len(s.rows) for s in self._segments)])[:-1].tolist()
+        return list(accumulate((len(s.rows) for s in self._segments[:-1]), initial=0)) if self._segments else []
 
     def _load_chain(self) -> list[Segment]:
         loaded = []

@@ -1,6 +1,7 @@
 """Compiled loops of the Hamming index. Imported only when a search or a build needs them: compiling takes seconds.
 
-The compiled code is cached beside the module, or in the user's cache folder, or, when neither can be written, compiled anew.
+The compiled code is cached beside the module, or in the user's cache folder, or, when neither can be written,
+compiled anew.
 """
 
 from __future__ import annotations
@@ -15,13 +16,6 @@ from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_M1, _M2, _M4, _H01 = (
-    np.uint64(0x5555555555555555),
-    np.uint64(0x3333333333333333),
-    np.uint64(0x0F0F0F0F0F0F0F0F),
-    np.uint64(0x0101010101010101),
-)
-
 
 def _compiled(**options: Any) -> Callable[[F], F]:
     def wrap(function: F) -> F:
@@ -33,14 +27,16 @@ def _compiled(**options: Any) -> Callable[[F], F]:
     return wrap
 
 
-@intrinsic
-def _popcount(typing_context: Any, value: Any) -> Any:
+def _count_bits(typing_context: Any, value: Any) -> Any:
     """Number of set bits of a uint64, one machine instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return numba.uint64(numba.uint64), generate
+
+
+_popcount: Any = intrinsic(_count_bits)
 
 
 @_compiled()
@@ -82,7 +78,7 @@ def _distance(a: Any, b: Any) -> Any:
 
 @_compiled()
 def _found_before(difference: Any, starts: Any, widths: Any, radii: Any, chunk: int) -> bool:
-    for c in range(chunk):
+    for c in range(chunk):  # noqa: SIM110
         if _popcount(chunk_key(difference, starts[c], widths[c])) <= np.uint64(radii[c]):
             return True
     return False
@@ -111,14 +107,18 @@ def search_chunks(
     Args:
         queries: uint64 (q, 4).
         codes: uint64 (n, 4).
-        starts, widths, radii: int64 (m,) per chunk.
-        masks: uint64, bit patterns of each chunk, those of chunk c at mask_first[c]:mask_first[c + 1].
+        starts: int64 (m,), first bit of each chunk.
+        widths: int64 (m,), bits of each chunk.
+        radii: int64 (m,), bits that may differ in each chunk.
+        masks: uint64, bit patterns of all chunks.
+        mask_first: int64 (m + 1,), those of chunk c are masks[mask_first[c]:mask_first[c + 1]].
         table_first: int64 (m,) where the chunk's table begins in `offsets`.
         offsets: uint32, all tables of `build_chunk` in a row.
         ids: uint32 (m, n).
         radius: largest distance that is reported.
         bucket_cap: of a fuller bucket only this many evenly spaced entries are looked at; 0 for all.
-        out_id, out_distance: (q, room); filled up to room.
+        out_id: uint32 (q, room), filled up to room.
+        out_distance: int16 (q, room), likewise.
         counts: int64 (q,); how many there are, which may be more than room.
     """
     room = out_id.shape[1]
@@ -137,7 +137,7 @@ def search_chunks(
                 for place in range(low, high, step):
                     i = ids[c, place]
                     code = codes[i]
-                    d = np.int64(_distance(query, code))
+                    d: Any = np.int64(_distance(query, code))
                     if d > radius:
                         continue
                     for w in range(4):

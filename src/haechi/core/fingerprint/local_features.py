@@ -1,14 +1,18 @@
 """Local features of a picture, and the geometry between two pictures that share content.
 
-Method: ORB [1] on the picture scaled to a long side of 512 px (the same scale on both sides), at most 512 features, no
-more than a fair share from each of 8 x 8 cells so that a caption cannot take them all. Two pictures: mutual nearest neighbours by
-Hamming distance, RANSAC similarity, then a homography where perspective explains more. SIFT [2] decides the borderline.
+Method: ORB [1] on the picture scaled to a long side of 512 px (the same scale on both sides), at most 512
+features, no
+more than a fair share from each of 8 x 8 cells so that a caption cannot take them all. Two pictures: mutual
+nearest neighbours by
+Hamming distance, RANSAC similarity, then a homography where perspective explains more. SIFT [2] decides the
+borderline.
 Limits: needs corners: flat or very blurred pictures have none. Not invariant to mirroring: mirror the probe.
 [1] Rublee et al. ICCV 2011.  [2] Lowe. IJCV 60 (2004).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,8 +75,8 @@ def orb_features(gray: Bytes, count: int = MAX_FEATURES) -> Features:
     if min(gray.shape) < 40:
         return Features(np.zeros((0, 32), np.uint8), np.zeros((0, 2), np.float32))
     orb = cv2.ORB.create(nfeatures=_CANDIDATES, fastThreshold=7, edgeThreshold=19, patchSize=31)
-    points = _spread_out(orb.detect(gray, None), gray.shape, count)
-    points, codes = orb.compute(gray, points)
+    chosen = _spread_out(orb.detect(gray, None), gray.shape, count)
+    points, codes = orb.compute(gray, chosen)
     if codes is None or not len(points):
         return Features(np.zeros((0, 32), np.uint8), np.zeros((0, 2), np.float32))
     return Features(np.asarray(codes, np.uint8), np.array([p.pt for p in points], np.float32))
@@ -146,7 +150,7 @@ def _distinct(from_xy: Floats, to_xy: Floats) -> int:
     return min(cells)
 
 
-def _spread_out(points: tuple[cv2.KeyPoint, ...], shape: tuple[int, ...], count: int) -> list[cv2.KeyPoint]:
+def _spread_out(points: Sequence[cv2.KeyPoint], shape: tuple[int, ...], count: int) -> list[cv2.KeyPoint]:
     """The strongest features, each cell at most three times its fair share."""
     share = max(1, 3 * count // _CELLS**2)
     taken = np.zeros((_CELLS, _CELLS), int)

@@ -1,4 +1,5 @@
-"""One immutable part of the catalogue: the codes and landmarks of a range of stored fingerprints, on disk or in memory.
+"""One immutable part of the catalogue: the codes and landmarks of a range of stored fingerprints, on disk or in
+memory.
 
     seg-<after>-<last>/          covers fingerprint rows after < seq <= last
       meta.json                  rows: [seq, item, item_id, algorithm]
@@ -112,7 +113,8 @@ class SegmentBuilder:
         self.rows.append(row)
         self.last = row.seq
         if "orb_codes" in arrays:
-            counts = np.diff(arrays["orb_first"].astype(np.int64))
+            first = arrays["orb_first"].astype(np.int64)
+            counts = first[1:] - first[:-1]
             samples = np.repeat(np.arange(len(counts)), counts)
             self._orb.append((np.asarray(arrays["orb_codes"], np.uint8), _owner(number, samples)))
             self._pdq.append((np.asarray(arrays["pdq"], np.uint8), _owner(number, arrays["pdq_frame"])))
@@ -146,9 +148,17 @@ class SegmentBuilder:
         orb, orb_owner = _joined(self._orb)
         keys, owner, times = _sorted_landmarks(self._audio)
         return Segment(
-            self.after, self.last, tuple(self.rows), HammingIndex.build(pdq), pdq_owner, HammingIndex.build(orb), orb_owner,
-            keys, owner, times,
-        )  # fmt: skip
+            after=self.after,
+            last=self.last,
+            rows=tuple(self.rows),
+            pdq=HammingIndex.build(pdq),
+            pdq_owner=pdq_owner,
+            orb=HammingIndex.build(orb),
+            orb_owner=orb_owner,
+            audio_keys=keys,
+            audio_owner=owner,
+            audio_times=times,
+        )
 
 
 def _owner(number: np.uint32, samples: NDArray[np.generic]) -> NDArray[np.uint32]:

@@ -1,8 +1,11 @@
 """What is kept of pictures and videos: hashes, local features and small grey pictures over time.
 
-Method: video frames are sampled, each sample gives a PDQ hash (and one of the picture without bars or blurred fill) and ORB
-features. Short videos, where decoding everything is cheap, are sampled every 0.5 s and keep a small grey picture of every 0.08 s, so that
-a match can be confirmed by how the picture moves. Longer ones give their key frames only: many times faster than real time; the motion
+Method: video frames are sampled, each sample gives a PDQ hash (and one of the picture without bars or blurred
+fill) and ORB
+features. Short videos, where decoding everything is cheap, are sampled every 0.5 s and keep a small grey
+picture of every 0.08 s, so that
+a match can be confirmed by how the picture moves. Longer ones give their key frames only: many times faster
+than real time; the motion
 is then read from the working copy. A still image is a video of one sample.
 Arrays of `image_fingerprint_v1` and `video_fingerprint_v1` (n samples, h hashes, k features, m small pictures):
     size int32 (2,)            width and height of the displayed picture, pixels
