@@ -6,7 +6,8 @@ Steps of `check_file`, strongest evidence first (DESIGN.md section 1):
  3. match by fingerprint to releases and to the bank
  4. compare with the working copy of each matched master
  5. identify enrolled artists: routing, never authenticity
- 6. decide, by rank
+ 6. blind detectors, if any is installed
+ 7. decide, by rank
 A step that cannot speak leaves an abstention; it never counts as evidence of innocence.
 """
 
@@ -20,16 +21,19 @@ from typing import Any
 
 import haechi
 from haechi.check.compare import compare_files
+from haechi.check.detectors import examine_all
 from haechi.check.identify import identify
 from haechi.check.match import Candidate, match
 from haechi.check.verdict import Evidence, decide
 from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, hash_file, probe_media
-from haechi.core.media.sandbox import software_versions
+from haechi.core.media.sandbox import software_versions, warm_up
+from haechi.core.plugins import load_detectors
 from haechi.core.provenance.read import ManifestReading, read_manifest
 from haechi.core.records import (
     Abstention,
     ArtistMatch,
+    BankItem,
     Comparison,
     Finding,
     Kind,
@@ -73,13 +77,14 @@ def check_file(
         InputError: the file cannot be read; nothing is said of it.
     """
     say = progress or _silent
+    warm_up()
     info = probe_media(path, settings.limits)
     probe = _probe(path, info)
     notes = _Notes()
     # 1. Same bytes.
     same = store.release_by_sha256(probe.sha256)
     banked = store.bank_by_sha256(probe.sha256)
-    _note_same_bytes(notes, same, banked.id if banked else None)
+    _note_same_bytes(notes, same, banked)
     # 2. Content credentials.
     _note_manifest(notes, path, settings)
     say(0.05)
@@ -93,8 +98,10 @@ def check_file(
     told = _explaining(compared)
     # 5. Identify.
     artists = _identify(notes, path, info, store, settings)
+    # 6. Blind detectors, if any is installed.
+    _detect(notes, path, info, settings)
     say(0.98)
-    # 6. Decide.
+    # 7. Decide.
     evidence = Evidence(
         kind=info.kind,
         same_release=same is not None,
@@ -135,8 +142,7 @@ def compare_pair(
     evidence = Evidence(
         kind=info.kind, release=release, comparison=comparison, unexplained_s=_unexplained(info, [comparison])
     )
-    releases = [release] if comparison.segments else []
-    return _report(_probe(probe, info), info, evidence, releases, _Notes(), settings)
+    return _report(_probe(probe, info), info, evidence, [release], _Notes(), settings)
 
 
 def _probe(path: Path, info: MediaInfo) -> Probe:
@@ -147,10 +153,11 @@ def _whole(info: MediaInfo) -> Segment:
     return Segment(Span(0.0, info.duration_s or 0.0), 0.0, 1.0, False)
 
 
-def _note_same_bytes(notes: _Notes, same: Release | None, bank: str | None) -> None:
+def _note_same_bytes(notes: _Notes, same: Release | None, bank: BankItem | None) -> None:
     if bank is not None:
-        text = f"The file has the same bytes as the confirmed fake {bank}."
-        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.bank", 1.0, data={"id": bank}))
+        text = f"The file has the same bytes as the confirmed fake {bank.id} ({bank.because})."
+        data = {"id": bank.id, "because": bank.because}
+        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.bank", 1.0, data=data))
     if same is not None:
         text = f"The file has the same bytes as the release “{same.title}”."
         data = {"id": same.id, "title": same.title}
@@ -173,7 +180,9 @@ def _manifest_finding(reading: ManifestReading) -> Finding:
         "trusted": f"Content credentials signed by {who}, whom we trust; intact.",
         "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
         "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",
-        "damaged": "Content credentials are present but damaged.",
+        "damaged": "Content credentials are present but damaged."
+        if reading.remote_url is None
+        else "Content credentials are kept on another server; they were not fetched.",
     }[reading.state]
     return Finding("c2pa", 1, 1, text, code, None, data=reading.as_data())
 
@@ -183,7 +192,9 @@ def _note_matches(notes: _Notes, candidates: Sequence[Candidate], store: Store, 
         spans = tuple(s.span for s in candidate.segments)
         if candidate.item == "bank":
             text = f"Matches the confirmed fake {candidate.item_id} by fingerprint ({candidate.method})."
-            data: dict[str, Any] = {"id": candidate.item_id, "method": candidate.method}
+            banked = store.bank_item(candidate.item_id)
+            because = banked.because if banked else ""
+            data: dict[str, Any] = {"id": candidate.item_id, "method": candidate.method, "because": because}
             code, rank = "bank_match.found", 2
         else:
             release = store.release(candidate.item_id)
@@ -321,6 +332,14 @@ def _identify(notes: _Notes, path: Path, info: MediaInfo, store: Store, settings
     return artists
 
 
+def _detect(notes: _Notes, path: Path, info: MediaInfo, settings: Settings) -> None:
+    if info.kind is Kind.AUDIO:
+        return
+    findings, abstentions = examine_all(path, load_detectors(), settings.models, settings.limits)
+    notes.findings.extend(findings)
+    notes.abstentions.extend(abstentions)
+
+
 def _report(
     probe: Probe,
     info: MediaInfo,
@@ -331,11 +350,8 @@ def _report(
 ) -> Report:
     decision = decide(evidence)
     comparison = evidence.comparison or Comparison()
-    detectors = Abstention(
-        "detectors", "No blind detector is installed; none would overrule a comparison.", "detectors.none_installed"
-    )
     findings = [*notes.findings, *comparison.findings]
-    abstentions = [*notes.abstentions, *comparison.abstentions, detectors]
+    abstentions = [*notes.abstentions, *comparison.abstentions]
     if info.notes:
         text = " ".join(info.notes)
         findings.append(Finding("media", 1, 5, text, "media.notes", None, data={"notes": list(info.notes)}))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from haechi.core.language import mark
 from haechi.core.records import ArtistMatch, Comparison, Kind, Region, ReleaseMatch, Verdict
 
 # From this score on, foreign sound under our pictures counts as a replaced voice (see compare/sound_speech).
@@ -63,9 +64,11 @@ def decide(evidence: Evidence) -> Decision:
     """Apply the rules of the module."""
     # 1. The same bytes.
     if evidence.same_bank:
-        return Decision(Verdict.KNOWN_FAKE, "same_bytes", ("A reviewer withdraws the bank item.",))
+        return Decision(Verdict.KNOWN_FAKE, "same_bytes", (mark("A reviewer withdraws the bank item."),))
     if evidence.same_release:
-        return Decision(Verdict.AUTHENTIC, "same_bytes", ("The release turns out to have been registered wrongly.",))
+        return Decision(
+            Verdict.AUTHENTIC, "same_bytes", (mark("The release turns out to have been registered wrongly."),)
+        )
     compared = evidence.comparison is not None and bool(evidence.comparison.segments)
     changed = evidence.comparison is not None and is_changed(evidence.comparison)
     # 2. A confirmed fake, seen again.
@@ -110,17 +113,17 @@ def _hides_artist(evidence: Evidence) -> bool:
 
 
 _BANK = (
-    "The bank item is removed.",
-    "The authentic master is registered and the file proves to be a plain copy of it.",
+    mark("The bank item is removed."),
+    mark("The authentic master is registered and the file proves to be a plain copy of it."),
 )
 _ALTERED = (
-    "Another master, which shows this very content, is registered.",
-    "A copy of better quality shows that the difference came from coding.",
+    mark("Another master, which shows this very content, is registered."),
+    mark("A copy of better quality shows that the difference came from coding."),
 )
-_COPY = ("A copy of better quality shows a difference that this one is too coarse to show.",)
+_COPY = (mark("A copy of better quality shows a difference that this one is too coarse to show."),)
 _UNCOMPARED = (
-    "A copy of better quality or size, which can be laid over the master.",
-    "The master of the remaining part is registered.",
+    mark("A copy of better quality or size, which can be laid over the master."),
+    mark("The master of the remaining part is registered."),
 )
-_UNKNOWN_SOURCE = ("The authentic master that this was made from is registered, if there is one.",)
-_NOT_OURS = ("The release is registered, or the artist is enrolled, and the file is checked again.",)
+_UNKNOWN_SOURCE = (mark("The authentic master that this was made from is registered, if there is one."),)
+_NOT_OURS = (mark("The release is registered, or the artist is enrolled, and the file is checked again."),)

@@ -13,9 +13,7 @@ from haechi.core.settings import Settings
 _PACKAGES = (
     "av",
     "c2pa-python",
-    "dlib-bin",
     "numpy",
-    "onnxruntime",
     "opencv-python-headless",
     "pillow",
     "scipy",
