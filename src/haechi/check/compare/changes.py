@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from haechi.check.compare.regions import REGION_OF_CODE
+from haechi.check.compare.residual import Scores, level
 from haechi.core.records import Region
 
 # Short changes show best in a short average, weak long ones in a long one.
 SMOOTH_S = (0.45, 1.4)
 LOW = 3.0
+# Least spread of an average of scores.
+MIN_SPREAD = 0.25
 # Smoothed, standardised score at which a component counts at the least, by part: fitted on the development clips.
 HIGH: dict[Region, float] = {
     Region.MOUTH: 6.0,
@@ -65,23 +68,34 @@ class Component:
     shares: dict[Region, float]
 
 
-def smooth(z: Volume, times_s: NDArray[np.float64], seen: Footprint) -> Volume:
-    """Average over time and neighbouring cells, in units of its own robust spread.
+def smooth(scores: Scores, times_s: NDArray[np.float64]) -> Volume:
+    """Average over time and neighbouring cells, in units of the averages' own spread at equal prediction.
 
     Args:
-        z: raw scores float32 (n, gh, gw).
+        scores: of one window.
         times_s: probe times (n,).
-        seen: bool (gh, gw), cells that can be compared.
 
     Returns:
         float32 (n, gh, gw): the greater of the averages over SMOOTH_S; 0 where not seen.
     """
     gap = float(np.median(np.diff(times_s))) if len(times_s) > 1 else max(SMOOTH_S)
-    clipped = np.clip(z, -4.0, 12.0)
-    for i in range(len(clipped)):
-        clipped[i] = cv2.GaussianBlur(clipped[i], (0, 0), 1.0)
+    z, predicted = np.clip(scores.z, -4.0, 12.0), scores.predicted.copy()
+    for i in range(len(z)):
+        z[i] = cv2.GaussianBlur(z[i], (0, 0), 1.0)
+        predicted[i] = cv2.GaussianBlur(predicted[i], (0, 0), 1.0)
     widths = dict.fromkeys(min(len(z), max(1, round(seconds / max(gap, 1e-3)))) for seconds in SMOOTH_S)
-    averages = [_standard(ndimage.uniform_filter1d(clipped, width, axis=0, mode="nearest"), seen) for width in widths]
+    inside = np.broadcast_to(scores.seen, z.shape)
+    if not inside.any():
+        return np.zeros_like(z)
+    averages = [
+        level(
+            ndimage.uniform_filter1d(z, width, axis=0, mode="nearest"),
+            ndimage.uniform_filter1d(predicted, width, axis=0, mode="nearest"),
+            inside,
+            MIN_SPREAD,
+        )
+        for width in widths
+    ]
     return np.asarray(np.maximum.reduce(averages), dtype=np.float32)
 
 
@@ -142,15 +156,6 @@ def strongest(s: Volume, codes: NDArray[np.uint8]) -> dict[Region, NDArray[np.fl
         if inside.any():
             curves[region] = np.where(inside, s, 0.0).reshape(len(s), -1).max(1).astype(np.float32)
     return curves
-
-
-def _standard(average: Volume, seen: Footprint) -> Volume:
-    inside = average[:, seen]
-    if inside.size == 0:
-        return np.zeros_like(average)
-    low, middle = np.percentile(inside, [15.87, 50])
-    out = (average - np.float32(middle)) / np.float32(max(middle - low, 0.08))
-    return np.asarray(np.where(seen, out, 0.0), dtype=np.float32)
 
 
 def _describe(

@@ -19,8 +19,9 @@ from haechi.core.records import Segment
 from haechi.core.settings import Limits
 
 COARSE_SIDE = 512
-N_PROBE_FRAMES = 6
-N_MASTER_TRIED = 14
+N_PROBE_FRAMES = 5
+N_MASTER_FRAMES = 30
+N_MASTER_TRIED = 10
 HINT_TOLERANCE_S = 1.2
 
 
@@ -40,7 +41,7 @@ def first_placement(
         master_span: which part of it can match, seconds.
         limits: decoding limits.
     """
-    theirs = sample(master, master_span, 40, limits)
+    theirs = sample(master, master_span, N_MASTER_FRAMES, limits)
     ours = sample(probe, probe_span, N_PROBE_FRAMES, limits)
     if not ours or not theirs:
         return None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 MIN_INLIERS = 12
 STRONG_INLIERS = 60
 # So many agree only when both frames show the same moment: no other pair needs to be tried.
-SURE_INLIERS = 330
+SURE_INLIERS = 250
 # Two placements agree when their corners lie within this share of the picture.
 AGREEMENT = 0.012
 N_FEATURES = 700
@@ -89,21 +89,13 @@ class Features:
         return self._plain
 
 
-def place(probe: Features, master: Features) -> Placement | None:
-    """Find the master in the probe, mirrored or not; None when fewer than MIN_INLIERS matches agree."""
-    best: Placement | None = None
-    for mirrored in (False, True):
-        found = _place_one(probe.get(mirrored=mirrored), master.get(mirrored=False))
-        if found is None:
-            continue
-        if mirrored:
-            flip = np.array([[-1.0, 0.0, probe.image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-            found = Placement((flip @ _square(found.matrix))[:2], found.inliers)
-        if best is None or found.inliers > best.inliers:
-            best = found
-        if best.inliers >= STRONG_INLIERS:
-            break
-    return best
+def place(probe: Features, master: Features, *, mirrored: bool = False) -> Placement | None:
+    """Find the master in the probe, as it is or mirrored; None when fewer than MIN_INLIERS matches agree."""
+    found = _place_one(probe.get(mirrored=mirrored), master.get(mirrored=False))
+    if found is None or not mirrored:
+        return found
+    flip = np.array([[-1.0, 0.0, probe.image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return Placement((flip @ _square(found.matrix))[:2], found.inliers)
 
 
 def best_placement(
@@ -119,14 +111,9 @@ def best_placement(
         masters: features of some master frames.
         ranked: for each probe frame, the master frames to try, most promising first.
     """
-    found: list[tuple[Placement, int, int]] = []
-    for p, order in enumerate(ranked):
-        for m in order:
-            placement = place(probes[p], masters[m])
-            if placement is not None:
-                found.append((placement, p, m))
-            if placement is not None and placement.inliers >= SURE_INLIERS:
-                break
+    found = _placements(probes, masters, ranked, mirrored=False)
+    if max((placement.inliers for placement, _, _ in found), default=0) < STRONG_INLIERS:
+        found += _placements(probes, masters, ranked, mirrored=True)
     if not found:
         return None
     height, width = masters[0].image.shape[:2]
@@ -141,6 +128,20 @@ def best_placement(
                 votes[p] = max(votes.get(p, 0), placement.inliers)
         support.append(sum(votes.values()) + own.inliers)
     return found[int(np.argmax(support))]
+
+
+def _placements(
+    probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]], *, mirrored: bool
+) -> list[tuple[Placement, int, int]]:
+    found = []
+    for p, order in enumerate(ranked):
+        for m in order:
+            placement = place(probes[p], masters[m], mirrored=mirrored)
+            if placement is not None:
+                found.append((placement, p, m))
+                if placement.inliers >= SURE_INLIERS:
+                    break
+    return found
 
 
 def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int = 2) -> Placement:

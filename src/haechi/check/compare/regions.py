@@ -70,7 +70,7 @@ class RegionPainter:
 
     def __init__(self, models: Path) -> None:
         self._finder = FaceFinder(models)
-        self._mesh = FaceMesh(models)
+        self._mesh = FaceMesh(models, iris=False)
         self._person = PersonMask(models)
 
     def paint(

@@ -20,8 +20,12 @@ from numpy.typing import NDArray
 from haechi.core.media.recompress import recompress_video
 
 CRF_TRIED = (18.0, 24.0, 30.0, 36.0, 42.0, 48.0)
-FLOOR = 0.02
+# Energy below this many squared levels is rounding: in flat areas its logarithm would mean nothing.
+FLOOR = 0.3
+# Least spread of the remainder, natural logarithm: where coding leaves nothing, differences stay small anyway.
+MIN_SPREAD = 0.3
 N_REGRESSED = 40_000
+N_BINS = 12
 
 Image = NDArray[np.uint8]
 Stack = NDArray[np.uint8]
@@ -182,13 +186,28 @@ def _log_cells(part: Map, weight: Map, bands: Bands) -> Map:
     return np.asarray(np.log(cells(part * part, bands, weight) + FLOOR), dtype=np.float32)
 
 
-def standardise(energies: Energies) -> Map:
-    """Score z of every cell and frame, float32 (n, gh, gw); 0 where the probe does not show the master."""
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How far each cell and frame lies above a benign re-post.
+
+    Attributes:
+        z: standardised remainder, float32 (n, gh, gw); 0 where the probe does not show the master.
+        predicted: log energy that a benign re-post has there, same shape: scores are comparable at equal prediction.
+        seen: bool (gh, gw), cells that can be compared.
+    """
+
+    z: Map
+    predicted: Map
+    seen: NDArray[np.bool_]
+
+
+def standardise(energies: Energies) -> Scores:
+    """Score every cell and frame; see the module for the method."""
     features = _features(energies)
     inside = np.broadcast_to(energies.seen, energies.probe.shape)
     picked = np.flatnonzero(inside.ravel())
     if len(picked) < 50:
-        return np.zeros_like(energies.probe)
+        return Scores(np.zeros_like(energies.probe), np.zeros_like(energies.probe), energies.seen)
     sample = picked[np.random.default_rng(0).permutation(len(picked))[:N_REGRESSED]]
     x = np.stack([f.ravel()[sample] for f in features], 1).astype(np.float64)
     y = energies.probe.ravel()[sample].astype(np.float64)
@@ -196,11 +215,32 @@ def standardise(energies: Energies) -> Map:
     predicted = np.zeros_like(energies.probe)
     for feature, weight in zip(features, weights, strict=True):
         predicted += np.float32(weight) * feature
-    remainder = energies.probe - predicted
-    centre, spread = _spread(predicted.ravel()[sample], remainder.ravel()[sample])
-    edges, middle, width = centre, spread[0], spread[1]
-    z = (remainder - np.interp(predicted, edges, middle)) / np.interp(predicted, edges, width)
-    return np.asarray(np.where(inside, z, 0.0), dtype=np.float32)
+    z = level(energies.probe - predicted, predicted, inside, MIN_SPREAD)
+    return Scores(z, predicted, energies.seen)
+
+
+def level(values: Map, predicted: Map, inside: NDArray[np.bool_], least: float) -> Map:
+    """Values less their centre, over their spread, both at equal prediction; 0 outside of `inside`.
+
+    Half of what lies below the centre gives the spread: changes only ever raise the energy.
+
+    Args:
+        values: float32 (n, gh, gw).
+        predicted: same shape; its quantiles are the bins.
+        inside: bool, same shape.
+        least: smallest spread allowed.
+    """
+    picked = np.flatnonzero(inside.ravel())
+    picked = picked[np.random.default_rng(1).permutation(len(picked))[:N_REGRESSED]]
+    sample, order = values.ravel()[picked], np.argsort(predicted.ravel()[picked])
+    centres, middles, widths = [], [], []
+    for part in np.array_split(order, max(1, min(N_BINS, len(order) // 100))):
+        low, middle = np.percentile(sample[part], [15.87, 50])
+        centres.append(float(np.median(predicted.ravel()[picked][part])))
+        middles.append(float(middle))
+        widths.append(max(float(middle - low), least))
+    out = (values - np.interp(predicted, centres, middles)) / np.interp(predicted, centres, widths)
+    return np.asarray(np.where(inside, out, 0.0), dtype=np.float32)
 
 
 def _features(energies: Energies) -> list[Map]:
@@ -225,22 +265,3 @@ def _robust_fit(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.fl
         scale = 1.4826 * float(np.median(np.abs(remainder[keep] - middle))) + 1e-6
         keep = (remainder - middle < 2.0 * scale) & (remainder - middle > -4.0 * scale)
     return weights
-
-
-def _spread(
-    predicted: NDArray[np.float32], remainder: NDArray[np.float32]
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Centre and lower-half spread of the remainder over bins of the prediction.
-
-    The lower half alone gives the spread: changes only ever raise the energy.
-    """
-    order = np.argsort(predicted)
-    parts = np.array_split(order, max(1, min(10, len(order) // 100)))
-    centres, middles, widths = [], [], []
-    for part in parts:
-        values = remainder[part]
-        low, middle = np.percentile(values, [15.87, 50])
-        centres.append(float(np.median(predicted[part])))
-        middles.append(float(middle))
-        widths.append(max(float(middle - low), 0.15))
-    return np.array(centres), (np.array(middles), np.array(widths))

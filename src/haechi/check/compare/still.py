@@ -127,18 +127,18 @@ def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPai
     quality = _match_jpeg(ours, expected, clean, seen, bands)
     null = recompress_image(clean, quality)
     energies = residual.measure(ours[None], [expected], null[None], seen, bands)
-    z = residual.standardise(energies)
+    scores = residual.standardise(energies)
     times = np.zeros(1)
-    s = changes.smooth(z, times, energies.seen) / np.float32(STILL_FACTOR)
+    s = changes.smooth(scores, times) / np.float32(STILL_FACTOR)
     parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
     second = _shifted_jpeg(clean, max(5, quality - 6))
     harmless = residual.standardise(residual.as_probe(energies, second[None], [expected], seen, bands))
-    high = changes.thresholds(changes.smooth(harmless, times, energies.seen) / np.float32(STILL_FACTOR), parts.codes)
-    found = changes.merge(changes.components(s, z, parts.codes, high), times)
+    high = changes.thresholds(changes.smooth(harmless, times) / np.float32(STILL_FACTOR), parts.codes)
+    found = changes.merge(changes.components(s, scores.z, parts.codes, high), times)
     line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
     window = Window(
         times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
-        z, s, parts, covered, seen, tuple(found), high, bands,
+        scores.z, s, parts, covered, seen, tuple(found), high, bands,
     )  # fmt: skip
     return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
 

@@ -27,6 +27,8 @@ TOLERANCE_S = 0.07
 BETTER = 0.45
 # A steady difference above this is an overlay, not coding or a moment's misalignment; levels.
 OVERLAY_LEVELS = 12.0
+# So many probe frames vote for a line.
+N_LINE_ROWS = 120
 # Price of leaving the line or coming back, in units of the logarithm of the cost.
 SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
@@ -207,8 +209,8 @@ def _best_line(
     cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, todo: NDArray[np.bool_]
 ) -> tuple[float, float]:
     rows = np.nonzero(todo)[0]
-    if len(rows) > 240:
-        rows = rows[np.linspace(0, len(rows) - 1, 240).astype(int)]
+    if len(rows) > N_LINE_ROWS:
+        rows = rows[np.linspace(0, len(rows) - 1, N_LINE_ROWS).astype(int)]
     times, sub = probe_s[rows], cost[rows]
     cap = np.maximum(np.percentile(sub, 30, axis=1), 1e-6)
     ratio = np.minimum(sub / cap[:, None], 1.0)
@@ -223,16 +225,21 @@ def _best_line(
 
 
 def _score(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
-    index = _nearest(master_s, offset + speed * times)
-    values = ratio[np.arange(len(times)), np.maximum(index, 0)]
-    return float(np.where(index >= 0, values, 1.0).mean())
+    return float(_scores(ratio, times, master_s, np.array([offset]), speed)[0])
+
+
+def _scores(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offsets: Floats, speed: float) -> Floats:
+    """Mean capped cost of each line, float64 (n_offsets,); frames outside of the master cost the cap."""
+    index = _nearest(master_s, (offsets[:, None] + speed * times[None, :]).ravel()).reshape(len(offsets), -1)
+    values = ratio[np.arange(len(times))[None, :], np.maximum(index, 0)]
+    return np.asarray(np.where(index >= 0, values, 1.0).mean(1), dtype=np.float64)
 
 
 def _best_offset(
     ratio: NDArray[np.float32], times: Floats, master_s: Floats, speed: float, middle: float
 ) -> tuple[float, float, float]:
     anchors = master_s - speed * middle
-    scores = np.array([_score(ratio, times, master_s, float(anchor), speed) for anchor in anchors])
+    scores = _scores(ratio, times, master_s, anchors, speed)
     k = int(scores.argmin())
     return float(scores[k]), float(anchors[k]), speed
 

@@ -131,13 +131,13 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
 
     # 5. Scores, regions, components.
     energies = residual.measure(probes, expected, null, seen, bands)
-    z = residual.standardise(energies)
-    s = changes.smooth(z, times, energies.seen)
+    scores = residual.standardise(energies)
+    s = changes.smooth(scores, times)
     parts = painter.paint([master.frames[i] for i in index], times, placement.matrix, shape, bands.cell)
     second = recompress_video(clean, rate, crf + SECOND_CRF, preset="faster")
     harmless = residual.standardise(residual.as_probe(energies, second, expected, seen, bands))
-    high = changes.thresholds(changes.smooth(harmless, times, energies.seen), parts.codes)
-    found = changes.merge(changes.components(s, z, parts.codes, high), times)
+    high = changes.thresholds(changes.smooth(harmless, times), parts.codes)
+    found = changes.merge(changes.components(s, scores.z, parts.codes, high), times)
     return Window(
         times,
         probes,
@@ -147,7 +147,7 @@ def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionP
         tone,
         crf,
         alignment,
-        z,
+        scores.z,
         s,
         parts,
         covered,

@@ -31,7 +31,7 @@ def test_master_is_placed_to_a_tenth_of_a_pixel(astronaut: NDArray[np.uint8], ma
     wanted = np.array(matrix)
     master = grey(astronaut)
     probe = laid(master, wanted)
-    found = place(Features(probe), Features(master))
+    found = place(Features(probe), Features(master), mirrored=bool(np.linalg.det(wanted[:, :2]) < 0))
     assert found is not None
     sharp = refine([(probe, master)], found)
     corners = np.array([[100, 100], [400, 100], [250, 400]], np.float64)
