@@ -109,7 +109,7 @@ def video(files: Sequence[Path], store: Store, limits: Limits, until: float, kin
     tallies: dict[str, Tally] = defaultdict(Tally)
     titles = {release.id: Path(release.title).stem for release in store.releases()}
     jobs = [(file, kind) for kind in kinds for file in files]
-    np.random.default_rng(5).shuffle(jobs)  # type: ignore[arg-type]
+    np.random.default_rng(5).shuffle(jobs)
     with tempfile.TemporaryDirectory() as folder:
         for file, kind in jobs:
             if time.monotonic() > until:
@@ -178,7 +178,7 @@ def image(data: Path, limits: Limits, until: float, distractors: int) -> dict[st
         register_all(sources + chosen[0::2], store, limits)
         titles = {release.id: Path(release.title).stem for release in store.releases()}
 
-        def names(picture: np.ndarray) -> set[str]:  # type: ignore[type-arg]
+        def names(picture: np.ndarray) -> set[str]:
             path = Path(folder) / "probe.jpg"
             path.write_bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
             return {titles[c.item_id] for c in match(path, probe_media(path, limits), store, limits)}

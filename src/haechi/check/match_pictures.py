@@ -53,6 +53,9 @@ _MIN_VOTES, _ROWS_PER_SAMPLE, _ROWS, _PAIRS_PER_ROW = 5, 5, 10, 4
 _IMAGE_SIDE, _FRAME_SIDE, _MOTION_SIDE = 1024, 512, 192
 _WINDOW_S, _WINDOWS = 4.0, 3
 _RIVAL_MARGIN = 0.15
+_SAME_MOMENT_S = 0.03
+_RHYTHM = 0.82
+_MATRICES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,9 @@ def _read_probe(path: Path, info: MediaInfo, limits: Limits) -> _Probe:
     if info.kind is Kind.IMAGE:
         frame = read_image(path, limits, max_side=_IMAGE_SIDE, gray=True)
         return _Probe([take_picture(frame.image, 0.0)], [], dense=False)
+    # Another rhythm than the master's, so that some samples of both show the same moment.
     sampling = plan_sampling(info)
+    sampling = replace(sampling, interval_s=_RHYTHM * sampling.interval_s)
     interval = SMALL_INTERVAL_S if sampling.dense else sampling.interval_s
     request = FrameRequest(max_side=_FRAME_SIDE, gray=True, key_only=sampling.key_only, min_interval_s=interval)
     samples: list[Frame] = []
@@ -281,8 +286,7 @@ def _as_image(pairs: Sequence[Pair], master: _Master, size: tuple[int, int]) -> 
 def _as_video(
     path: Path, info: MediaInfo, probe: _Probe, pairs: Sequence[Pair], master: _Master, limits: Limits
 ) -> PictureMatch | None:
-    best = pairs[0]
-    lines = _lines(path, probe, pairs, master, limits)
+    lines, best = _best_lines(path, probe, pairs, master, limits)
     if lines is None:  # nothing moves: the pictures speak alone
         span = _span_of(pairs, info)
         segment = Segment(span, max(0.0, best.master_s - (best.probe_s - span.start_s)), 1.0, best.mirrored)
@@ -294,7 +298,40 @@ def _as_video(
     else:
         return None
     matrix = to_full_size(best.matrix, (info.width or 1, info.height or 1), master.size)
-    return PictureMatch(master.row, segments, float(best.inliers), master.fingerprint.algorithm, matrix, strength)
+    return PictureMatch(master.row, segments, float(pairs[0].inliers), master.fingerprint.algorithm, matrix, strength)
+
+
+def _best_lines(
+    path: Path, probe: _Probe, pairs: Sequence[Pair], master: _Master, limits: Limits
+) -> tuple[list[Alignment] | None, Pair]:
+    """Aligned stretches and the pair whose geometry gave them; None when motion cannot tell.
+
+    Where the camera moves, only a pair of pictures of the same moment has the right geometry, and only the right
+    geometry shows which moments are the same: the pair nearest to the first line is tried next, while that helps.
+    """
+    best, tried = pairs[0], {0}
+    stretches = _stretches(path, probe, pairs, master, limits)
+    lines = _lines(stretches, best, master)
+    while lines and len(tried) < min(_MATRICES, len(pairs)):
+        left = [i for i in range(len(pairs)) if i not in tried]
+        errors = [_time_error(pairs[i], lines) for i in left]
+        if not _SAME_MOMENT_S < _time_error(best, lines) > min(errors):
+            break
+        nearest = left[int(np.argmin(errors))]
+        tried.add(nearest)
+        again = _lines(stretches, pairs[nearest], master)
+        if again and _explained(again) > _explained(lines):
+            lines, best = again, pairs[nearest]
+    return lines, best
+
+
+def _explained(lines: Sequence[Alignment]) -> float:
+    return sum(a.correlation * a.windows for a in lines)
+
+
+def _time_error(pair: Pair, lines: Sequence[Alignment]) -> float:
+    """How far apart in time the two pictures are, by the nearest line: the camera may have moved meanwhile."""
+    return min(abs(a.offset_s + a.speed * (pair.probe_s - a.start_s) - pair.master_s) for a in lines)
 
 
 def _span_of(pairs: Sequence[Pair], info: MediaInfo) -> Span:
@@ -302,20 +339,24 @@ def _span_of(pairs: Sequence[Pair], info: MediaInfo) -> Span:
     return Span(min(times), info.duration_s or max(times))
 
 
-def _lines(path: Path, probe: _Probe, pairs: Sequence[Pair], master: _Master, limits: Limits) -> list[Alignment] | None:
-    """Aligned stretches; None when one side stands still, so that motion cannot tell."""
+def _stretches(
+    path: Path, probe: _Probe, pairs: Sequence[Pair], master: _Master, limits: Limits
+) -> list[tuple[list[Frame], Motion]]:
+    """Stretches of the probe, each with the motion of the master that may be in it; none when that is not known."""
     if master.is_image:
-        return None
-    best = pairs[0]
-    stretches = [probe.motion] if probe.dense else _read_windows(path, pairs, limits)
+        return []
+    found = [probe.motion] if probe.dense else _read_windows(path, pairs, limits)
+    motions = [(frames, _master_motion(master, frames, pairs, limits)) for frames in found if frames]
+    return [(frames, motion) for frames, motion in motions if motion is not None]
+
+
+def _lines(stretches: Sequence[tuple[list[Frame], Motion]], pair: Pair, master: _Master) -> list[Alignment] | None:
+    """Aligned stretches under the geometry of a pair; None when one side stands still, so that motion cannot tell."""
     found: list[Alignment] = []
     moving = False
-    for frames in stretches:
-        theirs = _master_motion(master, frames, pairs, limits)
-        if theirs is None:
-            return None
-        mine, inside = _warped_motion(frames, best.matrix, master.size)
-        theirs = Motion(theirs.times, theirs.pictures[:, inside])
+    for frames, motion in stretches:
+        mine, inside = _warped_motion(frames, pair.matrix, master.size)
+        theirs = Motion(motion.times, motion.pictures[:, inside])
         if is_still(mine) or is_still(theirs):
             continue
         moving = True

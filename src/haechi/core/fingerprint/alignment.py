@@ -22,6 +22,7 @@ SPEEDS: Final = tuple(round(0.9 + 0.02 * k, 2) for k in range(11))
 _WINDOW_S, _STEP_S, _GRID_S = 2.4, 0.8, 0.04
 _MIN_WINDOW_PICTURES = 8
 _OVERHANG_S = 0.06
+_ENERGY_POINTS = 16
 _STILL = 2.0
 """Deviation over time, grey levels, that codec noise does not reach."""
 
@@ -136,21 +137,22 @@ def _prepare(master: Motion, length: float) -> _Target:
     pictures = (master.pictures - master.pictures.mean(axis=1, keepdims=True)).astype(np.float32)
     times = master.times
     grid = np.arange(times[0], times[-1] + 1e-6, _GRID_S)
-    sums = np.concatenate([np.zeros((1, pictures.shape[1])), np.cumsum(pictures, axis=0, dtype=np.float64)])
-    squares = np.concatenate([[0.0], np.cumsum((pictures.astype(np.float64) ** 2).sum(axis=1))])
+    products = pictures @ pictures.T
+    delays = np.linspace(0.0, length, _ENERGY_POINTS)
     energy = np.full((len(SPEEDS), len(grid)), np.nan)
-    first = np.searchsorted(times, grid - 1e-6)
     for number, speed in enumerate(SPEEDS):
         fits = grid + speed * length <= times[-1] + _OVERHANG_S
-        low = np.minimum(first[fits], len(times) - 2)
-        high = np.searchsorted(times, grid[fits] + speed * length + 1e-6)
-        high = np.clip(high, low + 2, len(times))
-        pairs, back = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
-        count = (pairs[:, 1] - pairs[:, 0]).astype(float)
-        means = (sums[pairs[:, 1]] - sums[pairs[:, 0]]) / count[:, None]
-        spread = (squares[pairs[:, 1]] - squares[pairs[:, 0]]) / count - np.einsum("ij,ij->i", means, means)
-        energy[number, fits] = spread[back.ravel()]
+        shown = _nearest(times, grid[fits][:, None] + speed * delays)
+        # Mean square less square of the mean, from the products of the pictures shown.
+        square = products[shown, shown].mean(axis=1)
+        mean = np.mean([products[shown, column[:, None]].mean(axis=1) for column in shown.T], axis=0)
+        energy[number, fits] = square - mean
     return _Target(times, pictures, grid, energy)
+
+
+def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.int64]:
+    after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    return np.asarray(after - (wanted - times[after - 1] < times[after] - wanted), np.int64)
 
 
 def _along_lines(part: Floats, delays: NDArray[np.float64], target: _Target) -> Floats:

@@ -131,13 +131,13 @@ def search_chunks(
             for k in range(mask_first[c], mask_first[c + 1]):
                 slot = table_first[c] + np.int64(key ^ masks[k])
                 low, high = np.int64(offsets[slot]), np.int64(offsets[slot + 1])
-                step = 1
+                step = np.int64(1)
                 if bucket_cap > 0 and high - low > bucket_cap:
                     step = (high - low + bucket_cap - 1) // bucket_cap
                 for place in range(low, high, step):
                     i = ids[c, place]
                     code = codes[i]
-                    d: Any = np.int64(_distance(query, code))
+                    d = np.int64(_distance(query, code))
                     if d > radius:
                         continue
                     for w in range(4):
