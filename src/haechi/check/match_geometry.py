@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.core.fingerprint.local_features import SIDE, Features, Geometry, find_geometry, orb_features, scaled_gray
+from haechi.core.fingerprint.local_features import SIDE, Features, Geometry, all_features, find_geometry, scaled_gray
 from haechi.core.fingerprint.sets import FingerprintSet
 from haechi.core.fingerprint.visual import SMALL_SIDE, features_of, hashes_of
 
@@ -80,7 +80,8 @@ class Pair:
         matrix: float64 (3, 3), probe pixels at long side 512 -> master pixels at long side 512.
         mirrored: the matrix holds a reflection.
         inliers: feature pairs that agree.
-        agreement: share of structured blocks that look the same, 0 to 1.
+        spread: see `Geometry`.
+        agreement: share of structured blocks that look the same, 0 to 1; None when too few blocks have structure.
     """
 
     probe_s: float
@@ -88,14 +89,15 @@ class Pair:
     matrix: Matrix
     mirrored: bool
     inliers: int
-    agreement: float
+    spread: float
+    agreement: float | None
 
 
-def take_picture(gray: Bytes, time_s: float) -> Picture:
-    """Everything that is searched for in one probe picture."""
+def take_picture(gray: Bytes, time_s: float, *, thorough: bool) -> Picture:
+    """Everything that is searched for in one probe picture; `thorough` as in `all_features`."""
     scaled = scaled_gray(gray)
     flipped = np.ascontiguousarray(scaled[:, ::-1])
-    features = (orb_features(scaled), orb_features(flipped))
+    features = (all_features(scaled, thorough=thorough), all_features(flipped, thorough=thorough))
     hashes = [(bits, quality, False) for bits, quality in hashes_of(gray)]
     hashes += [(bits, quality, True) for bits, quality in hashes_of(np.ascontiguousarray(gray[:, ::-1]))]
     return Picture(time_s, scaled, features, tuple(hashes))
@@ -111,7 +113,7 @@ def judge_pair(probe: Picture, stored: Stored, geometry: Geometry, *, mirrored: 
     """The pair under a geometry from the (mirrored) probe picture to the stored one."""
     matrix = geometry.matrix @ reflection(probe.gray.shape[1]) if mirrored else geometry.matrix
     agreement = block_agreement(*warped_small(probe.gray, matrix, stored.size), stored.small)
-    return Pair(probe.time_s, stored.time_s, matrix, mirrored, geometry.inliers, agreement)
+    return Pair(probe.time_s, stored.time_s, matrix, mirrored, geometry.inliers, geometry.spread, agreement)
 
 
 def reflection(width: int) -> Matrix:
@@ -140,14 +142,14 @@ def warped_small(gray: Bytes, matrix: Matrix, size: tuple[int, int]) -> tuple[ND
     return small.astype(np.float32), share > 0.99
 
 
-def block_agreement(probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes) -> float:
-    """Share of the structured 8 x 8 blocks inside `reach` that correlate; 0 with too few blocks to tell."""
+def block_agreement(probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes) -> float | None:
+    """Share of the structured 8 x 8 blocks inside `reach` that correlate; None with too few blocks to tell."""
     a, b, inside = (_blocks(x) for x in (probe, master.astype(np.float32), reach))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     norm_a, norm_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
     told = (inside.mean(axis=1) > 0.95) & (np.maximum(norm_a, norm_b) > _STRUCTURE * _BLOCK)
     if told.sum() < _MIN_BLOCKS:
-        return 0.0
+        return None
     correlation = (a * b).sum(axis=1) / (norm_a * norm_b + 1e-6)
     return float((correlation[told] > _SAME).mean())
 

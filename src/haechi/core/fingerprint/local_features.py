@@ -25,6 +25,7 @@ SIDE: Final = 512
 MAX_FEATURES: Final = 512
 
 _CELLS, _CANDIDATES = 8, 2000
+_FEW, _FAINT_FEATURES = 384, 256
 _MAX_DISTANCE = 72
 _RANSAC_PX = 5.0
 _MAX_SCALE = 12.0
@@ -80,6 +81,22 @@ def orb_features(gray: Bytes, count: int = MAX_FEATURES) -> Features:
     if codes is None or not len(points):
         return Features(np.zeros((0, 32), np.uint8), np.zeros((0, 2), np.float32))
     return Features(np.asarray(codes, np.uint8), np.array([p.pt for p in points], np.float32))
+
+
+def all_features(gray: Bytes, *, thorough: bool) -> Features:
+    """Features of the picture and, when it has few corners or `thorough` is asked, of its faint structure too.
+
+    Faint structure: a band of 3-20 px, divided by its local strength: skies and walls have features there that survive
+    most edits, but not a coarse JPEG.
+    """
+    plain = orb_features(gray)
+    room = _FAINT_FEATURES if thorough else 0
+    if len(plain.codes) < _FEW:
+        room = max(room, MAX_FEATURES - len(plain.codes))
+    if not room:
+        return plain
+    faint = orb_features(_faint_structure(gray), room)
+    return Features(np.concatenate([plain.codes, faint.codes]), np.concatenate([plain.xy, faint.xy]))
 
 
 def find_geometry(a: Features, b: Features) -> Geometry | None:
@@ -164,6 +181,13 @@ def _spread_out(points: Sequence[cv2.KeyPoint], shape: tuple[int, ...], count: i
             if len(kept) == count:
                 break
     return kept
+
+
+def _faint_structure(gray: Bytes) -> Bytes:
+    plane = gray.astype(np.float32)
+    band = cv2.GaussianBlur(plane, (0, 0), 3.0) - cv2.GaussianBlur(plane, (0, 0), 20.0)
+    strength = np.sqrt(cv2.GaussianBlur(band * band, (0, 0), 20.0)) + 0.15
+    return np.clip(128 + 50 * band / strength, 0, 255).astype(np.uint8)
 
 
 def _is_mild(matrix: NDArray[np.float64]) -> bool:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.errors import UnreadableMediaError
-from haechi.core.fingerprint.local_features import Features, orb_features, scaled_gray
+from haechi.core.fingerprint.local_features import Features, all_features, scaled_gray
 from haechi.core.fingerprint.pdq import pdq, trim_borders
 from haechi.core.fingerprint.sets import FingerprintSet
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
@@ -92,7 +92,7 @@ def fingerprint_pictures(
     record = _Record()
     if info.kind is Kind.IMAGE:
         record.add_small(read := read_image(path, limits, max_side=_IMAGE_SIDE, gray=True))
-        record.add_sample(read)
+        record.add_sample(read, thorough=True)
     else:
         sampling = plan_sampling(info)
         for frame in _told(_frames(path, limits, sampling), info.duration_s, progress):
@@ -146,10 +146,10 @@ class _Record:
         self.small_times.append(frame.time_s)
         self.small.append(small_picture(frame.image))
 
-    def add_sample(self, frame: Frame) -> None:
+    def add_sample(self, frame: Frame, *, thorough: bool = False) -> None:
         self.hashes += [(len(self.times), bits, quality) for bits, quality in hashes_of(frame.image)]
         self.times.append(frame.time_s)
-        self.features.append(orb_features(scaled_gray(frame.image)))
+        self.features.append(all_features(scaled_gray(frame.image), thorough=thorough))
 
     def arrays(self, width: int, height: int) -> dict[str, NDArray[np.generic]]:
         """See the module."""
