@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.changes import FACIAL, Component
 from haechi.check.compare.window import Window
-from haechi.core.records import Region
 
 N_LOOKS = 8
 # Flatness and contrast from which content is graphic; on a face, skin painted over with skin must not pass as such.
 GRAPHIC = (0.62, 22.0)
 GRAPHIC_ON_FACE = (0.8, 45.0)
+NOISE = "noise"
+MIN_CONTRAST = 8.0
+SAME_PICTURE = 0.985
+MOVED = 0.25
 
 Floats = NDArray[np.float32]
 
@@ -42,7 +45,7 @@ class Look:
         alike: correlation with the master at its own moment and place, middle scales only.
         fine: fine detail of the probe over that of the master (1: equal).
         face_cover: share of the face's cells that differ.
-        corner: whether the area is a rectangle that touches the picture's border region.
+        corner: whether what differs is a full rectangle near a corner of the picture.
     """
 
     flatness: float
@@ -73,21 +76,27 @@ def look_at(component: Component, window: Window) -> Look:
         alike=_alike(ours, theirs, inside),
         fine=_fine(ours, theirs, inside),
         face_cover=_face_cover(component, window),
-        corner=_corner(mask),
+        corner=_corner(np.median(np.abs(window.probe[frames].astype(np.float32) - window.expected[frames]), axis=0)),
     )
 
 
 def benign_kind(component: Component, look: Look) -> str | None:
-    """The edit that explains the component, or None when it is a change."""
-    if look.moved > 0.25:
-        return None
+    """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if facial and look.face_cover > 0.45 and look.alike > 0.96 and look.fine < 0.9:
+    # Nothing that an eye could see, or the master's own picture a hair's breadth off.
+    if look.contrast < MIN_CONTRAST or look.alike > SAME_PICTURE:
+        return NOISE
+    if facial and look.face_cover > 0.45 and look.alike > 0.95 and look.fine < 0.9:
         return "beauty_filter"
+    if look.moved > MOVED:
+        return None
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
     if look.flatness > flat and look.contrast > strong:
         return "overlay"
-    if not facial and look.corner and component.region in (Region.BACKGROUND, Region.BODY):
+    # A see-through mark: one steady difference with an outline of its own over pictures that move.
+    if look.steady > 0.9 and look.flatness > 0.5 and look.contrast > 40 and (not facial or look.fine > 1.8):
+        return "overlay"
+    if not facial and look.corner:
         return "overlay"
     return None
 
@@ -102,7 +111,7 @@ def _flatness(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> tuple[
     shares, spreads = [], []
     for patch, plain in zip(ours, theirs, strict=True):
         apart = np.abs(patch - plain)
-        ink = inside & (apart > max(12.0, 0.4 * float(np.percentile(apart[inside], 95))))
+        ink = inside & (apart > max(8.0, 0.4 * float(np.percentile(apart[inside], 95))))
         if int(ink.sum()) < 12:
             continue
         values = patch[ink]
@@ -134,16 +143,19 @@ def _moved(component: Component, window: Window, box: tuple[slice, slice], insid
 
 
 def _elsewhere(component: Component, window: Window, box: tuple[slice, slice], own: float) -> float:
-    """Gain in correlation when the patch is searched all over the master's frame."""
+    """Gain in correlation when the middle of the patch is searched all over the master's frame."""
     k = component.peak_frame
-    patch = _detail(window.probe[k].astype(np.float32))[box]
+    margins = [max(1, round(0.2 * (side.stop - side.start))) for side in box]
+    core = tuple(slice(side.start + m, side.stop - m) for side, m in zip(box, margins, strict=True))
+    patch = _detail(window.probe[k].astype(np.float32))[core]
     scene = _detail(window.expected[k].astype(np.float32))
-    if min(patch.shape) < 8 or patch.shape[0] >= scene.shape[0] or patch.shape[1] >= scene.shape[1]:
+    if min(patch.shape, default=0) < 8 or patch.shape[0] >= scene.shape[0] or patch.shape[1] >= scene.shape[1]:
         return 0.0
-    if float(patch.std()) < 2.0:
+    # A plain patch is found anywhere.
+    if float(patch.std()) < 4.0:
         return 0.0
     found = float(cv2.matchTemplate(scene, patch, cv2.TM_CCOEFF_NORMED).max())
-    return found - own if found > 0.8 else 0.0
+    return found - own if found > 0.75 else 0.0
 
 
 def _alike(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> float:
@@ -166,13 +178,17 @@ def _face_cover(component: Component, window: Window) -> float:
     return float(component.footprint[face].mean()) if face.any() else 0.0
 
 
-def _corner(mask: NDArray[np.bool_]) -> bool:
-    ys, xs = np.nonzero(mask)
-    height, width = mask.shape
-    full = mask.sum() / ((np.ptp(ys) + 1) * (np.ptp(xs) + 1))
-    reach_y, reach_x = 0.08 * height, 0.08 * width
-    near = (ys.min() < reach_y or ys.max() > height - reach_y) and (xs.min() < reach_x or xs.max() > width - reach_x)
-    return bool(full > 0.8 and near and np.ptp(ys) > 0.12 * height and np.ptp(xs) > 0.12 * width)
+def _corner(apart: Floats) -> bool:
+    """Whether what differs is a full rectangle near a corner of the picture, as a small inserted video is."""
+    ink = cv2.morphologyEx((apart > 12.0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
+    del labels
+    if count < 2:
+        return False
+    x, y, w, h, area = (int(v) for v in stats[1:][int(stats[1:, cv2.CC_STAT_AREA].argmax())])
+    height, width = ink.shape
+    near = (y < 0.1 * height or y + h > 0.9 * height) and (x < 0.1 * width or x + w > 0.9 * width)
+    return near and area > 0.85 * w * h and h > 0.12 * height and w > 0.12 * width
 
 
 def _detail(image: Floats) -> Floats:

@@ -95,10 +95,12 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         look = explain.look_at(component, window)
         span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
         kind = explain.benign_kind(component, look)
+        if kind == explain.NOISE:
+            continue
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
-        detail = {"threshold": round(window.high[component.region], 2), "moved_in_time": look.moved > 0.25}
+        detail = {"threshold": round(window.high[component.region], 2), "moved_in_time": look.moved > explain.MOVED}
         changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
     if with_pictures:
         _add_pictures(gathered, window, placement, files, changed)

@@ -21,7 +21,7 @@ from haechi.core.media.recompress import recompress_video
 
 CRF_TRIED = (18.0, 24.0, 30.0, 36.0, 42.0, 48.0)
 # Energy below this many squared levels is rounding: in flat areas its logarithm would mean nothing.
-FLOOR = 0.3
+FLOOR = 3.0
 # Least spread of the remainder, natural logarithm: where coding leaves nothing, differences stay small anyway.
 MIN_SPREAD = 0.3
 N_REGRESSED = 40_000
