@@ -22,6 +22,8 @@ LEVELS = 32
 Image = NDArray[np.uint8]
 Chroma = NDArray[np.float32]
 Pair = tuple[Image, Image, Chroma]
+# How far from a straight line a tone curve may bend, levels.
+MAX_BEND = 45.0
 # Colour weights below this many levels of luma (two standard deviations) are left at nothing.
 MIN_TINT = 1.0
 
@@ -80,6 +82,8 @@ def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.flo
     # Slightly blurred samples: edges that are off by a fraction of a pixel would spread the levels.
     probe = np.concatenate([cv2.GaussianBlur(p, (0, 0), 1.5)[seen] for p, _, _ in pairs])
     master = np.concatenate([cv2.GaussianBlur(m, (0, 0), 1.5)[seen] for _, m, _ in pairs])
+    ours = _near_line(probe.astype(np.float64), master.astype(np.float64))
+    probe, master = probe[ours], master[ours]
     width = 256 // LEVELS
     bins = master // width
     centres, values, weights = [], [], []
@@ -99,6 +103,22 @@ def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.flo
     curve = np.where(levels < centres[0], steady[0] - slope * (centres[0] - levels), curve)
     curve = np.where(levels > centres[-1], steady[-1] + slope * (levels - centres[-1]), curve)
     return np.clip(curve, 0, 255).astype(np.float32)
+
+
+def _near_line(probe: NDArray[np.float64], master: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Samples that a grade could have made: within MAX_BEND of the straight line that most samples follow.
+
+    A caption's bar can cover most of one tone (the bright sky behind it); its samples must not become the curve.
+    """
+    step = max(1, len(probe) // 20_000)
+    x, y = master[::step], probe[::step]
+    keep = np.ones(len(x), bool)
+    line = np.array([1.0, 0.0])
+    for _ in range(6):
+        line = np.polyfit(x[keep], y[keep], 1) if np.ptp(x[keep]) > 10 else line
+        error = np.abs(y - np.polyval(line, x))
+        keep = error <= max(float(np.percentile(error, 70)), 2.0)
+    return np.asarray(np.abs(probe - np.polyval(line, master)) <= MAX_BEND)
 
 
 def _fit_colour(pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -27,7 +27,9 @@ GRAPHIC = (0.62, 22.0)
 GRAPHIC_ON_FACE = (0.8, 45.0)
 NOISE = "noise"
 MIN_CONTRAST = 8.0
-SAME_PICTURE = 0.985
+SAME_PICTURE = 0.975
+# What is laid over has an edge; what is blended in has none.
+MIN_HARD = 0.5
 MOVED = 0.25
 
 Floats = NDArray[np.float32]
@@ -46,6 +48,7 @@ class Look:
         fine: fine detail of the probe over that of the master (1: equal).
         face_cover: share of the face's cells that differ.
         corner: whether what differs is a full rectangle near a corner of the picture.
+        hard: difference just inside its outline over that further in: about 1 for a cut-out, less where it is blended.
     """
 
     flatness: float
@@ -56,6 +59,7 @@ class Look:
     fine: float
     face_cover: float
     corner: bool
+    hard: float
 
 
 def look_at(component: Component, window: Window) -> Look:
@@ -68,6 +72,7 @@ def look_at(component: Component, window: Window) -> Look:
     theirs = window.expected[frames][:, box[0], box[1]].astype(np.float32)
     inside = mask[box]
     flatness, contrast = _flatness(ours, theirs, inside)
+    apart = np.median(np.abs(window.probe[frames].astype(np.float32) - window.expected[frames]), axis=0)
     return Look(
         flatness=flatness,
         contrast=contrast,
@@ -76,7 +81,8 @@ def look_at(component: Component, window: Window) -> Look:
         alike=_alike(ours, theirs, inside),
         fine=_fine(ours, theirs, inside),
         face_cover=_face_cover(component, window),
-        corner=_corner(np.median(np.abs(window.probe[frames].astype(np.float32) - window.expected[frames]), axis=0)),
+        corner=_corner(apart),
+        hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
     )
 
 
@@ -88,15 +94,17 @@ def benign_kind(component: Component, look: Look) -> str | None:
         return NOISE
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and look.fine < 0.9:
         return "beauty_filter"
-    if look.moved > MOVED:
+    if look.hard < MIN_HARD:
         return None
+    # Text, stickers: few tones, an outline of its own. Skin painted over with skin lacks both outline and detail.
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
-    if look.flatness > flat and look.contrast > strong:
+    graphic = look.flatness > flat and look.contrast > strong and look.fine > 1.15
+    if graphic and (look.moved < MOVED or look.contrast > 45):
         return "overlay"
-    # A see-through mark: one steady difference with an outline of its own over pictures that move.
-    if look.steady > 0.9 and look.flatness > 0.5 and look.contrast > 40 and (not facial or look.fine > 1.8):
+    # A see-through mark: one steady difference, rich in detail, over pictures that move.
+    if look.steady > 0.9 and look.flatness > 0.4 and look.contrast > 35 and look.fine > 3:
         return "overlay"
-    if not facial and look.corner:
+    if not facial and look.corner and look.moved < MOVED:
         return "overlay"
     return None
 
@@ -189,6 +197,17 @@ def _corner(apart: Floats) -> bool:
     height, width = ink.shape
     near = (y < 0.1 * height or y + h > 0.9 * height) and (x < 0.1 * width or x + w > 0.9 * width)
     return near and area > 0.85 * w * h and h > 0.12 * height and w > 0.12 * width
+
+
+def _hardness(apart: Floats) -> float:
+    ink = apart > 8.0
+    depth = cv2.distanceTransform(ink.astype(np.uint8), cv2.DIST_L2, 3)
+    deepest = float(depth.max())
+    rim = ink & (depth >= 1.5) & (depth < 3.5)
+    inner = ink & (depth >= min(7.0, 0.6 * deepest))
+    if deepest < 2 or not rim.any() or not inner.any():
+        return 0.0
+    return float(np.median(apart[rim]) / max(float(np.percentile(apart[inner], 60)), 1e-3))
 
 
 def _detail(image: Floats) -> Floats:

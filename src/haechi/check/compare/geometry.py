@@ -70,6 +70,9 @@ class Placement:
         return Placement(matrix[:2], self.inliers)
 
 
+Described = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
 class Features:
     """SIFT features of one picture, and of its mirror image, computed when first asked for."""
 
@@ -92,10 +95,33 @@ class Features:
 def place(probe: Features, master: Features, *, mirrored: bool = False) -> Placement | None:
     """Find the master in the probe, as it is or mirrored; None when fewer than MIN_INLIERS matches agree."""
     found = _place_one(probe.get(mirrored=mirrored), master.get(mirrored=False))
-    if found is None or not mirrored:
-        return found
-    flip = np.array([[-1.0, 0.0, probe.image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return Placement((flip @ _square(found.matrix))[:2], found.inliers)
+    return _flipped(found, probe.image.shape[1]) if found is not None and mirrored else found
+
+
+def place_together(pairs: Sequence[tuple[Image, Image]], start: Placement) -> Placement:
+    """One placement from the matches of all time-aligned pairs: steadier than any single pair.
+
+    Args:
+        pairs: (probe, master) luma pictures, uint8 (h, w), each side of one size throughout.
+        start: the placement so far; returned when the pairs together match worse.
+    """
+    sources, targets = [], []
+    for probe, master in pairs:
+        found = _matches(Features(probe).get(mirrored=start.mirrored), Features(master).get(mirrored=False))
+        if found is not None:
+            sources.append(found[0])
+            targets.append(found[1])
+    if not sources:
+        return start
+    placement = _fit(np.concatenate(sources), np.concatenate(targets), max(MIN_INLIERS, start.inliers))
+    if placement is None:
+        return start
+    return _flipped(placement, pairs[0][0].shape[1]) if start.mirrored else placement
+
+
+def _flipped(placement: Placement, width: int) -> Placement:
+    flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return Placement((flip @ _square(placement.matrix))[:2], placement.inliers)
 
 
 def best_placement(
@@ -207,10 +233,13 @@ def _describe(image: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return np.array([k.pt for k in keypoints], np.float32), root.astype(np.float32)
 
 
-def _place_one(
-    probe: tuple[NDArray[np.float32], NDArray[np.float32]],
-    master: tuple[NDArray[np.float32], NDArray[np.float32]],
-) -> Placement | None:
+def _place_one(probe: Described, master: Described) -> Placement | None:
+    matches = _matches(probe, master)
+    return None if matches is None else _fit(*matches, MIN_INLIERS)
+
+
+def _matches(probe: Described, master: Described) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Master points and probe points that match, float32 (n, 2) each; None when fewer than MIN_INLIERS do."""
     if len(probe[0]) < MIN_INLIERS or len(master[0]) < MIN_INLIERS:
         return None
     similarity = probe[1] @ master[1].T
@@ -220,13 +249,14 @@ def _place_one(
     second = similarity.max(1)
     # Unit vectors: squared distance is 2 - 2 s, so the ratio test on distances squares the ratio.
     good = (1.0 - best) < RATIO**2 * (1.0 - second)
-    if int(good.sum()) < MIN_INLIERS:
-        return None
-    source, target = master[0][nearest[good]], probe[0][good]
+    return (master[0][nearest[good]], probe[0][good]) if int(good.sum()) >= MIN_INLIERS else None
+
+
+def _fit(source: NDArray[np.float32], target: NDArray[np.float32], least: int) -> Placement | None:
     matrix, inliers = cv2.estimateAffine2D(
         source, target, method=cv2.RANSAC, ransacReprojThreshold=2.5, maxIters=2000, confidence=0.999
     )
-    if matrix is None or inliers is None or int(inliers.sum()) < MIN_INLIERS:
+    if matrix is None or inliers is None or int(inliers.sum()) < least:
         return None
     found = Placement(np.asarray(matrix, np.float64), int(inliers.sum()))
     sane = 0.04 < found.scale < 25 and 0.6 < found.aspect < 1.67 and not found.mirrored

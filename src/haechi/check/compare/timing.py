@@ -1,7 +1,7 @@
 """Which moment of the master each moment of the probe shows.
 
-Method: both clips become small luma thumbnails in the probe's geometry, freed of what lies over the probe all the time
-(captions, logos). The squared distance of every probe frame to every master frame is one
+Method: both clips become small luma thumbnails in the probe's geometry, less the places where something foreign lies
+over the probe (captions, logos). The squared distance of every probe frame to every master frame is one
 matrix product; a line `t_master = offset + speed * t_probe` is then the one with the least capped cost, so that spans
 with foreign content cannot pull it. What a line does not explain is searched again: joined pieces, cuts.
 Last, a cheapest path lets frames leave the line by up to TOLERANCE_S where that clearly fits better, which absorbs
@@ -25,8 +25,8 @@ MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
 # A second piece must explain its frames this much better than the first line does.
 BETTER = 0.45
-# A steady difference above this is an overlay, not coding or a moment's misalignment; levels.
-OVERLAY_LEVELS = 12.0
+# A lasting difference above this is foreign content, not coding or a moment's misalignment; levels.
+OVERLAY_LEVELS = 16.0
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
 # Price of leaving the line or coming back, in units of the logarithm of the cost.
@@ -95,8 +95,7 @@ def distances(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
 
-    Once a first alignment is known, what lies over the probe all the time (captions, logos) is taken out: the median
-    difference of the aligned pairs, where it is too large to come from coding.
+    Once a first alignment is known, pixels that something foreign covers for long (captions, logos) are left out.
 
     Args:
         probe: thumbnails float32 (n_probe, h, w).
@@ -118,10 +117,20 @@ def distances(
     x = x * np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
-        laid_over = np.median(x[kept] - y[matched[kept]], axis=0)
-        x = x - np.where(np.abs(laid_over) > OVERLAY_LEVELS, laid_over, 0.0)
+        ours = _never_covered(x[kept] - y[matched[kept]])
+        x, y = x[:, ours], y[:, ours]
     squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
+
+
+def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Pixels that nothing foreign covers for long (captions, logos, a replaced face), bool (n_pixels,).
+
+    Args:
+        apart: probe less master of aligned pairs, float32 (n_pairs, n_pixels).
+    """
+    covered = np.percentile(np.abs(apart), 80, axis=0) > OVERLAY_LEVELS
+    return np.asarray(~covered if covered.mean() < 0.6 else np.ones_like(covered))
 
 
 def align(

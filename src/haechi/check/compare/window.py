@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare import changes, residual, timing
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
-from haechi.check.compare.geometry import Placement, refine, resized, visible, warp
+from haechi.check.compare.geometry import Placement, place_together, refine, resized, visible, warp
 from haechi.check.compare.regions import Parts, RegionPainter
 from haechi.core.media.recompress import recompress_video
 from haechi.core.records import Region
@@ -193,12 +193,13 @@ def fit_working_size(clip: Clip, placement: Placement) -> tuple[Clip, Placement]
 def _locate(probe: Clip, master: Clip, start: Placement) -> tuple[timing.Alignment, Placement] | None:
     placement = start
     corners = np.array([[0, 0], [master.shape[1], 0], [0, master.shape[0]], list(master.shape[::-1])], np.float64)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         alignment = _align(probe, master, placement)
         kept = np.flatnonzero(alignment.matched >= 0)
         if len(kept) < 2:
             return None
-        better = refine(_pairs(probe, master, alignment.matched, kept), placement)
+        pairs = _pairs(probe, master, alignment.matched, kept)
+        better = refine(pairs, place_together(pairs, placement) if turn == 0 else placement)
         step = corners @ (better.matrix - placement.matrix)[:, :2].T + (better.matrix - placement.matrix)[:, 2]
         placement = better
         if float(np.abs(step).max()) < 0.5:
