@@ -97,6 +97,8 @@ def read_clip(path: Path, limits: Limits) -> Material:
         for h, w in [read[i].image.shape[:2]]
     ]
     sound = read_all_audio(path, limits, sample_rate=16_000, end_s=len(frames) / _RATE)
+    if sound.size:
+        sound = np.pad(sound, (0, max(0, round(len(frames) / _RATE * 16_000) - len(sound))))
     faces = np.full((len(frames), 478, 2), np.nan, np.float32)
     return Material(
         path, path.stem, frames, _RATE, sound if sound.size else None, faces, np.zeros(frames[0].shape[:2], np.float32)
