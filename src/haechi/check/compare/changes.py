@@ -179,9 +179,11 @@ def _describe(
 def _part(shares: dict[Region, float]) -> Region:
     facial = sum(shares.get(r, 0.0) for r in FACIAL)
     if facial >= 0.4:
-        if shares.get(Region.MOUTH, 0.0) > 0.5 * facial:
+        # A changed mouth or eye spills over its outline; a changed face changes both.
+        mouth, eyes = shares.get(Region.MOUTH, 0.0) / facial, shares.get(Region.EYES, 0.0) / facial
+        if mouth > 0.5 or (mouth > 0.3 and eyes < 0.1):
             return Region.MOUTH
-        if shares.get(Region.EYES, 0.0) > 0.5 * facial:
+        if eyes > 0.5 or (eyes > 0.3 and mouth < 0.1):
             return Region.EYES
         return Region.FACE
     rest = {r: share for r, share in shares.items() if r not in FACIAL}

@@ -98,7 +98,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
         return None
     # Text, stickers: few tones, an outline of its own. Skin painted over with skin lacks both outline and detail.
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
-    graphic = look.flatness > flat and look.contrast > strong and look.fine > 1.15
+    graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else 0.9)
     if graphic and (look.moved < MOVED or look.contrast > 45):
         return "overlay"
     # A see-through mark: one steady difference, rich in detail, over pictures that move.

@@ -24,6 +24,7 @@ def recompress_video(frames: Stack, frame_rate: float, crf: float, *, preset: st
         frame_rate: frames a second, which the encoder's rate control sees.
         crf: x264 constant rate factor, 0 (lossless) to 51.
         preset: x264 preset.
+
     Returns:
         uint8 (n, h, w), the same frames after loss.
     """
