@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.geometry import Features, Placement, best_placement
+from haechi.check.compare.geometry import Features, Placement, candidate_placements
 from haechi.core.media.decode import Frame, FrameRequest, read_frames
 from haechi.core.records import Segment
 from haechi.core.settings import Limits
@@ -21,18 +21,14 @@ from haechi.core.settings import Limits
 COARSE_SIDE = 512
 N_PROBE_FRAMES = 5
 N_MASTER_FRAMES = 30
-N_MASTER_TRIED = 10
+N_MASTER_TRIED = 30
 HINT_TOLERANCE_S = 1.2
 
 
-def first_placement(
-    probe: Path,
-    probe_span: tuple[float, float],
-    master: Path,
-    master_span: tuple[float, float],
-    limits: Limits,
-) -> Placement | None:
-    """Placement of the master in the probe, both scaled to COARSE_SIDE at most; None when it is not found.
+def first_placements(
+    probe: Path, probe_span: tuple[float, float], master: Path, master_span: tuple[float, float], limits: Limits
+) -> list[Placement]:
+    """Where the master may lie in the probe, both scaled to COARSE_SIDE at most, likeliest first.
 
     Args:
         probe: the probe file.
@@ -44,11 +40,11 @@ def first_placement(
     theirs = sample(master, master_span, N_MASTER_FRAMES, limits)
     ours = sample(probe, probe_span, N_PROBE_FRAMES, limits)
     if not ours or not theirs:
-        return None
+        return []
     probes = [Features(f.image) for f in ours]
     masters = [Features(f.image) for f in theirs]
-    found = best_placement(probes, masters, ranked([f.image for f in ours], [f.image for f in theirs]))
-    return found[0] if found else None
+    order = ranked([f.image for f in ours], [f.image for f in theirs])
+    return [placement for placement, _, _ in candidate_placements(probes, masters, order)]
 
 
 def sample(path: Path, span: tuple[float, float], count: int, limits: Limits) -> list[Frame]:
@@ -68,16 +64,14 @@ def master_span_for(span: tuple[float, float], hint: Segment, duration_s: float 
 
 
 def ranked(probes: Sequence[NDArray[np.uint8]], masters: Sequence[NDArray[np.uint8]]) -> list[list[int]]:
-    """For each probe picture the masters' indices, most similar thumbnails first, some spread ones among them."""
+    """For each probe picture the masters' indices, most similar thumbnails first."""
     theirs = _normalised(masters)
     flipped = _normalised([m[:, ::-1] for m in masters])
     order = []
     for row, picture in zip(_normalised(probes), probes, strict=True):
         del picture
         similar = np.maximum(theirs @ row, flipped @ row)
-        best = [int(k) for k in np.argsort(-similar)[: N_MASTER_TRIED // 2]]
-        spread = [int(k) for k in np.linspace(0, len(masters) - 1, N_MASTER_TRIED // 2)]
-        order.append(list(dict.fromkeys([*best, *spread])))
+        order.append([int(k) for k in np.argsort(-similar)[:N_MASTER_TRIED]])
     return order
 
 

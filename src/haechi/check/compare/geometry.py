@@ -20,6 +20,8 @@ MIN_INLIERS = 12
 STRONG_INLIERS = 60
 # So many agree only when both frames show the same moment: no other pair needs to be tried.
 SURE_INLIERS = 250
+# So many different placements are tried in time.
+N_CANDIDATES = 5
 # Two placements agree when their corners lie within this share of the picture.
 AGREEMENT = 0.012
 N_FEATURES = 700
@@ -124,13 +126,13 @@ def _flipped(placement: Placement, width: int) -> Placement:
     return Placement((flip @ _square(placement.matrix))[:2], placement.inliers)
 
 
-def best_placement(
+def candidate_placements(
     probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]]
-) -> tuple[Placement, int, int] | None:
-    """The placement that most probe frames agree on, with the indices of the frame pair it comes from.
+) -> list[tuple[Placement, int, int]]:
+    """Different placements, the one that most probe frames agree on first, each with the frame pair it comes from.
 
     A moving camera lets a pair of different moments match too, each with a placement of its own; only the true one
-    comes back from frame to frame.
+    comes back from frame to frame, and only it gives all frames a place in time (the caller tries them).
 
     Args:
         probes: features of some probe frames.
@@ -141,19 +143,24 @@ def best_placement(
     if max((placement.inliers for placement, _, _ in found), default=0) < STRONG_INLIERS:
         found += _placements(probes, masters, ranked, mirrored=True)
     if not found:
-        return None
+        return []
     height, width = masters[0].image.shape[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
-    moved = [corners @ placement.matrix.T for placement, _, _ in found]
+    moved = np.stack([corners @ placement.matrix.T for placement, _, _ in found])
+    apart = np.abs(moved[:, None] - moved[None, :]).max((2, 3))
+    reach = AGREEMENT * max(height, width) * np.array([placement.scale for placement, _, _ in found])
     support = []
     for k, (own, _, _) in enumerate(found):
-        reach = AGREEMENT * max(height, width) * own.scale
         votes: dict[int, int] = {}
-        for other, (placement, p, _) in zip(moved, found, strict=True):
-            if float(np.abs(other - moved[k]).max()) < reach:
-                votes[p] = max(votes.get(p, 0), placement.inliers)
+        for other in np.flatnonzero(apart[k] < reach[k]):
+            placement, p, _ = found[other]
+            votes[p] = max(votes.get(p, 0), placement.inliers)
         support.append(sum(votes.values()) + own.inliers)
-    return found[int(np.argmax(support))]
+    chosen: list[int] = []
+    for k in np.argsort(support)[::-1]:
+        if all(apart[k, other] >= reach[k] for other in chosen):
+            chosen.append(int(k))
+    return [found[k] for k in chosen[:N_CANDIDATES]]
 
 
 def _placements(

@@ -83,25 +83,23 @@ def _one_window(
     else:
         theirs = coarse.master_span_for((span.start_s, span.end_s), piece, length)
     ours = (span.start_s, span.end_s)
-    start = coarse.first_placement(files.probe, ours, files.master, theirs, files.limits)
-    if start is None:
+    small = coarse.first_placements(files.probe, ours, files.master, theirs, files.limits)
+    if not small:
         return None, None
-    full = start.rescaled(
-        1 / _factor(files.probe_shape, coarse.COARSE_SIDE),
-        1 / _factor(files.master_shape, coarse.COARSE_SIDE),
-    )
+    to_full = (1 / _factor(files.probe_shape, coarse.COARSE_SIDE), 1 / _factor(files.master_shape, coarse.COARSE_SIDE))
+    full = [placement.rescaled(*to_full) for placement in small]
     probe = _load(files.probe, ours, WORKING_SIDE, MIN_INTERVAL_S, files.limits)
     if probe is None:
         return None, None
     factor = max(probe.shape) / max(files.probe_shape)
-    wanted = min(1.0, factor * full.scale)
+    wanted = min(1.0, factor * full[0].scale)
     side = int(np.ceil(max(files.master_shape) * wanted / 2) * 2)
     master = _load(files.master, theirs, max(64, side), 0.0, files.limits)
     if master is None:
         return None, None
-    working = full.rescaled(factor, max(master.shape) / max(files.master_shape))
-    probe, working = fit_working_size(probe, working)
-    window = compare_window(probe, master, working, painter)
+    working = [placement.rescaled(factor, max(master.shape) / max(files.master_shape)) for placement in full]
+    probe, starts = fit_working_size(probe, working)
+    window = compare_window(probe, master, starts, painter)
     if window is None:
         return None, None
     back = window.placement.rescaled(

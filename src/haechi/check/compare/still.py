@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from haechi.check.compare import changes, coarse, residual
 from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather
-from haechi.check.compare.geometry import Features, Placement, best_placement, refine, visible, warp
+from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
 from haechi.check.compare.window import Clip, Window, lay, split, without_rim
@@ -79,10 +79,10 @@ def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Cl
     parts = [split(f.image) for f in theirs]
     luma = [part[0] for part in parts]
     order = coarse.ranked([ours], luma)
-    found = best_placement([Features(ours)], [Features(image) for image in luma], order)
-    if found is None:
+    found = candidate_placements([Features(ours)], [Features(image) for image in luma], order)
+    if not found:
         return None
-    placement, _, index = found
+    placement, _, index = found[0]
     if len(theirs) > 1:
         index = _most_alike(ours, luma, placement)
     return Clip(luma[index][None], np.array([theirs[index].time_s]), parts[index][1][None]), placement
@@ -135,7 +135,7 @@ def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPai
     harmless = residual.standardise(residual.as_probe(energies, second[None], [expected], seen, bands))
     high = changes.thresholds(changes.smooth(harmless, times) / np.float32(STILL_FACTOR), parts.codes)
     found = changes.merge(changes.components(s, scores.z, parts.codes, high), times)
-    line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0)
+    line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0, 0.0)
     window = Window(
         times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
         scores.z, s, parts, covered, seen, tuple(found), high, bands,

@@ -29,6 +29,10 @@ BETTER = 0.45
 OVERLAY_LEVELS = 16.0
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
+# How many times better another speed must fit.
+FREE, STEADY = 1.3, 6.0
+# Cost from which it does not matter how different two frames are, squared levels.
+CAP = 400.0
 # Price of leaving the line or coming back, in units of the logarithm of the cost.
 SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
@@ -57,11 +61,13 @@ class Alignment:
         lines: the pieces, in probe order.
         matched: int64 (n_probe,), index of the master frame each probe frame shows; -1 where none does.
         contrast: median cost of unrelated pairs over the cost on the lines; near 1 means that time could not be told.
+        cost: mean over probe frames of the cost of their match, squared levels, capped; unmatched ones cost the cap.
     """
 
     lines: tuple[Line, ...]
     matched: NDArray[np.int64]
     contrast: float
+    cost: float
 
 
 def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> NDArray[np.float32]:
@@ -82,7 +88,7 @@ def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> 
         if matrix is None:
             small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
         else:
-            small = _warp_small(frame, matrix, factor, size)
+            small = _warp_small(frame, matrix, shape, size)
         out[i] = cv2.GaussianBlur(small, (0, 0), 0.7)
     return out
 
@@ -139,6 +145,8 @@ def align(
     probe_s: Floats,
     master_s: Floats,
     *,
+    better: float = FREE,
+    settled: bool = True,
     pieces: int = 6,
 ) -> Alignment:
     """Explain the cost matrix by lines.
@@ -148,6 +156,9 @@ def align(
         alike: correlations from `distances`, same shape; frames below MIN_ALIKE on their line are foreign footage.
         probe_s: time stamps, seconds (n_probe,), ascending.
         master_s: time stamps, seconds (n_master,), ascending.
+        better: how many times less than the clip's own speed another one must cost (FREE, STEADY).
+        settled: whether the placement is final. Before that frames stay on their line, because leaving it would make
+            up for an error of place while the camera moves.
         pieces: at most this many joined pieces.
     """
     n = len(probe_s)
@@ -160,7 +171,7 @@ def align(
     for k in range(pieces):
         if todo.sum() < 3 and k:
             break
-        offset, speed = _best_line(cost, probe_s, master_s, todo)
+        offset, speed = _best_line(cost, probe_s, master_s, todo, better)
         on_line = _cost_on_line(cost, alike, probe_s, master_s, offset, speed)
         claim = _claim(on_line, best_row, typical, todo) if k else np.isfinite(on_line)
         if k:
@@ -172,19 +183,26 @@ def align(
         todo &= ~_explained(spent, best_row, typical)
         if not _long_runs(todo, probe_s).any():
             break
-    matched = _match_frames(cost, probe_s, master_s, lines, owner)
+    matched = _match_frames(cost, probe_s, master_s, lines, owner, TOLERANCE_S if settled else 0.0)
     on = cost[np.arange(n), np.maximum(matched, 0)][matched >= 0]
     contrast = typical / max(float(np.median(on)), 1e-3) if len(on) else 0.0
-    return Alignment(_with_runs(lines, owner, probe_s), matched, contrast)
+    total = float(np.where(matched >= 0, np.minimum(cost[np.arange(n), np.maximum(matched, 0)], CAP), CAP).mean())
+    return Alignment(_with_runs(lines, owner, probe_s), matched, contrast, total)
 
 
-def _warp_small(frame: NDArray[np.uint8], matrix: Affine, factor: float, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _warp_small(
+    frame: NDArray[np.uint8], matrix: Affine, shape: tuple[int, int], size: tuple[int, int]
+) -> NDArray[np.uint8]:
     # Shrink first by area so that the warp of a large master does not alias.
-    scale = factor * float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    shrink = min(1.0, 1.5 * scale)
+    factors = (size[0] / shape[1], size[1] / shape[0])
+    shrink = min(1.0, 1.5 * max(factors) * float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))))
     if shrink < 1.0:
         frame = np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
-    small = resized(matrix, factor, shrink)
+    # Both sides of the thumbnail are rounded to pixels, so each axis has its own factor.
+    small = resized(matrix, 1.0, shrink)
+    for axis, factor in enumerate(factors):
+        small[axis] *= factor
+        small[axis, 2] += 0.5 * (factor - 1.0)
     return np.asarray(cv2.warpAffine(frame, small, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
 
 
@@ -215,7 +233,7 @@ def _cost_on_line(
 
 
 def _best_line(
-    cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, todo: NDArray[np.bool_]
+    cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, todo: NDArray[np.bool_], better: float
 ) -> tuple[float, float]:
     rows = np.nonzero(todo)[0]
     if len(rows) > N_LINE_ROWS:
@@ -229,12 +247,15 @@ def _best_line(
     offset, speed = _polish(ratio, times, master_s, best[1], best[2])
     straight, _ = _polish(ratio, times, master_s, plain[1], 1.0, free=False)
     # Nearly all copies run at their own speed; a fit that is hardly better must not invent another.
-    fitted, unchanged = (_score(ratio, times, master_s, o, v) for o, v in ((offset, speed), (straight, 1.0)))
-    return (straight, 1.0) if unchanged <= 1.15 * fitted + 0.004 else (offset, speed)
+    fitted, unchanged = (_typical(sub, times, master_s, o, v) for o, v in ((offset, speed), (straight, 1.0)))
+    return (straight, 1.0) if unchanged <= better * fitted + 0.2 else (offset, speed)
 
 
-def _score(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
-    return float(_scores(ratio, times, master_s, np.array([offset]), speed)[0])
+def _typical(cost: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
+    """Median cost on a line, squared levels; infinite outside of the master."""
+    index = _nearest(master_s, offset + speed * times)
+    values = cost[np.arange(len(times)), np.maximum(index, 0)]
+    return float(np.median(np.where(index >= 0, values, np.inf)))
 
 
 def _scores(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offsets: Floats, speed: float) -> Floats:
@@ -333,7 +354,12 @@ def _long_runs(mask: NDArray[np.bool_], times: Floats) -> NDArray[np.bool_]:
 
 
 def _match_frames(
-    cost: NDArray[np.float32], probe_s: Floats, master_s: Floats, lines: list[Line], owner: NDArray[np.int64]
+    cost: NDArray[np.float32],
+    probe_s: Floats,
+    master_s: Floats,
+    lines: list[Line],
+    owner: NDArray[np.int64],
+    tolerance_s: float,
 ) -> NDArray[np.int64]:
     """The master frame of each probe frame: the nearest to its line, or a neighbour where that is clearly better.
 
@@ -342,7 +368,7 @@ def _match_frames(
     """
     matched = np.full(len(probe_s), -1, np.int64)
     gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 1.0
-    reach = max(1, round(TOLERANCE_S / gap))
+    reach = max(1, round(tolerance_s / gap)) if tolerance_s else 0
     shifts = np.arange(-reach, reach + 1)
     steps = SHIFT_PRICE * np.minimum(np.abs(shifts[:, None] - shifts[None, :]), 1.5)
     for k, line in enumerate(lines):

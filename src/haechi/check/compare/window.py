@@ -8,7 +8,7 @@ window but its small result. The frames of a window are:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -25,7 +25,11 @@ from haechi.core.records import Region
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
 N_FIT_PAIRS = 8
-ROUNDS = 4
+ROUNDS = 6
+# A moving camera trades time against place: only a step this small, pixels, means that both have settled.
+SETTLED = 0.15
+# Cost of an alignment, squared levels, below which nothing better needs to be looked for.
+GOOD_FIT = 6.0
 N_QUALITY_FRAMES = 10
 # The second re-post is a little worse and made by another preset: copies are never made twice in the same way.
 SECOND_CRF = 1.5
@@ -95,17 +99,17 @@ class Window:
     bands: residual.Bands
 
 
-def compare_window(probe: Clip, master: Clip, start: Placement, painter: RegionPainter) -> Window | None:
+def compare_window(probe: Clip, master: Clip, starts: Sequence[Placement], painter: RegionPainter) -> Window | None:
     """Compare a window; None when no stretch of it shows the master.
 
     Args:
         probe: the window's frames.
         master: the master's frames that can match.
-        start: a first placement, working master -> working probe.
+        starts: first placements, working master -> working probe, likeliest first.
         painter: finds the regions.
     """
     # 1. Time, and 2. geometry to a fraction of a pixel: each needs the other, so they take turns.
-    located = _locate(probe, master, start)
+    located = _locate(probe, master, starts)
     if located is None:
         return None
     alignment, placement = located
@@ -179,42 +183,64 @@ def split(image_bgr: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.i
     return np.ascontiguousarray(planes[..., 0]).astype(np.uint8), chroma
 
 
-def fit_working_size(clip: Clip, placement: Placement) -> tuple[Clip, Placement]:
+def fit_working_size(clip: Clip, placements: Sequence[Placement]) -> tuple[Clip, Sequence[Placement]]:
     """Shrink an upscaled probe to the master's own resolution: detail beyond it is interpolation."""
-    if placement.scale <= 1.15:
-        return clip, placement
-    factor = 1.0 / placement.scale
+    if placements[0].scale <= 1.15:
+        return clip, placements
+    factor = 1.0 / placements[0].scale
     height, width = clip.shape
     size = (max(16, round(width * factor)), max(16, round(height * factor)))
     frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip.frames])
-    return replace(clip, frames=frames), placement.rescaled(factor, 1.0)
+    return replace(clip, frames=frames), [placement.rescaled(factor, 1.0) for placement in placements]
 
 
-def _locate(probe: Clip, master: Clip, start: Placement) -> tuple[timing.Alignment, Placement] | None:
-    placement = start
+def _locate(probe: Clip, master: Clip, starts: Sequence[Placement]) -> tuple[timing.Alignment, Placement] | None:
+    """Time and place together, from the start that gives the frames a place in time best.
+
+    At first the clip is taken to run at its own speed, because a free speed makes up for an error of place; another
+    speed is tried when that does not fit.
+    """
+    steady = _settle(probe, master, starts, timing.STEADY)
+    if steady is not None and steady[0].cost < GOOD_FIT:
+        return steady
+    free = _settle(probe, master, starts, timing.FREE)
+    if steady is None or free is None:
+        return steady or free
+    return free if free[0].cost < 0.7 * steady[0].cost else steady
+
+
+def _settle(
+    probe: Clip, master: Clip, starts: Sequence[Placement], better: float
+) -> tuple[timing.Alignment, Placement] | None:
+    """Align and refine in turns until neither moves."""
+    first = [(_align(probe, master, start, better), start) for start in starts]
+    alignment, placement = min(first, key=lambda pair: pair[0].cost)
     corners = np.array([[0, 0], [master.shape[1], 0], [0, master.shape[0]], list(master.shape[::-1])], np.float64)
     for turn in range(ROUNDS):
-        alignment = _align(probe, master, placement)
         kept = np.flatnonzero(alignment.matched >= 0)
         if len(kept) < 2:
             return None
         pairs = _pairs(probe, master, alignment.matched, kept)
-        better = refine(pairs, place_together(pairs, placement) if turn == 0 else placement)
-        step = corners @ (better.matrix - placement.matrix)[:, :2].T + (better.matrix - placement.matrix)[:, 2]
-        placement = better
-        if float(np.abs(step).max()) < 0.5:
+        refined = refine(pairs, place_together(pairs, placement) if turn < 2 else placement)
+        step = corners @ (refined.matrix - placement.matrix)[:, :2].T + (refined.matrix - placement.matrix)[:, 2]
+        placement = refined
+        if float(np.abs(step).max()) < SETTLED:
             break
-    return alignment, placement
+        alignment = _align(probe, master, placement, better)
+    return _align(probe, master, placement, timing.FREE, settled=True), placement
 
 
-def _align(probe: Clip, master: Clip, placement: Placement) -> timing.Alignment:
+def _align(
+    probe: Clip, master: Clip, placement: Placement, better: float, *, settled: bool = False
+) -> timing.Alignment:
     thumbs = timing.thumbnails(probe.frames, None, probe.shape)
     theirs = timing.thumbnails(master.frames, placement.matrix, probe.shape)
     ones = np.full((1, *master.shape), 255, np.uint8)
     seen = timing.thumbnails(ones, placement.matrix, probe.shape)[0] > 250
-    first = timing.align(*timing.distances(thumbs, theirs, seen), probe.times_s, master.times_s)
+    times = (probe.times_s, master.times_s)
+    first = timing.align(*timing.distances(thumbs, theirs, seen), *times, better=better, settled=settled)
     exact = timing.distances(thumbs, theirs, seen, first.matched)
-    return timing.align(*exact, probe.times_s, master.times_s)
+    return timing.align(*exact, *times, better=better, settled=settled)
 
 
 def _pairs(
