@@ -24,10 +24,10 @@ def repaint_mouth(frames: Frames, first: int, last: int, image: NDArray[np.uint8
     """Lay cheek over the mouth of the photograph's face in frames first..last, before the camera moves."""
     altered = image.copy()
     # Mouth and cheek of the 512 px photograph, pixels.
-    mouth, cheek = (slice(150, 172), slice(205, 247)), (slice(122, 144), slice(186, 228))
-    patch = cv2.resize(altered[cheek], (42, 22))
-    mask = np.zeros((22, 42, 1), np.float32)
-    cv2.ellipse(mask, (21, 11), (18, 9), 0, 0, 360, 1.0, -1)
+    mouth, cheek = (slice(136, 160), slice(199, 247)), (slice(112, 136), slice(182, 230))
+    patch = altered[cheek]
+    mask = np.zeros((24, 48, 1), np.float32)
+    cv2.ellipse(mask, (24, 12), (21, 10), 0, 0, 360, 1.0, -1)
     mask = cv2.GaussianBlur(mask, (0, 0), 2)[..., None]
     altered[mouth] = np.round(mask * patch + (1 - mask) * altered[mouth]).astype(np.uint8)
     out = list(frames)

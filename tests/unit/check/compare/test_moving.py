@@ -50,7 +50,7 @@ def test_repainted_mouth_is_found_in_place_and_time(
     assert change.span.end_s == pytest.approx(2.24, abs=0.16)
     assert change.box is not None
     centre = (change.box.x + change.box.w / 2, change.box.y + change.box.h / 2)
-    assert abs(centre[0] - 128) < 25 and abs(centre[1] - 121) < 25
+    assert abs(centre[0] - 136) < 25 and abs(centre[1] - 108) < 25
     assert change.strength > change.detail["threshold"]
 
 
