@@ -18,7 +18,7 @@ from haechi.core.media.decode import Frame, FrameRequest, read_frames
 from haechi.core.records import Segment
 from haechi.core.settings import Limits
 
-COARSE_SIDE = 512
+COARSE_SIDE = 416
 N_PROBE_FRAMES = 5
 N_MASTER_FRAMES = 30
 N_MASTER_TRIED = 30

@@ -221,7 +221,7 @@ def _settle(
         if len(kept) < 2:
             return None
         pairs = _pairs(probe, master, alignment.matched, kept)
-        refined = refine(pairs, place_together(pairs, placement) if turn < 2 else placement)
+        refined = refine(pairs, place_together(pairs[::2], placement) if turn == 0 else placement)
         step = corners @ (refined.matrix - placement.matrix)[:, :2].T + (refined.matrix - placement.matrix)[:, 2]
         placement = refined
         if float(np.abs(step).max()) < SETTLED:
