@@ -253,7 +253,7 @@ def _pairs(
 def without_rim(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The covered area less its rim towards foreign content, where coding mixes both."""
     side = max(covered.shape)
-    margin = 2 * max(2, side // 160) + 1
+    margin = 2 * max(4, side // 80) + 1
     # Replicated first: the picture's own border is no rim.
     framed = cv2.copyMakeBorder(covered.astype(np.uint8), margin, margin, margin, margin, cv2.BORDER_REPLICATE)
     return np.asarray(cv2.erode(framed, np.ones((margin, margin)))[margin:-margin, margin:-margin] > 0)
