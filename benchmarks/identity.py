@@ -1,5 +1,7 @@
 """Identity benchmark: is an enrolled artist recognised, and nobody else, among people who gave no statistics?
 
+The same people were looked at while the method was chosen: read the figures as somewhat optimistic.
+
 Run: python -m benchmarks.identity [--quick]
 
 Protocol, open set: the people of LFW (deep-funneled subset) and the dlib sample with at least four photos;
