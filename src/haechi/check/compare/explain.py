@@ -104,6 +104,9 @@ def benign_kind(component: Component, look: Look) -> str | None:
     # A see-through mark: one steady difference, rich in detail, over pictures that move.
     if look.steady > 0.9 and look.flatness > 0.4 and look.contrast > 35 and look.fine > 3:
         return "overlay"
+    # Text after heavy coding: its tones have run, its contrast and detail have not.
+    if look.fine > 6 and look.contrast > 60:
+        return "overlay"
     if not facial and look.corner and look.moved < MOVED:
         return "overlay"
     return None
