@@ -39,7 +39,7 @@ def heat(probe_bgr: Image, scores: NDArray[np.float32], ceiling: float) -> Image
     level = np.clip(cv2.resize(scores, size, interpolation=cv2.INTER_CUBIC) / ceiling, 0.0, 1.0)
     grey = cv2.cvtColor(cv2.cvtColor(probe_bgr, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR) * 0.55
     warm = cv2.applyColorMap(np.round(95 + 160 * level).astype(np.uint8), cv2.COLORMAP_TURBO).astype(np.float32)
-    weight = np.clip((level - 0.12) / 0.35, 0.0, 0.85)[..., None]
+    weight = np.clip((level - 0.28) / 0.3, 0.0, 0.85)[..., None]
     return np.asarray(np.clip(grey * (1 - weight) + warm * weight, 0, 255), dtype=np.uint8)
 
 
