@@ -224,15 +224,14 @@ def _near(a: Footprint, b: Footprint, reach: int) -> bool:
 
 
 def _joined(a: Component, b: Component) -> Component:
-    big, small = (a, b) if a.peak * a.footprint.sum() >= b.peak * b.footprint.sum() else (b, a)
     weight_a, weight_b = a.peak * a.footprint.sum(), b.peak * b.footprint.sum()
+    big = a if weight_a >= weight_b else b
     total = float(weight_a + weight_b)
     shares = {
         r: float((a.shares.get(r, 0.0) * weight_a + b.shares.get(r, 0.0) * weight_b) / total)
         for r in REGION_OF_CODE.values()
     }
     region = _part(shares)
-    del small
     strong = a if a.peak >= b.peak else b
     return Component(
         region if region in FACIAL or big.region not in FACIAL else big.region,

@@ -68,8 +68,7 @@ def ranked(probes: Sequence[NDArray[np.uint8]], masters: Sequence[NDArray[np.uin
     theirs = _normalised(masters)
     flipped = _normalised([m[:, ::-1] for m in masters])
     order = []
-    for row, picture in zip(_normalised(probes), probes, strict=True):
-        del picture
+    for row in _normalised(probes):
         similar = np.maximum(theirs @ row, flipped @ row)
         order.append([int(k) for k in np.argsort(-similar)[:N_MASTER_TRIED]])
     return order

@@ -30,6 +30,7 @@ from haechi.core.records import (
 from haechi.core.settings import Limits
 
 VERSION = 1
+MIN_SIDE = 48
 MAX_PICTURED = 6
 JOIN_GAP_S = 0.6
 
@@ -53,6 +54,15 @@ class Files:
     def master_shape(self) -> tuple[int, int]:
         """Height and width of the master as displayed."""
         return self.master_info.height or 1, self.master_info.width or 1
+
+
+def too_small(probe_info: MediaInfo) -> Comparison | None:
+    """The abstention for a picture that is too small to compare, or None when it is large enough."""
+    small = min(probe_info.width or 0, probe_info.height or 0)
+    if small >= MIN_SIDE:
+        return None
+    reason = f"The picture is only {small} pixels high or wide; comparing needs {MIN_SIDE}."
+    return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
 
 
 @dataclass

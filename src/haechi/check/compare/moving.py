@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from haechi.check.compare import coarse
-from haechi.check.compare.gather import Files, Gathered, conclude, gather
+from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.window import (
@@ -23,13 +23,12 @@ from haechi.check.compare.window import (
 )
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Abstention, Comparison, Segment, Span
+from haechi.core.records import Comparison, Segment, Span
 from haechi.core.settings import Limits
 
 WINDOW_S = 16.0
 # Without a hint the whole master is searched at once; longer ones need the fingerprint's hint.
 MAX_UNHINTED_S = 90.0
-MIN_SIDE = 48
 
 
 def compare_moving(
@@ -45,10 +44,9 @@ def compare_moving(
     progress: Callable[[float], None],
 ) -> Comparison:
     """Compare two clips; see the package's docstring for the steps and `compare_files` for the arguments."""
-    small = min(probe_info.width or 0, probe_info.height or 0)
-    if small < MIN_SIDE:
-        reason = f"The picture is only {small} pixels high or wide; comparing needs {MIN_SIDE}."
-        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
+    refused = too_small(probe_info)
+    if refused is not None:
+        return refused
     files = Files(probe, probe_info, master, master_info, limits)
     painter = RegionPainter(models)
     gathered = Gathered()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare import changes, coarse, residual
 from haechi.check.compare.colour import fit_tone
-from haechi.check.compare.gather import Files, Gathered, conclude, gather
+from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
@@ -25,11 +25,10 @@ from haechi.check.compare.window import Clip, Window, lay, split, without_rim
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
 from haechi.core.media.recompress import recompress_image
-from haechi.core.records import Abstention, Comparison, Kind, Segment
+from haechi.core.records import Comparison, Kind, Segment
 from haechi.core.settings import Limits
 
 WORKING_SIDE = 960
-MIN_SIDE = 48
 STILL_FACTOR = 1.3
 # So many moments of a master clip are tried for a screenshot that no match has placed.
 N_MOMENTS = 120
@@ -50,10 +49,9 @@ def compare_still(
     pictures: bool,
 ) -> Comparison:
     """Compare a still picture; see `compare_files` for the arguments."""
-    small = min(probe_info.width or 0, probe_info.height or 0)
-    if small < MIN_SIDE:
-        reason = f"The picture is only {small} pixels high or wide; comparing needs {MIN_SIDE}."
-        return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
+    refused = too_small(probe_info)
+    if refused is not None:
+        return refused
     files = Files(probe, probe_info, master, master_info, limits)
     ours = read_image(probe, limits, max_side=WORKING_SIDE, gray=True).image
     found = _best_moment(ours, files, hint)

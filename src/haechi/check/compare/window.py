@@ -114,6 +114,8 @@ def compare_window(probe: Clip, master: Clip, starts: Sequence[Placement], paint
         return None
     alignment, placement = located
     kept = np.flatnonzero(alignment.matched >= 0)
+    if len(kept) < 2:
+        return None
     shape, bands = probe.shape, residual.Bands.of(probe.shape)
     covered = visible(master.shape, placement.matrix, shape)
     seen = without_rim(covered)
@@ -200,20 +202,21 @@ def _locate(probe: Clip, master: Clip, starts: Sequence[Placement]) -> tuple[tim
     At first the clip is taken to run at its own speed, because a free speed makes up for an error of place; another
     speed is tried when that does not fit.
     """
-    steady = _settle(probe, master, starts, timing.STEADY)
+    thumbs = timing.thumbnails(probe.frames, None, probe.shape)
+    steady = _settle(probe, thumbs, master, starts, timing.STEADY)
     if steady is not None and steady[0].cost < GOOD_FIT:
         return steady
-    free = _settle(probe, master, starts, timing.FREE)
+    free = _settle(probe, thumbs, master, starts, timing.FREE)
     if steady is None or free is None:
         return steady or free
     return free if free[0].cost < 0.7 * steady[0].cost else steady
 
 
 def _settle(
-    probe: Clip, master: Clip, starts: Sequence[Placement], better: float
+    probe: Clip, thumbs: NDArray[np.float32], master: Clip, starts: Sequence[Placement], better: float
 ) -> tuple[timing.Alignment, Placement] | None:
     """Align and refine in turns until neither moves."""
-    first = [(_align(probe, master, start, better), start) for start in starts]
+    first = [(_align(probe, thumbs, master, start, better), start) for start in starts]
     alignment, placement = min(first, key=lambda pair: pair[0].cost)
     corners = np.array([[0, 0], [master.shape[1], 0], [0, master.shape[0]], list(master.shape[::-1])], np.float64)
     for turn in range(ROUNDS):
@@ -226,14 +229,19 @@ def _settle(
         placement = refined
         if float(np.abs(step).max()) < SETTLED:
             break
-        alignment = _align(probe, master, placement, better)
-    return _align(probe, master, placement, timing.FREE, settled=True), placement
+        alignment = _align(probe, thumbs, master, placement, better)
+    return _align(probe, thumbs, master, placement, timing.FREE, settled=True), placement
 
 
 def _align(
-    probe: Clip, master: Clip, placement: Placement, better: float, *, settled: bool = False
+    probe: Clip,
+    thumbs: NDArray[np.float32],
+    master: Clip,
+    placement: Placement,
+    better: float,
+    *,
+    settled: bool = False,
 ) -> timing.Alignment:
-    thumbs = timing.thumbnails(probe.frames, None, probe.shape)
     theirs = timing.thumbnails(master.frames, placement.matrix, probe.shape)
     ones = np.full((1, *master.shape), 255, np.uint8)
     seen = timing.thumbnails(ones, placement.matrix, probe.shape)[0] > 250
