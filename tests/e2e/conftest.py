@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from clips import Frames, repaint_mouth
+from tiny_masters import TinyMasters, register_tiny_masters
 
 HAECHI = Path(sys.executable).with_name("haechi")
 
@@ -28,7 +29,7 @@ class Run:
         return [json.loads(line) for line in self.out.splitlines()]
 
 
-def environment(home: Path) -> dict[str, str]:
+def variables_for(home: Path) -> dict[str, str]:
     return os.environ | {"HAECHI_LANG": "en", "HAECHI_HOME": str(home)}
 
 
@@ -38,7 +39,7 @@ def run_in(home: Path, arguments: Sequence[object], **variables: str) -> Run:
         [HAECHI, *map(str, arguments)],
         capture_output=True,
         text=True,
-        env=environment(home) | variables,
+        env=variables_for(home) | variables,
         stdin=subprocess.DEVNULL,
         timeout=240,
     )
@@ -57,6 +58,22 @@ def haechi(home: Path) -> Callable[..., Run]:
     return lambda *arguments, **variables: run_in(home, arguments, **variables)
 
 
+@pytest.fixture(scope="session")
+def haechi_path() -> Path:
+    """The installed command, for tests that start it in their own way."""
+    return HAECHI
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return variables_for(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def tiny_masters(tmp_path_factory: pytest.TempPathFactory, astronaut: Any) -> TinyMasters:
+    return register_tiny_masters(tmp_path_factory.mktemp("tiny") / "작은 masters", astronaut)
+
+
 @pytest.fixture
 def start() -> Callable[..., subprocess.Popen[str]]:
     """Start the installed command in a process group of its own and do not wait for it."""
@@ -67,7 +84,7 @@ def start() -> Callable[..., subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(home),
+            env=variables_for(home),
             start_new_session=True,
         )
 

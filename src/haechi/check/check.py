@@ -8,6 +8,7 @@ Steps of `check_file`, strongest evidence first (DESIGN.md section 1):
  5. identify enrolled artists: routing, never authenticity
  6. blind detectors, if any is installed
  7. decide, by rank
+The file is opened several times, so it must still be the same at the end: else nothing is said of it.
 A step that cannot speak leaves an abstention; it never counts as evidence of innocence.
 """
 
@@ -26,7 +27,7 @@ from haechi.check.identify import identify
 from haechi.check.match import Candidate, match
 from haechi.check.verdict import Evidence, decide
 from haechi.core.media.models import model_digests
-from haechi.core.media.probe import MediaInfo, hash_file, probe_media
+from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.sandbox import software_versions, warm_up
 from haechi.core.plugins import load_detectors
 from haechi.core.provenance.read import ManifestReading, read_manifest
@@ -45,6 +46,7 @@ from haechi.core.records import (
     Span,
 )
 from haechi.core.settings import Settings
+from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store
 
 Progress = Callable[[float], None]
@@ -74,12 +76,13 @@ def check_file(
         progress: called with the share done, 0 to 1.
 
     Raises:
-        InputError: the file cannot be read; nothing is said of it.
+        InputError: the file cannot be read, or changed meanwhile; nothing is said of it.
     """
     say = progress or _silent
     warm_up()
+    snapshot = take_snapshot(path)
     info = probe_media(path, settings.limits)
-    probe = _probe(path, info)
+    probe = _probe(snapshot, info)
     notes = _Notes()
     # 1. Same bytes.
     same = store.release_by_sha256(probe.sha256)
@@ -100,6 +103,7 @@ def check_file(
     artists = _identify(notes, path, info, store, settings)
     # 6. Blind detectors, if any is installed.
     _detect(notes, path, info, settings)
+    snapshot.confirm()
     say(0.98)
     # 7. Decide.
     evidence = Evidence(
@@ -124,8 +128,9 @@ def compare_pair(
     """Say what differs between two files, without any registry.
 
     Raises:
-        InputError: one of them cannot be read.
+        InputError: one of them cannot be read, or changed meanwhile.
     """
+    snapshots = take_snapshot(probe), take_snapshot(master)
     info, master_info = probe_media(probe, settings.limits), probe_media(master, settings.limits)
     comparison = compare_files(
         probe,
@@ -137,16 +142,18 @@ def compare_pair(
         pictures=pictures,
         progress=progress,
     )
+    for snapshot in snapshots:
+        snapshot.confirm()
     segments = comparison.segments or (_whole(info),)
     release = ReleaseMatch(None, master.name, segments, 1.0, "given")
     evidence = Evidence(
         kind=info.kind, release=release, comparison=comparison, unexplained_s=_unexplained(info, [comparison])
     )
-    return _report(_probe(probe, info), info, evidence, [release], _Notes(), settings)
+    return _report(_probe(snapshots[0], info), info, evidence, [release], _Notes(), settings)
 
 
-def _probe(path: Path, info: MediaInfo) -> Probe:
-    return Probe(str(path), hash_file(path), info.kind, info.duration_s, info.width, info.height)
+def _probe(snapshot: Snapshot, info: MediaInfo) -> Probe:
+    return Probe(str(snapshot.path), snapshot.sha256, info.kind, info.duration_s, info.width, info.height)
 
 
 def _whole(info: MediaInfo) -> Segment:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from haechi.cli.options import Json
+from haechi.cli.options import Json, file_argument
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -30,7 +30,7 @@ def _add(
     name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name of the artist."))],
     photos: Annotated[
         list[Path],
-        typer.Argument(metavar="PHOTO", help=mark("Photos or clips, or folders of them."), show_default=False),
+        file_argument("PHOTO", mark("Photos or clips, or folders of them.")),
     ],
     consent: Annotated[
         str,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from haechi.cli.options import Json
+from haechi.cli.options import Json, file_argument
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 def _add(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help=mark("Confirmed fakes."), show_default=False)],
+    paths: Annotated[list[Path], file_argument("FILE", mark("Confirmed fakes."))],
     because: Annotated[
         str,
         typer.Option(metavar="TEXT", help=mark("Who confirmed it, and on what ground."), show_default=False),

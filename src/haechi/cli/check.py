@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.failures import UNREADABLE, as_haechi_error
-from haechi.cli.options import Json, ReportFolder
+from haechi.cli.options import Json, ReportFolder, file_argument
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
@@ -38,7 +38,7 @@ def _check(
     context: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE", help=mark("Files or folders to check."), show_default=False),
+        file_argument("FILE", mark("Files or folders to check.")),
     ],
     json: Json = False,
     report: ReportFolder = None,

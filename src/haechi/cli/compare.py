@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.failures import UNREADABLE
-from haechi.cli.options import Json, ReportFolder
+from haechi.cli.options import Json, ReportFolder, file_argument
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -29,8 +29,8 @@ def add_to(app: typer.Typer) -> None:
 
 def _compare(
     context: typer.Context,
-    probe: Annotated[Path, typer.Argument(metavar="PROBE", help=mark("The file under check."))],
-    master: Annotated[Path, typer.Argument(metavar="MASTER", help=mark("The authentic file."))],
+    probe: Annotated[Path, file_argument("PROBE", mark("The file under check."))],
+    master: Annotated[Path, file_argument("MASTER", mark("The authentic file."))],
     json: Json = False,
     report: ReportFolder = None,
 ) -> None:
@@ -57,14 +57,8 @@ def _compare(
 
 
 def _result(session: Session, probe: Path, master: Path, pictures: bool) -> Report:
-    """Compare, and see that neither file changed meanwhile."""
     from haechi.check.check import compare_pair
-    from haechi.core.snapshot import take_snapshot
 
-    snapshots = [take_snapshot(path) for path in (probe, master)]
     with session.bar() as bar:
         progress = bar.begin(probe.name)
-        result = compare_pair(probe, master, session.settings, pictures=pictures, progress=progress)
-    for snapshot in snapshots:
-        snapshot.confirm()
-    return result
+        return compare_pair(probe, master, session.settings, pictures=pictures, progress=progress)

@@ -114,4 +114,6 @@ def _leave_quietly() -> int:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"haechi: {line}\n")
+    from haechi.check.report_page.text import visible
+
+    sys.stderr.write(f"haechi: {visible(line, longest=sys.maxsize)}\n")

@@ -59,7 +59,7 @@ def failure_line(path: Path, reason: str) -> str:
     """
     reason = reason.removeprefix(f"{path.name}: ")
     line = reason if str(path) in reason else f"{path}: {reason}"
-    return visible(line, longest=len(line))
+    return visible(line, longest=sys.maxsize)
 
 
 class Tally:

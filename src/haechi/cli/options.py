@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,3 +22,8 @@ ReportFolder = Annotated[
         show_default=False,
     ),
 ]
+
+
+def file_argument(metavar: str, help: str) -> Any:
+    """An argument that names files; one that cannot be read gets its line later; Typer would end the run over it."""
+    return typer.Argument(metavar=metavar, help=help, show_default=False, readable=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from haechi.cli.options import Json
+from haechi.cli.options import Json, file_argument
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -34,7 +34,7 @@ def _add(
     context: typer.Context,
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="MASTER", help=mark("Masters, or folders of masters."), show_default=False),
+        file_argument("MASTER", mark("Masters, or folders of masters.")),
     ],
     artist: Annotated[
         str | None,

@@ -53,5 +53,5 @@ def _identity(path: Path) -> tuple[int, ...]:
         status = path.stat()
     except (OSError, ValueError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "impossible name"
-        raise UnreadableMediaError(f"{path} cannot be read: {reason}") from error
+        raise UnreadableMediaError(f"{path}: cannot be read: {reason}; check the path and its permissions") from error
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -66,7 +66,7 @@ def list_files(paths: Iterable[Path]) -> Listing:
     entries: dict[Path, Path | Failed] = {}
     passed_over = 0
     for path in paths:
-        found = _walk(path) if path.is_dir() else iter([path])
+        found = _walk(path) if _is_folder(path) else iter([path])
         for entry in found:
             if entry is None:
                 passed_over += 1
@@ -85,12 +85,20 @@ def _walk(folder: Path) -> Iterator[Path | Failed | None]:
     for child in children:
         if child.name.startswith("."):
             yield None
-        elif child.is_symlink() and child.is_dir():
+        elif child.is_symlink() and _is_folder(child):
             yield Failed(child, "a link to a folder is not followed; name the folder itself")
-        elif child.is_dir():
+        elif _is_folder(child):
             yield from _walk(child)
         else:
             yield _sort_out(child)
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder; what cannot even be looked at fails when it is opened, with its own line."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _sort_out(path: Path) -> Path | Failed | None:

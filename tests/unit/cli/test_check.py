@@ -151,26 +151,3 @@ def test_compare_speaks_like_check(
     assert json.loads(haechi("compare", video, master, "--json").out)["release"] is None
     run = haechi("compare", video, master, "--report", tmp_path / "reports")
     assert str(next((tmp_path / "reports").iterdir())) in run.out
-
-
-def test_compare_with_an_absent_master(haechi: Haechi, checks: Haechi, make_report: Haechi, video: Path) -> None:
-    checks(make_report)
-    run = haechi("compare", video, "absent.mov")
-    assert (run.code, run.out) == (3, "")
-    assert "absent.mov" in run.err
-
-
-def test_file_that_changes_while_compared(
-    haechi: Haechi, checks: Haechi, make_report: Callable[..., Report], video: Path, tmp_path: Path
-) -> None:
-    master = tmp_path / "master.mov"
-    master.write_bytes(b"master")
-
-    def check(path: Path) -> Report:
-        master.write_bytes(b"another")
-        return make_report(path)
-
-    checks(check)
-    run = haechi("compare", video, master)
-    assert (run.code, run.out) == (3, "")
-    assert "changed" in run.err
