@@ -13,7 +13,7 @@ Method, two instruments:
 A probe is walked in chunks of `CHUNK_S`; a chunk that continues the line of the one before needs no search,
 so hours of sound cost linear time. Chunks on one line form a piece, and where two pieces meet the sounds
 themselves decide. Limits: a stretch shorter than half a chunk between two others is not found as a piece of
-its own (the residual reports it).
+its own (the residual reports it, `sound_source` finds where it comes from).
 [1] Knapp, Carter. IEEE Trans. ASSP 24 (1976), partial whitening.
 """
 
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from haechi.check.compare.sound_bands import CHUNK_S, HINT_LAG_S, BandIndex, band_likeness, find_pitch, locate_near
 from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
+from haechi.check.compare.sound_source import divide, row_power
 from haechi.check.compare.sound_waves import confirm, polish, settle, wave_likeness
 from haechi.core.records import Segment, Span
 
@@ -35,18 +36,39 @@ MIN_BANDS = 0.45
 MAX_SEARCHES = 60
 NEAR_END_S = 3.0
 STRANGE_WAVES, STRANGE_BANDS = 0.1, 0.35
+NEAR_LAG_S = 0.3
+KEPT_SHARE, KEPT_S, PLAIN_SHARE = 0.15, 0.3, 0.6
+LISTEN_S, LISTENS = 15.0, 4
 
 
 def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece | None:
     """Find the sound of a stretch whose pictures were aligned already: within +-1.2 s and a few 1e-3 of its
     speed.
 
+    The line of the pictures comes first. Another is taken only when the sound on the pictures' line that no
+    other line explains as well is less than KEPT_SHARE of what is heard: words pasted from another moment
+    may be half of a clip and agree perfectly among themselves, and still they are what was put in.
+
     Returns:
         The piece, over the whole span of the segment, or None when its sound does not come from there.
     """
     span, speed = segment.span, segment.speed
-    start = segment.offset_s - speed * span.start_s
-    line = Line(start, speed, speed)
+    line = Line(segment.offset_s - speed * span.start_s, speed, speed)
+    near = polish(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=NEAR_LAG_S)
+    if near is None:
+        return _within_hint(probe, master, span, line)
+    near = settle(probe, master, near)
+    kept = _shares(probe, master, [near], span)[0]
+    if kept >= PLAIN_SHARE:
+        return near
+    far = _within_hint(probe, master, span, line)
+    if far is not None and far.coherent and not _same_line(near, far):
+        kept = _shares(probe, master, [near, far], span)[0]
+    enough = kept >= max(KEPT_SHARE, KEPT_S / span.duration_s)
+    return near if enough else far
+
+
+def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
     piece = confirm(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=HINT_LAG_S)
     if piece is None:
         around = locate_near(probe, master, span, line)
@@ -57,6 +79,22 @@ def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece |
         if not piece.coherent:
             return find_pitch(probe, master, piece) if piece.score >= MIN_BANDS else None
     return settle(probe, master, piece)
+
+
+def _shares(probe: Samples, master: Samples, pieces: Sequence[Piece], span: Span) -> list[float]:
+    """Which share of what is heard follows each line, over the whole span or LISTENS places of it."""
+    windows = [span]
+    if span.duration_s > LISTEN_S * LISTENS:
+        starts = np.linspace(span.start_s, span.end_s - LISTEN_S, LISTENS).tolist()
+        windows = [Span(start, start + LISTEN_S) for start in starts]
+    heard, on = 0.0, np.zeros(len(pieces))
+    for window in windows:
+        path = divide(probe, master, [piece.line for piece in pieces], window)
+        power = row_power(probe, window, len(path))
+        loud = power > 0.1 * power.mean()
+        heard += float(loud.sum())
+        on += [float((loud & (path == index)).sum()) for index in range(len(pieces))]
+    return [float(share) for share in on / max(heard, 1.0)]
 
 
 def find_pieces(probe: Samples, master: Samples) -> list[Piece]:

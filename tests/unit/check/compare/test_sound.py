@@ -217,3 +217,16 @@ def test_a_fade_is_no_removed_word(voice: Voice) -> None:
 def test_a_limiter_is_no_change(voice: Voice) -> None:
     master = voice(9.0)
     assert compare_tracks(0.2 * np.tanh(20 * master).astype(np.float32), master).changes == ()
+
+
+@pytest.mark.parametrize(("start_s", "source_s"), [(1.0, 0.1), (0.9, 1.4), (0.0, 1.2)])
+def test_half_a_clip_from_another_moment_does_not_become_its_line(
+    voice: Voice, start_s: float, source_s: float
+) -> None:
+    master = voice(4.0, 3)
+    length = int(1.5 * RATE)
+    patch = master[int(source_s * RATE) :][:length]
+    probe = pasted(master[: 3 * RATE], start_s, patch)
+    result = compare_tracks(probe, master, [Segment(Span(0.0, 3.0), 0.03, 1.0, False)])
+    assert result.segments[0].offset_s == pytest.approx(0.0, abs=2e-3)
+    assert overlap(result, start_s, start_s + 1.5) > 0.85
