@@ -5,9 +5,10 @@ Steps:
 1. Hold both sounds as 16 kHz mono on disk, so that hours of sound cost no memory.
 2. Align (`sound_align`): near the segments that the pictures gave, or from nothing; sound that is not found
    near its pictures is looked for in the whole master.
-3. Measure (`sound_residual`): row by row of 10 ms, is the master's sound still there, and what is there
-   besides.
-4. Decide (`sound_changes`): runs where the master's voice is gone or where something speaks in its pauses.
+3. Judge (`sound_judge`): measure row by row of 10 ms whether the master's sound is still there and what is
+   there besides (`sound_residual`), find the runs where the voice is gone or where something speaks in its
+   pauses (`sound_changes`), and trace them to where they come from (`sound_trace`).
+4. Tell foreign sound, and sound that was made anew, from changes.
 5. Name the edits (`sound_edits`): volume, equaliser, music bed, noise, pitch, delay, re-encoding.
 
 Nothing aligned: the probe carries foreign sound. That is named (`comparison.audio_replaced`), with a measure
@@ -20,20 +21,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from haechi.check.compare.sound_align import find_pieces, refine_segment
-from haechi.check.compare.sound_changes import VoiceSpan, find_changes
+from haechi.check.compare.sound_changes import VoiceSpan
 from haechi.check.compare.sound_edits import edits_of
 from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
+from haechi.check.compare.sound_judge import Judged, Part, judge
 from haechi.check.compare.sound_lines import Piece
-from haechi.check.compare.sound_residual import Evidence, measure
+from haechi.check.compare.sound_residual import Evidence
 from haechi.check.compare.sound_speech import speech_score
+from haechi.check.compare.sound_trace import merge_enclosed
 from haechi.check.compare.sound_waves import explained
 from haechi.core.media.audio import read_audio
 from haechi.core.records import (
@@ -51,21 +52,9 @@ from haechi.core.settings import Limits
 
 VERSION = 1
 SILENT = 2e-4
-MOVED_S = 0.3
-CURVE_ROWS = 10
+DELAY_S = 0.06
 MOSTLY = 0.8
 SAME_SPEED, SAME_SEMITONES, SAME_BANDS = 1.5e-3, 0.3, 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A stretch of the probe: the piece it plays, and by how much that misses the pictures' line (s), if
-    there are any.
-    """
-
-    span: Span
-    piece: Piece | None
-    delay_s: float | None
 
 
 def compare_sound(probe: Path, master: Path, segments: Sequence[Segment], limits: Limits) -> Comparison:
@@ -94,24 +83,14 @@ def compare_tracks(probe: Samples, master: Samples, segments: Sequence[Segment] 
     if missing is not None:
         return missing
     parts = _align(probe, master, segments)
-    pieces = [part.piece for part in parts if part.piece is not None]
-    if not pieces:
+    if all(part.piece is None for part in parts):
         return _foreign(probe, parts)
-    voices: list[VoiceSpan] = []
-    curves: list[Curve] = []
-    evidence: list[tuple[Piece, Evidence]] = []
-    for piece in pieces:
-        for block in measure(probe, master, piece):
-            found, strength = find_changes(block)
-            voices += found
-            curves.append(_curve(block, strength.z, strength.threshold))
-            evidence.append((piece, block))
-    voices = _join_voices(voices)
-    if not segments and _is_foreign(voices, pieces):
+    judged = judge(probe, master, parts, pictures=bool(segments))
+    pieces = [part.piece for part in judged.parts if part.piece is not None]
+    if not segments and _is_foreign(judged.voices, pieces):
         return _foreign(probe, parts)
     spoken = [_resynthesised(probe, master, piece) for piece in pieces]
-    others = [finding for finding in spoken if finding is not None]
-    return _assemble(probe, parts, voices, others, curves, evidence)
+    return _assemble(probe, judged, [finding for finding in spoken if finding is not None])
 
 
 # 1. hold
@@ -161,10 +140,11 @@ def _missing(probe: Samples, master: Samples) -> Comparison | None:
 # 2. align
 
 
-def _align(probe: Samples, master: Samples, segments: Sequence[Segment]) -> list[_Part]:
+def _align(probe: Samples, master: Samples, segments: Sequence[Segment]) -> list[Part]:
     if not segments:
-        return [_Part(piece.span, piece, None) for piece in find_pieces(probe, master)]
-    parts: list[_Part] = []
+        pieces = merge_enclosed(probe, master, find_pieces(probe, master))
+        return [Part(piece.span, piece, None) for piece in pieces]
+    parts: list[Part] = []
     duration = len(probe) / SAMPLE_RATE
     for segment in segments:
         span = Span(max(0.0, segment.span.start_s), min(duration, segment.span.end_s))
@@ -177,52 +157,26 @@ def _align(probe: Samples, master: Samples, segments: Sequence[Segment]) -> list
     return parts
 
 
-def _align_segment(probe: Samples, master: Samples, segment: Segment, span: Span) -> list[_Part]:
+def _align_segment(probe: Samples, master: Samples, segment: Segment, span: Span) -> list[Part]:
     offset = segment.offset_s + segment.speed * (span.start_s - segment.span.start_s)
     piece = refine_segment(probe, master, Segment(span, offset, segment.speed, segment.mirrored))
     if piece is not None:
-        return [_Part(span, piece, piece.line.at(span.start_s) - offset)]
+        return [Part(span, piece, piece.line.at(span.start_s) - offset)]
     elsewhere = []
     first, last = round(span.start_s * SAMPLE_RATE), round(span.end_s * SAMPLE_RATE)
     for found in find_pieces(probe[first:last], master):
         moved = found.shifted(span.start_s)
         at = segment.offset_s + segment.speed * (moved.span.start_s - segment.span.start_s)
-        elsewhere.append(_Part(moved.span, moved, moved.line.at(moved.span.start_s) - at))
-    return elsewhere or [_Part(span, None, None)]
+        elsewhere.append(Part(moved.span, moved, moved.line.at(moved.span.start_s) - at))
+    return elsewhere or [Part(span, None, None)]
 
 
 # 4. decide
 
 
-def _join_voices(voices: Sequence[VoiceSpan]) -> list[VoiceSpan]:
-    """Runs of one kind that a block border or a breath divides become one."""
-    joined: list[VoiceSpan] = []
-    for voice in sorted(voices, key=lambda v: v.span.start_s):
-        last = joined[-1] if joined else None
-        if last is not None and last.kind == voice.kind and voice.span.start_s - last.span.end_s < 0.08:
-            span = Span(last.span.start_s, voice.span.end_s)
-            strength = max(last.strength, voice.strength)
-            joined[-1] = VoiceSpan(span, voice.kind, strength, last.total + voice.total)
-        else:
-            joined.append(voice)
-    return joined
-
-
 def _is_foreign(voices: Sequence[VoiceSpan], pieces: Sequence[Piece]) -> bool:
     gone = sum(voice.span.duration_s for voice in voices if voice.kind == "replaced")
     return gone > MOSTLY * sum(piece.span.duration_s for piece in pieces)
-
-
-def _moved(part: _Part) -> Change | None:
-    """Sound of this master, but not the sound of these pictures."""
-    if part.piece is None or part.delay_s is None or abs(part.delay_s) < MOVED_S:
-        return None
-    detail = {
-        "kind": "moved",
-        "source_start_s": round(part.piece.line.at(part.span.start_s), 3),
-        "shift_s": round(part.delay_s, 3),
-    }
-    return Change(Region.VOICE, part.span, None, part.piece.score, detail)
 
 
 def _resynthesised(probe: Samples, master: Samples, piece: Piece) -> Finding | None:
@@ -244,7 +198,7 @@ def _resynthesised(probe: Samples, master: Samples, piece: Piece) -> Finding | N
     )
 
 
-def _foreign(probe: Samples, parts: Sequence[_Part]) -> Comparison:
+def _foreign(probe: Samples, parts: Sequence[Part]) -> Comparison:
     span = Span(0.0, len(probe) / SAMPLE_RATE)
     spans = tuple(part.span for part in parts) or (span,)
     score = round(max(speech_score(probe, s.start_s, s.end_s) for s in spans), 2)
@@ -264,45 +218,52 @@ def _foreign(probe: Samples, parts: Sequence[_Part]) -> Comparison:
 # 5. assemble
 
 
-def _assemble(
-    probe: Samples,
-    parts: Sequence[_Part],
-    voices: Sequence[VoiceSpan],
-    others: Sequence[Finding],
-    curves: Sequence[Curve],
-    evidence: Sequence[tuple[Piece, Evidence]],
-) -> Comparison:
-    changes = [_change(probe, voice, evidence) for voice in voices]
-    changes += [moved for moved in map(_moved, parts) if moved is not None]
+def _assemble(probe: Samples, judged: Judged, others: Sequence[Finding]) -> Comparison:
+    evidence = judged.evidence
+    changes = [_change(probe, voice, judged) for voice in judged.voices]
     changes.sort(key=lambda change: change.span.start_s)
-    foreign = [part for part in parts if part.piece is None]
     edits = edits_of(evidence)
-    for part in parts:
-        if part.delay_s is not None and 0.06 < abs(part.delay_s) < MOVED_S:
+    for part in judged.parts:
+        if part.delay_s is not None and abs(part.delay_s) > DELAY_S and not part.moved:
             edits.append(Edit("audio_delay", {"delay_s": round(-part.delay_s, 3)}, part.span))
-    findings = [_summary(changes, evidence), *others]
-    for part in foreign:
-        data = {"speech_like": round(speech_score(probe, part.span.start_s, part.span.end_s), 2)}
-        edits.append(Edit("audio_replaced", data, part.span))
-    pieces = [part.piece for part in parts if part.piece is not None]
+        if part.piece is None:
+            data = {"speech_like": round(speech_score(probe, part.span.start_s, part.span.end_s), 2)}
+            edits.append(Edit("audio_replaced", data, part.span))
+    pieces = [part.piece for part in judged.parts if part.piece is not None]
     return Comparison(
         changes=tuple(changes),
         edits=tuple(edits),
-        findings=tuple(findings),
+        findings=(_summary(changes, evidence), *others),
         segments=tuple(piece.segment() for piece in pieces),
-        curves=_merge_curves(curves),
+        curves=_merge_curves(judged.curves),
     )
 
 
-def _change(probe: Samples, voice: VoiceSpan, evidence: Sequence[tuple[Piece, Evidence]]) -> Change:
-    coherent = all(block.coherent for _, block in evidence)
-    detail = {
+def _change(probe: Samples, voice: VoiceSpan, judged: Judged) -> Change:
+    """A change as reports carry it; `strength` is a z, and the null it stands on is told beside it."""
+    span, null = voice.span, voice.null
+    detail: dict[str, Any] = {
         "kind": voice.kind,
         "total": round(voice.total, 1),
-        "coherent": coherent,
-        "speech_like": round(speech_score(probe, voice.span.start_s, voice.span.end_s), 2),
+        "coherent": all(block.coherent for _, block in judged.evidence),
+        "speech_like": round(speech_score(probe, span.start_s, span.end_s), 2),
+        "null_threshold": round(null.threshold, 2),
+        "null": {"median": round(null.middle, 3), "spread": round(null.spread, 3), "rows": null.rows},
     }
-    return Change(Region.VOICE, voice.span, None, voice.strength, detail)
+    if voice.source is not None:
+        start = voice.source.line.at(span.start_s)
+        detail["source_start_s"] = round(start, 3)
+        detail["shift_s"] = round(start - _expected(judged.parts, span, start), 3)
+    return Change(Region.VOICE, span, None, round(voice.strength, 3), detail)
+
+
+def _expected(parts: Sequence[Part], span: Span, start_s: float) -> float:
+    """Master time that belongs to the start of a change: that of the pictures, or else of the sound around it."""
+    for part in parts:
+        if part.piece is not None and part.span.start_s <= span.start_s + HOP_S and span.end_s <= part.span.end_s + 0.1:
+            missed = part.delay_s if part.moved and part.delay_s is not None else 0.0
+            return part.piece.line.at(span.start_s) - missed
+    return start_s
 
 
 def _summary(changes: Sequence[Change], evidence: Sequence[tuple[Piece, Evidence]]) -> Finding:
@@ -316,13 +277,6 @@ def _summary(changes: Sequence[Change], evidence: Sequence[tuple[Piece, Evidence
         return Finding("comparison", VERSION, 3, text, "comparison.voice_changed", strength, spans=spans, data=data)
     text = "The sound is the master's throughout what was compared."
     return Finding("comparison", VERSION, 3, text, "comparison.voice_same", strength, data=data)
-
-
-def _curve(block: Evidence, z: NDArray[np.float64], threshold: float) -> Curve:
-    """Ten values a second, each the greatest of its rows."""
-    starts = range(0, len(z), CURVE_ROWS)
-    times = tuple(round(block.start_s + (s + CURVE_ROWS / 2) * HOP_S, 3) for s in starts)
-    return Curve(Region.VOICE, times, tuple(round(float(z[s : s + CURVE_ROWS].max()), 3) for s in starts), threshold)
 
 
 def _merge_curves(curves: Sequence[Curve]) -> tuple[Curve, ...]:

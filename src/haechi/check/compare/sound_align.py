@@ -35,6 +35,7 @@ from haechi.core.records import Segment, Span
 MIN_BANDS = 0.45
 MAX_SEARCHES = 60
 NEAR_END_S = 3.0
+SHORTEST_REST_S = 0.5
 STRANGE_WAVES, STRANGE_BANDS = 0.1, 0.35
 NEAR_LAG_S = 0.3
 KEPT_SHARE, KEPT_S, PLAIN_SHARE = 0.15, 0.3, 0.6
@@ -122,7 +123,21 @@ def find_pieces(probe: Samples, master: Samples) -> list[Piece]:
             skip = failures // MAX_SEARCHES * 20
         if piece is not None:
             found.append(piece)
-    return _join(probe, master, found, duration)
+    joined = _join(probe, master, found, duration)
+    return _with_ends(probe, joined, index, duration)
+
+
+def _with_ends(probe: Samples, pieces: list[Piece], index: BandIndex, duration: float) -> list[Piece]:
+    """Where the master of the outer pieces ends before the probe does, the rest is searched by itself."""
+    if not pieces:
+        return pieces
+    rests = (Span(0.0, pieces[0].span.start_s), Span(pieces[-1].span.end_s, duration))
+    found = [
+        index.search(probe, rest) if rest.duration_s >= SHORTEST_REST_S and not _is_silent(probe, rest) else None
+        for rest in rests
+    ]
+    sure = [piece if piece is not None and piece.coherent else None for piece in found]
+    return [piece for piece in (sure[0], *pieces, sure[1]) if piece is not None]
 
 
 # --- chunks to pieces
@@ -213,7 +228,18 @@ def _set_ends(probe: Samples, master: Samples, pieces: Sequence[Piece], duration
     if placed:
         placed[0] = _reach(probe, master, placed[0], duration, backwards=True)
         placed[-1] = _reach(probe, master, placed[-1], duration, backwards=False)
+    placed = [_inside(piece, len(master) / SAMPLE_RATE) for piece in placed]
     return [piece for piece in placed if piece.span.duration_s > 0.25]
+
+
+def _inside(piece: Piece, master_s: float) -> Piece:
+    """The piece as far as there is a master: what sounds before or after it is foreign."""
+    start = max(piece.span.start_s, -piece.line.offset_s / piece.line.speed)
+    end = min(piece.span.end_s, (master_s - piece.line.offset_s) / piece.line.speed)
+    slack = 0.1
+    start = piece.span.start_s if start - piece.span.start_s < slack else start
+    end = piece.span.end_s if piece.span.end_s - end < slack else end
+    return replace(piece, span=Span(start, max(start, end)))
 
 
 def _best_switch(first: NDArray[np.float64], second: NDArray[np.float64]) -> tuple[int, int]:

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from haechi.check.compare.sound_features import HOP_S
+from haechi.check.compare.sound_lines import Piece
 from haechi.check.compare.sound_residual import PRESENT, QUIET, Evidence, Rows
 from haechi.core.records import Span
 
 WINDOW_ROWS = 30
+NULL_ROWS = 20
 MIN_SUM = 6.0
 MIN_ROWS = 8
 MIN_REMOVED_ROWS = 15
@@ -37,25 +39,48 @@ MIN_INSERTED_S = 0.18
 
 
 @dataclass(frozen=True, slots=True)
+class Null:
+    """What the windowed score is where the master is present in the same probe: median and robust standard
+    deviation over `rows` rows; assumed when fewer than NULL_ROWS were present, then `rows` is 0.
+    """
+
+    middle: float
+    spread: float
+    rows: int
+
+    @property
+    def threshold(self) -> float:
+        """The z at which the score is 0: the master explains nothing and adds nothing."""
+        return -self.middle / self.spread
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceSpan:
-    """A stretch whose voice differs: `kind` as the module says, `strength` z, `total` the sum of row
-    scores.
+    """A stretch whose voice differs.
+
+    Attributes:
+        span: probe time.
+        kind: as the module says.
+        strength: greatest z against `null`.
+        total: sum of row scores.
+        null: what the z stands on.
+        source: where in the master it comes from instead, if that was found.
     """
 
     span: Span
     kind: str
     strength: float
     total: float
+    null: Null
+    source: Piece | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """Strength over time, float64 (rows,), z above the present rows of the same probe; `threshold` is
-    where score is 0.
-    """
+    """Strength over time, float64 (rows,), z against the null."""
 
     z: Rows
-    threshold: float
+    null: Null
 
 
 def find_changes(evidence: Evidence) -> tuple[list[VoiceSpan], Strength]:
@@ -72,7 +97,7 @@ def find_changes(evidence: Evidence) -> tuple[list[VoiceSpan], Strength]:
         if kind is None or total < MIN_SUM or rows < MIN_ROWS:
             continue
         span = Span(evidence.start_s + start * HOP_S, evidence.start_s + stop * HOP_S)
-        spans.append(VoiceSpan(span, kind, float(strength.z[start:stop].max()), total))
+        spans.append(VoiceSpan(span, kind, float(strength.z[start:stop].max()), total, strength.null))
     return spans, strength
 
 
@@ -129,16 +154,33 @@ def _strength(evidence: Evidence, values: Rows, intruder: NDArray[np.bool_]) -> 
     """Windowed mean score, as robust standard deviations above what present rows of the same probe show."""
     weight = np.where(intruder, 1.0, evidence.weight)
     raw = np.where(intruder, INTRUDER_ROW, np.clip(evidence.score, None, ROW_LIMIT) * evidence.weight)
-    rows = min(WINDOW_ROWS, len(values))
-    total = ndimage.uniform_filter1d(raw, rows, mode="constant") * rows
-    mass = ndimage.uniform_filter1d(weight, rows, mode="constant") * rows
-    mean = total / (mass + 3.0)
-    present = (evidence.agreement > PRESENT) & (mass > 0.3 * rows)
-    null = mean[present] if present.sum() >= 20 else np.array([-2.0])
+    mean, mass = _windowed(raw, weight)
+    present = (evidence.agreement > PRESENT) & (mass > 0.3 * min(WINDOW_ROWS, len(values)))
+    enough = int(present.sum()) >= NULL_ROWS
+    null = mean[present] if enough else np.array([-2.0])
     middle = min(float(np.median(null)), -0.1)
     spread = max(1.4826 * float(np.median(np.abs(null - middle))), 0.25 * abs(middle) / 2.0, 0.02)
-    z = np.where(mass > 3.0, (mean - middle) / spread, 0.0)
-    return Strength(np.maximum(z, 0.0), -middle / spread)
+    return _against(Null(middle, spread, int(present.sum()) if enough else 0), mean, mass)
+
+
+def strength_if_heard(evidence: Evidence, null: Null) -> Strength:
+    """Strength over time where whatever sounds in the probe has to be the master's, pauses included: for words
+    that were put in or moved.
+    """
+    weight = np.clip(evidence.probe / (5 * QUIET), 0.0, 1.0)
+    return _against(null, *_windowed(np.clip(evidence.score, None, ROW_LIMIT) * weight, weight))
+
+
+def _windowed(raw: Rows, weight: Rows) -> tuple[Rows, Rows]:
+    rows = min(WINDOW_ROWS, len(raw))
+    total = ndimage.uniform_filter1d(raw, rows, mode="constant") * rows
+    mass = ndimage.uniform_filter1d(weight, rows, mode="constant") * rows
+    return total / (mass + 3.0), mass
+
+
+def _against(null: Null, mean: Rows, mass: Rows) -> Strength:
+    z = np.where(mass > 3.0, (mean - null.middle) / null.spread, 0.0)
+    return Strength(np.maximum(z, 0.0), null)
 
 
 def _maximal_runs(values: Rows) -> list[tuple[int, int]]:

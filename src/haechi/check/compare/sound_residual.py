@@ -92,12 +92,18 @@ class Evidence:
     channel: Channel | None
 
 
-def measure(probe: Samples, master: Samples, piece: Piece) -> list[Evidence]:
-    """Evidence over a piece, in blocks of at most BLOCK_S seconds so that memory stays bounded."""
+def measure(probe: Samples, master: Samples, piece: Piece, channel: Channel | None = None) -> list[Evidence]:
+    """Evidence over a piece, in blocks of at most BLOCK_S seconds so that memory stays bounded.
+
+    Args:
+        probe: mono samples.
+        master: mono samples.
+        piece: the stretch and its line.
+        channel: the one to take when that of the stretch cannot be told from it.
+    """
     blocks = max(1, int(np.ceil(piece.span.duration_s / BLOCK_S)))
     edges = np.linspace(piece.span.start_s, piece.span.end_s, blocks + 1)
     result: list[Evidence] = []
-    channel: Channel | None = None
     for start, end in pairwise(edges.tolist()):
         rows = max(4, round((end - start) / HOP_S))
         if piece.coherent:
