@@ -331,6 +331,22 @@ def inserted(master: Master, rng: np.random.Generator) -> Forgery | None:
     return Forgery(result, start / RATE, (start + length) / RATE)
 
 
+def spliced(master: Master, rng: np.random.Generator) -> Forgery | None:
+    """A word put between two moments; what follows plays later by its length."""
+    length = int(0.5 * RATE)
+    if len(master.sound) < 4 * RATE:
+        return None
+    start = int(rng.integers(len(master.sound) // 4, 3 * len(master.sound) // 4))
+    source = _speech_at(master.sound, length, rng, (start, start + 1))
+    patch = master.sound[source : source + length]
+    fade = np.clip(np.minimum(np.arange(length), np.arange(length)[::-1]) / 80, 0, 1).astype(np.float32)
+    return Forgery(
+        np.concatenate([master.sound[:start], fade * patch, master.sound[start:]]),
+        start / RATE,
+        (start + length) / RATE,
+    )
+
+
 FORGERIES: dict[str, Callable[[Master, np.random.Generator], Forgery | None]] = {
     "replaced 0.3 s": replaced(0.3),
     "replaced 0.5 s": replaced(0.5),
@@ -340,4 +356,5 @@ FORGERIES: dict[str, Callable[[Master, np.random.Generator], Forgery | None]] = 
     "synthetic twin 1.2 s": twin(1.2),
     "muted 0.5 s": muted,
     "inserted 0.5 s": inserted,
+    "spliced in 0.5 s": spliced,
 }

@@ -123,6 +123,10 @@ def find_pieces(probe: Samples, master: Samples) -> list[Piece]:
             skip = failures // MAX_SEARCHES * 20
         if piece is not None:
             found.append(piece)
+    if not found and CHUNK_S / 2 <= duration <= CHUNK_S * 1.25:
+        # cut in the middle, each half has a line of its own
+        halves = (Span(0.0, duration / 2), Span(duration / 2, duration))
+        found = [piece for piece in (index.search(probe, half) for half in halves) if piece is not None]
     joined = _join(probe, master, found, duration)
     return _with_ends(probe, joined, index, duration)
 

@@ -35,6 +35,7 @@ ROW_LIMIT = 1.0
 INTRUDER_ROW = 0.6
 INTRUDER_LEVEL = 0.04
 BED_LEVEL = 0.004
+QUIET_NATS, BED_NATS, RESTLESS = 1.8, 1.1, 5.0
 MIN_INSERTED_S = 0.18
 
 
@@ -125,14 +126,18 @@ def _starts_sharply(evidence: Evidence, start: int, stop: int) -> bool:
 
 
 def _intruders(evidence: Evidence) -> NDArray[np.bool_]:
-    """Rows where the master is silent and the probe is clearly louder than in most of the master's pauses."""
+    """Rows where the master is silent and the probe is clearly louder than in most of the master's pauses, in
+    units of how restless the pauses are.
+    """
     silent = evidence.gain**2 * evidence.master < QUIET
     if silent.sum() < 5 or not evidence.coherent:
         return np.zeros(len(silent), np.bool_)
-    if float(np.percentile(evidence.probe[silent], 25)) > BED_LEVEL:
-        return np.zeros(len(silent), np.bool_)
-    usual = float(np.percentile(evidence.probe[silent], 40))
-    return silent & (evidence.probe > max(INTRUDER_LEVEL, 6.0 * usual)) & (evidence.agreement < PRESENT)
+    level = np.log(evidence.probe + 1e-9)
+    low, usual = np.percentile(level[silent], [10, 40])
+    bed = usual > np.log(BED_LEVEL)
+    above = max(BED_NATS, RESTLESS * float(usual - low)) if bed else QUIET_NATS
+    loud = level > max(float(np.log(INTRUDER_LEVEL)), float(usual) + above)
+    return np.asarray(silent & loud & (evidence.agreement < PRESENT))
 
 
 def _only_here(evidence: Evidence, start: int, stop: int) -> bool:

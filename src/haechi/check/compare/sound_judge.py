@@ -21,14 +21,17 @@ import numpy as np
 from haechi.check.compare.sound_changes import Null, Strength, VoiceSpan, find_changes, strength_if_heard
 from haechi.check.compare.sound_features import HOP_S, Samples
 from haechi.check.compare.sound_lines import Line, Piece
+from haechi.check.compare.sound_pauses import hidden_words
 from haechi.check.compare.sound_residual import Evidence, measure
 from haechi.check.compare.sound_source import find_source
-from haechi.check.compare.sound_trace import JUMP_FITS_S, JUMP_S, SHORTEST_S, trace
+from haechi.check.compare.sound_trace import SHORTEST_S, Jump, find_jump, trace
 from haechi.core.records import Curve, Region, Span
 
 MOVED_S = 0.3
 CURVE_ROWS = 10
-CONTEXT_S = 12.0
+AROUND_S = 12.0
+BORDER_S = 0.1
+AUDIBLE_SHARE, SPOKEN_S = 0.05, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +64,31 @@ class Judged:
 def judge(probe: Samples, master: Samples, parts: Sequence[Part], *, pictures: bool) -> Judged:
     """Judge all parts; `pictures` says that their lines came from the pictures."""
     judged = Judged()
-    for index, part in enumerate(parts):
-        following = parts[index + 1] if index + 1 < len(parts) else None
-        inserted = None if pictures or following is None else _between(part, following)
-        if inserted is not None and part.piece is not None:
-            _judge_inserted(probe, master, part, part.piece, inserted, judged)
-        else:
+    waiting = list(parts)
+    while waiting:
+        part = waiting.pop(0)
+        jump = None if pictures or not waiting else _jump_between(probe, master, part, waiting[0])
+        if jump is None:
             _judge_part(probe, master, part, judged, pictures=pictures)
+        else:
+            _judge_inserted(probe, master, part, jump, judged)
+            waiting[0] = Part(jump.tail.span, jump.tail, None)
     judged.voices = _joined(judged.voices)
     return judged
 
 
-def _between(part: Part, following: Part) -> Span | None:
+def _jump_between(probe: Samples, master: Samples, part: Part, following: Part) -> Jump | None:
     """The stretch between two pieces where words were put in: afterwards the master goes on where it was left."""
-    if part.piece is None or following.piece is None or not part.piece.coherent or not following.piece.coherent:
+    if part.piece is None or following.piece is None:
         return None
-    gap = Span(part.span.end_s, following.span.start_s)
-    late = part.piece.line.at(gap.end_s) - following.piece.line.at(gap.end_s)
-    long_enough = SHORTEST_S <= gap.duration_s <= JUMP_S
-    return gap if long_enough and abs(late - gap.duration_s) < JUMP_FITS_S else None
+    border = 0.5 * (part.span.end_s + following.span.start_s)
+    one = replace(part.piece, span=Span(max(part.span.start_s, border - AROUND_S), part.span.end_s))
+    two = replace(following.piece, span=Span(following.span.start_s, min(following.span.end_s, border + AROUND_S)))
+    jump = find_jump(probe, master, one, two)
+    if jump is None or jump.head.line != part.piece.line:
+        return None
+    head = replace(jump.head, span=Span(part.span.start_s, jump.head.span.end_s))
+    return Jump(head, jump.inserted, replace(jump.tail, span=Span(jump.inserted.end_s, following.span.end_s)))
 
 
 def _judge_part(probe: Samples, master: Samples, part: Part, judged: Judged, *, pictures: bool) -> None:
@@ -95,14 +104,12 @@ def _judge_part(probe: Samples, master: Samples, part: Part, judged: Judged, *, 
         if traced.host is not None:
             _judge_part(probe, master, replace(part, piece=traced.host), judged, pictures=True)
             return
-        if traced.inserted is not None and traced.tail is not None:
-            _judge_inserted(probe, master, part, piece, traced.inserted, judged)
-            late = piece.line.at(traced.tail.span.start_s) - traced.tail.line.at(traced.tail.span.start_s)
-            delay = None if part.delay_s is None else part.delay_s - late
-            tail = Part(traced.tail.span, traced.tail, delay, follows=True)
-            _judge_part(probe, master, tail, judged, pictures=True)
+        if traced.jump is not None:
+            _judge_jump(probe, master, part, piece, traced.jump, judged)
             return
         voices = traced.voices
+    for block in blocks:
+        voices += [word for word in hidden_words(probe, master, piece, block) if not _overlaps(word, voices)]
     strengths = [strength for _, strength in found]
     if part.moved:
         above, strengths = _against_pictures(probe, master, piece, part.delay_s or 0.0, blocks, strengths)
@@ -110,12 +117,29 @@ def _judge_part(probe: Samples, master: Samples, part: Part, judged: Judged, *, 
     _keep(judged, part, piece, blocks, voices, strengths)
 
 
-def _judge_inserted(probe: Samples, master: Samples, part: Part, piece: Piece, inserted: Span, judged: Judged) -> None:
+def _judge_jump(probe: Samples, master: Samples, part: Part, piece: Piece, jump: Jump, judged: Judged) -> None:
+    """Both sides of words that were put in; the side that misses the pictures more only `follows` from them."""
+    delays = [_delay(part, piece, side) for side in (jump.head, jump.tail)]
+    missed = [abs(delay or 0.0) for delay in delays]
+    head = Part(jump.head.span, jump.head, delays[0], follows=missed[0] > missed[1])
+    _judge_inserted(probe, master, head, jump, judged)
+    tail = Part(jump.tail.span, jump.tail, delays[1], follows=missed[1] >= missed[0])
+    _judge_part(probe, master, tail, judged, pictures=True)
+
+
+def _delay(part: Part, piece: Piece, side: Piece) -> float | None:
+    if part.delay_s is None:
+        return None
+    return part.delay_s + side.line.at(side.span.start_s) - piece.line.at(side.span.start_s)
+
+
+def _judge_inserted(probe: Samples, master: Samples, part: Part, jump: Jump, judged: Judged) -> None:
     """A part that ends with words put in: they are measured against the line that they interrupt."""
-    piece = replace(piece, span=Span(piece.span.start_s, inserted.end_s))
+    inserted = jump.inserted
+    piece = replace(jump.head, span=Span(jump.head.span.start_s, inserted.end_s))
     blocks = measure(probe, master, piece)
     found = [find_changes(block) for block in blocks]
-    own = [voice for some, _ in found for voice in some if voice.span.start_s < inserted.start_s - 0.1]
+    own = [voice for some, _ in found for voice in some if voice.span.start_s < inserted.start_s - BORDER_S]
     own = [replace(v, span=Span(v.span.start_s, min(v.span.end_s, inserted.start_s))) for v in own]
     voices = trace(probe, master, piece, own, pictures=True).voices if own else []
     strengths = [strength for _, strength in found]
@@ -123,10 +147,13 @@ def _judge_inserted(probe: Samples, master: Samples, part: Part, piece: Piece, i
     first = max(0, round((inserted.start_s - blocks[-1].start_s) / HOP_S))
     strengths[-1] = Strength(np.concatenate([strengths[-1].z[:first], last.z[first:]]), last.null)
     score = np.maximum(blocks[-1].score[first:], 0.0)
+    spoken = float((blocks[-1].probe[first:] > AUDIBLE_SHARE).sum()) * HOP_S
     source = find_source(probe, master, piece, inserted) if inserted.duration_s >= SHORTEST_S else None
     z = float(last.z[first:].max(initial=0.0))
     put_in = VoiceSpan(inserted, "inserted", z, float(score.sum()), last.null, source)
-    _keep(judged, replace(part, span=piece.span, piece=piece), piece, blocks, [*voices, put_in], strengths)
+    # a longer pause is no word
+    voices = [*voices, put_in] if spoken >= SPOKEN_S else voices
+    _keep(judged, replace(part, span=piece.span, piece=piece), piece, blocks, voices, strengths)
 
 
 def _against_pictures(
@@ -161,15 +188,27 @@ def _keep(
 ) -> None:
     judged.parts.append(part)
     judged.voices += voices
-    judged.curves += [_curve(block, strength) for block, strength in zip(blocks, strengths, strict=True)]
+    judged.curves += [_curve(block, strength, voices) for block, strength in zip(blocks, strengths, strict=True)]
     judged.evidence += [(piece, block) for block in blocks]
 
 
-def _curve(block: Evidence, strength: Strength) -> Curve:
-    """Ten values a second, each the greatest of its rows."""
-    starts = range(0, len(strength.z), CURVE_ROWS)
+def _overlaps(word: VoiceSpan, voices: Sequence[VoiceSpan]) -> bool:
+    return any(v.span.start_s < word.span.end_s and word.span.start_s < v.span.end_s for v in voices)
+
+
+def _curve(block: Evidence, strength: Strength, voices: Sequence[VoiceSpan]) -> Curve:
+    """Ten values a second, each the greatest of its rows; a change with a null of its own stands at its own
+    multiple of its own threshold.
+    """
+    z = strength.z.copy()
+    for voice in voices:
+        if voice.null is not strength.null:
+            first = max(0, round((voice.span.start_s - block.start_s) / HOP_S))
+            last = max(0, round((voice.span.end_s - block.start_s) / HOP_S))
+            z[first:last] = np.maximum(z[first:last], voice.strength / voice.null.threshold * strength.null.threshold)
+    starts = range(0, len(z), CURVE_ROWS)
     times = tuple(round(block.start_s + (s + CURVE_ROWS / 2) * HOP_S, 3) for s in starts)
-    values = tuple(round(float(strength.z[s : s + CURVE_ROWS].max()), 3) for s in starts)
+    values = tuple(round(float(z[s : s + CURVE_ROWS].max()), 3) for s in starts)
     return Curve(Region.VOICE, times, values, strength.null.threshold)
 
 

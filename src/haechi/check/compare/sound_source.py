@@ -31,6 +31,7 @@ SURE = 14.0
 OWN_S = 0.25
 STRANGE = 0.12
 SWITCH_COST = 4.0
+SILENT_COST = 0.03
 
 
 def find_source(probe: Samples, master: Samples, piece: Piece, span: Span, *, own_s: float = OWN_S) -> Piece | None:
@@ -112,12 +113,38 @@ def divide(probe: Samples, master: Samples, lines: list[Line], window: Span) -> 
 
     The path with the greatest sum of likeness; a change of lines costs SWITCH_COST rows of full likeness.
     """
+    return _path(gains_of(probe, master, lines, window))
+
+
+def stretch_on(probe: Samples, master: Samples, host: Line, source: Line, window: Span) -> tuple[Span, Span] | None:
+    """The longest stretch of a window on the source's line, and the part of it that is surely heard to be; None when
+    no row follows the source.
+    """
+    gains = gains_of(probe, master, [host, source], window)
+    path = _path(gains)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (path == 1).astype(np.int8), [0]])))
+    runs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+    if not runs:
+        return None
+    start, stop = max(runs, key=lambda run: run[1] - run[0])
+    total = np.concatenate([[0.0], np.cumsum(gains[1, start:stop] - SILENT_COST)])
+    last = int(np.argmax(total - np.minimum.accumulate(total)))
+    first = int(np.argmin(total[: last + 1]))
+    longest = Span(window.start_s + start * HOP_S, window.start_s + stop * HOP_S)
+    return longest, Span(longest.start_s + first * HOP_S, longest.start_s + last * HOP_S)
+
+
+def gains_of(probe: Samples, master: Samples, lines: list[Line], window: Span) -> NDArray[np.float64]:
+    """Likeness above that of strangers, float64 (lines + 1, rows), silence as 0; the last line is none of them."""
     likeness = [wave_likeness(probe, master, line, window) - STRANGE for line in lines]
-    rows = len(likeness[0])
-    power = row_power(probe, window, rows)
+    power = row_power(probe, window, len(likeness[0]))
     loud = np.clip(power / (0.05 * np.mean(power) + 1e-9), 0.0, 1.0)
-    gain = np.stack([*(np.clip(like, -0.3, 1.0) * loud for like in likeness), np.zeros(rows)])
+    return np.stack([*(np.clip(like, -0.3, 1.0) * loud for like in likeness), np.zeros(len(power))])
+
+
+def _path(gain: NDArray[np.float64]) -> NDArray[np.int64]:
     total = gain[:, 0].copy()
+    rows = gain.shape[1]
     back = np.zeros(gain.shape, np.int64)
     for row in range(1, rows):
         best = int(np.argmax(total))
@@ -128,7 +155,7 @@ def divide(probe: Samples, master: Samples, lines: list[Line], window: Span) -> 
     path[-1] = int(np.argmax(total))
     for row in range(rows - 1, 0, -1):
         path[row - 1] = back[path[row], row]
-    return np.where(path == len(lines), -1, path)
+    return np.where(path == len(gain) - 1, -1, path)
 
 
 def row_power(probe: Samples, window: Span, rows: int) -> NDArray[np.float64]:

@@ -21,19 +21,27 @@ from numpy.typing import NDArray
 from haechi.check.compare.sound_changes import VoiceSpan
 from haechi.check.compare.sound_features import HOP_S, Samples
 from haechi.check.compare.sound_lines import Piece
-from haechi.check.compare.sound_source import divide, find_source, row_power
+from haechi.check.compare.sound_source import divide, find_source, gains_of, row_power, stretch_on
 from haechi.core.records import Span
 
 MOST_TRACED = 12
 SHORTEST_S = 0.25
 BESIDE_S = 0.6
-BEFORE_JUMP_S = 6.0
-JUMP_S = 5.0
-JUMP_FITS_S = 0.12
-SHORTEST_TAIL_S = 0.8
+SHORTEST_JUMP_S, JUMP_S, LONGEST_JUMP_S = 0.15, 5.0, 120.0
+SIDE_ROWS, END_ROWS = 30, 200
+HELD = 0.15
+SAME_SPEED = 1e-3
 SWAP_S = 30.0
 LEFTOVER_S = 0.3
-QUIET_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """Words were put in: `head` plays up to `inserted`, `tail` goes on after it where the head stopped."""
+
+    head: Piece
+    inserted: Span
+    tail: Piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +51,12 @@ class Traced:
     Attributes:
         voices: the changes, with sources and exact ends where a source was found.
         host: another line to judge the piece by, or None.
-        inserted: where words were put in, so that `tail` plays later; both None when nothing jumped.
-        tail: the piece that follows.
+        jump: where words were put in so that the rest plays later, or None.
     """
 
     voices: list[VoiceSpan]
     host: Piece | None = None
-    inserted: Span | None = None
-    tail: Piece | None = None
+    jump: Jump | None = None
 
 
 def trace(probe: Samples, master: Samples, piece: Piece, voices: Sequence[VoiceSpan], *, pictures: bool) -> Traced:
@@ -65,12 +71,9 @@ def trace(probe: Samples, master: Samples, piece: Piece, voices: Sequence[VoiceS
             continue
         if not pictures and _encloses(probe, master, source, piece):
             return Traced(list(voices), host=replace(source, span=piece.span))
-        if not result:
-            jump = _jump(probe, master, piece, source)
-            if jump is not None:
-                return Traced(
-                    list(voices), inserted=jump, tail=replace(source, span=Span(jump.end_s, piece.span.end_s))
-                )
+        jump = find_jump(probe, master, piece, replace(source, span=piece.span))
+        if jump is not None:
+            return Traced(list(voices), jump=jump)
         result += _moved(probe, master, piece, source, voice)
     return Traced(sorted(_disjoint(result), key=lambda voice: voice.span.start_s))
 
@@ -92,7 +95,11 @@ def merge_enclosed(probe: Samples, master: Samples, pieces: Sequence[Piece]) -> 
     merged: list[Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
-        if last is None or not (last.coherent and piece.coherent) or abs(last.line.speed - piece.line.speed) > 1e-3:
+        if (
+            last is None
+            or not (last.coherent and piece.coherent)
+            or abs(last.line.speed - piece.line.speed) > SAME_SPEED
+        ):
             merged.append(piece)
             continue
         both = Span(last.span.start_s, piece.span.end_s)
@@ -105,61 +112,71 @@ def merge_enclosed(probe: Samples, master: Samples, pieces: Sequence[Piece]) -> 
     return merged
 
 
-def _jump(probe: Samples, master: Samples, piece: Piece, source: Piece) -> Span | None:
-    """Where words were put in, when the piece goes on to its end on the source's line, later by their length."""
-    middle = 0.5 * (source.span.start_s + source.span.end_s)
-    late = (piece.line.at(middle) - source.line.at(middle)) / piece.line.speed
-    if not SHORTEST_S - JUMP_FITS_S <= late <= JUMP_S:
-        return None
-    start = max(piece.span.start_s, source.span.start_s - BEFORE_JUMP_S)
-    window = Span(start, piece.span.end_s)
-    path = divide(probe, master, [piece.line, source.line], window)
-    power = row_power(probe, window, len(path))
-    heard = np.flatnonzero((power > 0.1 * power.mean()) & (path >= 0))
-    if len(heard) == 0 or path[heard[-1]] != 1 or not (path[heard] == 0).any():
-        return None
-    host = heard[path[heard] == 0]
-    tail = heard[heard > host[-1]]
-    left = start + (int(host[-1]) + 1) * HOP_S
-    right = start + int(tail[0]) * HOP_S
-    fits = abs(right - left - late) < JUMP_FITS_S + 0.5 * _pause(power, int(host[-1]), int(tail[0]))
-    if not fits or piece.span.end_s - right < SHORTEST_TAIL_S:
-        return None
-    return Span(max(left, right - late), right)
+def _alike(one: Piece, other: Piece) -> bool:
+    return one.coherent and other.coherent and abs(one.line.speed - other.line.speed) < SAME_SPEED
 
 
-def _pause(power: NDArray[np.float64], stop: int, start: int) -> float:
-    """How much of the stretch between two lines is silence, seconds: there the border is not heard."""
-    return float((power[stop:start] <= 0.05 * power.mean()).sum()) * HOP_S
+def find_jump(probe: Samples, master: Samples, one: Piece, other: Piece) -> Jump | None:
+    """Words put in where one line gives way to another that plays the master later by their length.
+
+    The length is known, so only the place is asked for: the one that leaves most likeness on both sides. What lies
+    between must follow neither line: a stretch that plays the later line throughout is not put in, it is `moved`.
+    """
+    both = Span(min(one.span.start_s, other.span.start_s), max(one.span.end_s, other.span.end_s))
+    middle = 0.5 * (both.start_s + both.end_s)
+    if not _alike(one, other) or both.duration_s > LONGEST_JUMP_S:
+        return None
+    head, tail = (one, other) if one.line.at(middle) > other.line.at(middle) else (other, one)
+    late = (head.line.at(middle) - tail.line.at(middle)) / head.line.speed
+    gap = round(late / HOP_S)
+    gains = gains_of(probe, master, [head.line, tail.line], both)
+    rows = gains.shape[1]
+    if not SHORTEST_JUMP_S <= late <= JUMP_S or rows <= gap + 2 * SIDE_ROWS:
+        return None
+    before = np.concatenate([[0.0], np.cumsum(gains[0])])
+    after = np.concatenate([np.cumsum(gains[1][::-1])[::-1], [0.0]])
+    start = SIDE_ROWS + int(np.argmax((before[: rows - gap + 1] + after[gap:])[SIDE_ROWS : rows - gap - SIDE_ROWS]))
+    loud = row_power(probe, both, rows)
+    loud = np.clip(loud / (0.1 * loud.mean() + 1e-12), 0.0, 1.0)
+    parts = (slice(0, start), slice(start, start + gap), slice(start + gap, rows))
+    ends = (slice(0, min(start, END_ROWS)), slice(max(start + gap, rows - END_ROWS), rows))
+    held = _held(gains[0], loud, parts[0]), _held(gains[1], loud, parts[2])
+    strange = max(_held(gains[0], loud, parts[1]), _held(gains[1], loud, parts[1]))
+    outer = _held(gains[0], loud, ends[0]), _held(gains[1], loud, ends[1])
+    if min(*held, *outer) < HELD or strange > 0.5 * min(held):
+        return None
+    span = Span(both.start_s + start * HOP_S, both.start_s + (start + gap) * HOP_S)
+    return Jump(
+        replace(head, span=Span(both.start_s, span.start_s)), span, replace(tail, span=Span(span.end_s, both.end_s))
+    )
+
+
+def _held(gain: NDArray[np.float64], loud: NDArray[np.float64], rows: slice) -> float:
+    """Mean likeness where something sounds."""
+    return float(gain[rows].sum() / (loud[rows].sum() + 1.0))
 
 
 def _moved(probe: Samples, master: Samples, piece: Piece, source: Piece, voice: VoiceSpan) -> list[VoiceSpan]:
     """A change as the stretch on its source's line, and what is left of it on no line at all."""
     low = max(piece.span.start_s, voice.span.start_s - BESIDE_S)
     high = min(piece.span.end_s, voice.span.end_s + BESIDE_S)
-    path = divide(probe, master, [piece.line, source.line], Span(low, high))
-    start, stop = _longest(path == 1)
-    if (stop - start) * HOP_S < 0.5 * SHORTEST_S:
+    longest, sure = stretch_on(probe, master, piece.line, source.line, Span(low, high)) or (voice.span, Span(0.0, 0.0))
+    if sure.duration_s < 0.5 * SHORTEST_S:
         return [voice]
-    power = row_power(probe, Span(low, high), len(path))
-    heard = low + HOP_S * np.flatnonzero((power > QUIET_SHARE * power.mean())[start:stop]) + start * HOP_S
-    # silence at the ends belongs to no line
-    begin = min(float(heard[0]), voice.span.start_s) if len(heard) else 0.0
-    end = max(float(heard[-1]) + HOP_S, voice.span.end_s) if len(heard) else high
-    span = Span(max(low + start * HOP_S, begin), min(low + stop * HOP_S, end))
+    # the ends are where the lines change; silence there belongs to no line, and what was found before decides
+    start = min(sure.start_s, max(longest.start_s, voice.span.start_s))
+    span = Span(start, max(sure.end_s, min(longest.end_s, voice.span.end_s)))
     kind = "inserted" if voice.kind == "inserted" else "moved"
     found = [replace(voice, span=span, kind=kind, source=replace(source, span=span))]
     for left, right in ((voice.span.start_s, span.start_s), (span.end_s, voice.span.end_s)):
-        rows = path[round(max(0.0, left - low) / HOP_S) : round(max(0.0, right - low) / HOP_S)]
-        if right - left >= LEFTOVER_S and float((rows == -1).mean()) > 0.5:
-            found.append(replace(voice, span=Span(left, right)))
+        if right - left < LEFTOVER_S:
+            continue
+        rest = Span(left, right)
+        path = divide(probe, master, [piece.line, source.line], rest)
+        power = row_power(probe, rest, len(path))
+        if float((path[power > 0.1 * power.mean()] == -1).mean()) > 0.5:
+            found.append(replace(voice, span=rest))
     return found
-
-
-def _longest(rows: NDArray[np.bool_]) -> tuple[int, int]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], rows.astype(np.int8), [0]])))
-    runs = list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-    return max(runs, key=lambda run: run[1] - run[0]) if runs else (0, 0)
 
 
 def _disjoint(voices: Sequence[VoiceSpan]) -> list[VoiceSpan]:
