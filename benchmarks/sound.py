@@ -1,6 +1,6 @@
 """Sound benchmark: how well voice changes are found, how seldom benign edits are taken for one, and how fast.
 
-Usage: python -m benchmarks.sound [--quick] [--json FILE]
+Usage: python -m benchmarks.sound [--quick] [--every N] [--json FILE]
 Data: `HAECHI_BENCH_DATA`, or ../shared/data beside the repository. Prints tables; says so when the data are
 absent. A clip's score is its strongest change minus nothing: the greatest z / threshold over time; a clip
 alarms when it has a change. AUC compares all forged clips with all benign clips of the same chain; intervals
@@ -199,6 +199,7 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a third of the masters, a quarter of the forgeries")
+    parser.add_argument("--every", type=int, default=1, help="take every Nth master")
     parser.add_argument("--json", type=Path, help="write every row here")
     parser.add_argument("--verbose", action="store_true", help="list false alarms and misses")
     options = parser.parse_args()
@@ -207,7 +208,7 @@ def main() -> int:
         print("sound benchmark: no data; set HAECHI_BENCH_DATA to the folder that holds audio_real_fake")
         return 0
     items = masters(folder)
-    items = items[::3] if options.quick else items
+    items = items[:: 3 if options.quick else options.every]
     rows = measure(items, quick=options.quick)
     print_tables(rows)
     if options.verbose:

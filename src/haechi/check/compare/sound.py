@@ -2,7 +2,8 @@
 everything else.
 
 Steps:
-1. Hold both sounds as 16 kHz mono on disk, so that hours of sound cost no memory.
+1. Hold both sounds as 16 kHz mono on disk, so that hours of sound cost no memory; of the master only what
+   lies around the pictures, when that is enough.
 2. Align (`sound_align`): near the segments that the pictures gave, or from nothing; sound that is not found
    near its pictures is looked for in the whole master.
 3. Judge (`sound_judge`): measure row by row of 10 ms whether the master's sound is still there and what is
@@ -53,6 +54,7 @@ from haechi.core.settings import Limits
 VERSION = 1
 SILENT = 2e-4
 DELAY_S = 0.06
+NEAR_S = 20.0
 MOSTLY = 0.8
 SAME_SPEED, SAME_SEMITONES, SAME_BANDS = 1.5e-3, 0.3, 0.9
 
@@ -74,7 +76,14 @@ def compare_sound(probe: Path, master: Path, segments: Sequence[Segment], limits
         UnreadableMediaError: a sound track is damaged or beyond the limits.
     """
     with tempfile.TemporaryFile() as first, tempfile.TemporaryFile() as second:
-        return compare_tracks(_hold(probe, limits, first), _hold(master, limits, second), segments)
+        ours = _hold(probe, limits, first)
+        near = _near(segments, len(ours) / SAMPLE_RATE)
+        if near is not None:
+            theirs = _hold(master, limits, second, near)
+            parts = [] if _is_silent(ours) or _is_silent(theirs) else _align(ours, theirs, segments)
+            if parts and all(part.piece is not None for part in parts):
+                return _compare(ours, theirs, parts, pictures=True)
+        return compare_tracks(ours, _hold(master, limits, second), segments)
 
 
 def compare_tracks(probe: Samples, master: Samples, segments: Sequence[Segment] = ()) -> Comparison:
@@ -82,12 +91,15 @@ def compare_tracks(probe: Samples, master: Samples, segments: Sequence[Segment] 
     missing = _missing(probe, master)
     if missing is not None:
         return missing
-    parts = _align(probe, master, segments)
+    return _compare(probe, master, _align(probe, master, segments), pictures=bool(segments))
+
+
+def _compare(probe: Samples, master: Samples, parts: Sequence[Part], *, pictures: bool) -> Comparison:
     if all(part.piece is None for part in parts):
         return _foreign(probe, parts)
-    judged = judge(probe, master, parts, pictures=bool(segments))
+    judged = judge(probe, master, parts, pictures=pictures)
     pieces = [part.piece for part in judged.parts if part.piece is not None]
-    if not segments and _is_foreign(judged.voices, pieces):
+    if not pictures and _is_foreign(judged.voices, pieces):
         return _foreign(probe, parts)
     spoken = [_resynthesised(probe, master, piece) for piece in pieces]
     return _assemble(probe, judged, [finding for finding in spoken if finding is not None])
@@ -96,17 +108,30 @@ def compare_tracks(probe: Samples, master: Samples, segments: Sequence[Segment] 
 # 1. hold
 
 
-def _hold(path: Path, limits: Limits, store: BinaryIO) -> Samples:
-    """The sound of a file as int16 samples on disk; an empty array when it has none."""
+def _near(segments: Sequence[Segment], probe_s: float) -> Span | None:
+    """The stretch of a long master that is worth decoding first: around its pictures."""
+    if not segments:
+        return None
+    room = NEAR_S + probe_s
+    start = min(segment.offset_s for segment in segments) - room
+    end = max(segment.offset_s + segment.speed * segment.span.duration_s for segment in segments) + room
+    return Span(max(0.0, start), end)
+
+
+def _hold(path: Path, limits: Limits, store: BinaryIO, only: Span | None = None) -> Samples:
+    """The sound of a file as int16 samples on disk, silent outside `only`; an empty array when it has none."""
+    first = 0 if only is None else round(only.start_s * SAMPLE_RATE)
+    store.seek(2 * first)
     count = 0
-    for block in read_audio(path, limits, sample_rate=SAMPLE_RATE):
+    start_s, end_s = first / SAMPLE_RATE, None if only is None else only.end_s
+    for block in read_audio(path, limits, sample_rate=SAMPLE_RATE, start_s=start_s, end_s=end_s):
         values = np.clip(np.rint(block.samples * 32767.0), -32768, 32767).astype("<i2")
         store.write(values.tobytes())
         count += len(values)
     if count == 0:
         return np.zeros(0, np.int16)
     store.flush()
-    return np.memmap(store, dtype="<i2", mode="r", shape=(count,))
+    return np.memmap(store, dtype="<i2", mode="r", shape=(first + count,))
 
 
 def _is_silent(samples: Samples, start_s: float = 0.0, end_s: float | None = None) -> bool:

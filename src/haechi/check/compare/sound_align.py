@@ -25,7 +25,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.sound_bands import CHUNK_S, HINT_LAG_S, BandIndex, band_likeness, find_pitch, locate_near
+from haechi.check.compare.sound_bands import (
+    CHUNK_S,
+    HINT_LAG_S,
+    SURE_BANDS,
+    BandIndex,
+    band_likeness,
+    find_pitch,
+    locate_near,
+)
 from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
 from haechi.check.compare.sound_source import divide, row_power
@@ -78,7 +86,9 @@ def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Pie
         finer = confirm(probe, master, around, window_s=0.75, lag_s=0.12) if wave_like(around.line) else None
         piece = finer or around
         if not piece.coherent:
-            return find_pitch(probe, master, piece) if piece.score >= MIN_BANDS else None
+            # sentences of one rhythm are alike for some seconds
+            needed = MIN_BANDS if span.duration_s >= CHUNK_S else SURE_BANDS
+            return find_pitch(probe, master, piece) if piece.score >= needed else None
     return settle(probe, master, piece)
 
 

@@ -230,3 +230,84 @@ def test_half_a_clip_from_another_moment_does_not_become_its_line(
     result = compare_tracks(probe, master, [Segment(Span(0.0, 3.0), 0.03, 1.0, False)])
     assert result.segments[0].offset_s == pytest.approx(0.0, abs=2e-3)
     assert overlap(result, start_s, start_s + 1.5) > 0.85
+
+
+def spliced(sound: Sound, start_s: float, patch: Sound) -> Sound:
+    first = int(start_s * RATE)
+    return np.concatenate([sound[:first], patch, sound[first:]])
+
+
+@pytest.mark.parametrize("hinted", [True, False])
+@pytest.mark.parametrize("own", [True, False])
+def test_words_put_between_two_moments_are_inserted_and_the_rest_only_later(
+    voice: Voice, hinted: bool, own: bool
+) -> None:
+    master = voice(10.0, 6)
+    patch = master[int(7.2 * RATE) :][: RATE // 2] if own else voice(0.5, 11)
+    hint = [Segment(Span(0.0, 10.5), 0.05, 1.0, False)] if hinted else []
+    result = compare_tracks(spliced(master, 4.0, patch), master, hint)
+    assert [c.detail["kind"] for c in result.changes] == ["inserted"]
+    assert overlap(result, 4.0, 4.5) > 0.75
+    change = result.changes[0]
+    assert change.strength > change.detail["null_threshold"]
+    if own:
+        assert change.detail["source_start_s"] == pytest.approx(7.2 + change.span.start_s - 4.0, abs=0.01)
+    delays = [edit.detail["delay_s"] for edit in result.edits if edit.kind == "audio_delay"]
+    assert delays == ([pytest.approx(0.55, abs=0.02)] if hinted else [])
+
+
+def test_a_longer_pause_is_no_inserted_word(voice: Voice) -> None:
+    master = voice(10.0, 6)
+    silence = 1e-4 * np.random.default_rng(0).standard_normal(RATE // 2).astype(np.float32)
+    hint = [Segment(Span(0.0, 10.5), 0.0, 1.0, False)]
+    result = compare_tracks(spliced(master, 4.0, silence), master, hint)
+    assert [c.detail["kind"] for c in result.changes if c.detail["kind"] == "inserted"] == []
+
+
+def test_without_pictures_the_line_before_and_after_is_the_host(voice: Voice) -> None:
+    master = voice(6.0, 4)
+    probe = pasted(master, 0.5, master[int(2.9 * RATE) :][: int(2.6 * RATE)])[: int(4.2 * RATE)]
+    result = compare_tracks(probe, master)
+    assert result.segments[0].offset_s == pytest.approx(0.0, abs=2e-3)
+    assert overlap(result, 0.5, 3.1) > 0.85
+
+
+def test_words_of_the_master_are_heard_in_a_pause_under_a_louder_bed(voice: Voice) -> None:
+    master = np.concatenate([voice(4.0), np.zeros(RATE, np.float32), voice(4.0, 2)])
+    time = np.arange(len(master)) / RATE
+    rng = np.random.default_rng(5)
+    beats = np.repeat(rng.uniform(0.02, 1.0, 73), RATE // 8)[: len(master)]
+    music = (0.05 * beats * np.sign(np.sin(2 * np.pi * 233 * time))).astype(np.float32)
+    probe = pasted(master, 4.2, master[int(1.0 * RATE) :][: int(0.6 * RATE)]) + music
+    result = compare_tracks(probe, master)
+    assert [c.detail["kind"] for c in result.changes] == ["inserted"]
+    assert overlap(result, 4.2, 4.8) > 0.6
+    assert compare_tracks(master + music, master).changes == ()
+
+
+def test_every_strength_is_a_z_that_names_its_null(voice: Voice) -> None:
+    master = voice(24.0)
+    hint = [Segment(Span(0.0, 8.0), 0.0, 1.0, False)]
+    result = compare_tracks(master[12 * RATE : 20 * RATE], master, hint)
+    change = result.changes[0]
+    assert change.detail["null"]["rows"] > 100
+    assert change.detail["null"]["spread"] > 0
+    assert change.detail["null_threshold"] < change.strength < 50
+    assert change.detail["shift_s"] == pytest.approx(12.0, abs=0.05)
+    curve = result.curves[0]
+    assert max(curve.strength) == pytest.approx(change.strength, rel=0.01)
+
+
+def test_of_a_long_master_only_the_stretch_around_the_pictures_is_needed(tmp_path: Path, voice: Voice) -> None:
+    part = voice(6.0)
+    master = np.concatenate([voice(60.0, 8), part, voice(50.0, 9)])
+    write_wave(tmp_path / "master.wav", master)
+    write_wave(tmp_path / "probe.wav", part)
+    hint = [Segment(Span(0.0, 6.0), 60.05, 1.0, False)]
+    near = compare_sound(tmp_path / "probe.wav", tmp_path / "master.wav", hint, Limits())
+    assert near.changes == ()
+    assert near.segments[0].offset_s == pytest.approx(60.0, abs=2e-3)
+    write_wave(tmp_path / "probe.wav", master[: 6 * RATE])
+    far = compare_sound(tmp_path / "probe.wav", tmp_path / "master.wav", hint, Limits())
+    assert [c.detail["kind"] for c in far.changes] == ["moved"]
+    assert far.changes[0].detail["source_start_s"] == pytest.approx(0.0, abs=0.05)
