@@ -3,8 +3,10 @@
 JPEGs are decoded at a reduced scale when the caller wants a small picture (libjpeg's 1/2, 1/4, 1/8), and
 only their luma when grey is wanted. EXIF orientation is applied, also the mirrored ones; EXIF that cannot
 be parsed counts as upright. CMYK and palettes become RGB, 16 bits become 8, alpha is blended over mid grey.
-HEIC, which Pillow does not know, is in `heic`.
-Limits: colour profiles other than sRGB are not converted; of a multi-page TIFF only the first page is read.
+HEIC, which Pillow does not know, is in `heic`. Pillow skips the checksums of a PNG's pixels; they are compared here,
+since a damaged picture would look like an altered one.
+Limits: the other formats carry no checksums, so damage that still decodes is not noticed. Colour profiles other than
+sRGB are not converted; of a multi-page TIFF only the first page is read.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ DECODE_ERRORS = (
 _ORIENTATION_TAG = 0x0112
 _DEFAULT_DELAY_S = 0.1  # browsers show GIF frames of 10 ms or less for 100 ms
 _SHORTEST_DELAY_S = 0.011
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_ANIMATION = frozenset({b"fcTL", b"fdAT"})
+_CRC_BLOCK_BYTES = 1 << 20
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -77,7 +82,7 @@ def sniff(descriptor: int) -> str | None:
         return "WEBP"
     for magic, name in (
         (b"\xff\xd8\xff", "JPEG"),
-        (b"\x89PNG\r\n\x1a\n", "PNG"),
+        (_PNG_MAGIC, "PNG"),
         (b"GIF8", "GIF"),
         (b"II*\x00", "TIFF"),
         (b"MM\x00*", "TIFF"),
@@ -110,6 +115,8 @@ class ImageReader:
         except DECODE_ERRORS as error:
             raise self._unreadable() from error
         refuse_too_many_pixels(*self._image.size, max_pixels, name)
+        if self._image.format == "PNG" and not _png_checksums_hold(descriptor):
+            raise self._unreadable()
         self._orientation = self._read_orientation()
 
     def info(self) -> ImageInfo:
@@ -220,6 +227,26 @@ class ImageReader:
         return UnreadableMediaError(
             f"{self._name}: the picture is damaged or cut off; get the file again from its source"
         )
+
+
+def _png_checksums_hold(descriptor: int) -> bool:
+    """Whether every chunk that pixels depend on has the CRC-32 it states (PNG, ISO/IEC 15948, 5.3)."""
+    at = len(_PNG_MAGIC)
+    while len(head := os.pread(descriptor, 8, at)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"IEND":
+            return True
+        if kind[:1].isupper() or kind in _PNG_ANIMATION:
+            crc = zlib.crc32(kind)
+            for start in range(at + 8, at + 8 + length, _CRC_BLOCK_BYTES):
+                block = os.pread(descriptor, min(_CRC_BLOCK_BYTES, at + 8 + length - start), start)
+                if not block:
+                    return False
+                crc = zlib.crc32(block, crc)
+            if crc.to_bytes(4, "big") != os.pread(descriptor, 4, at + 8 + length):
+                return False
+        at += 12 + length
+    return True
 
 
 def _to_array(image: Any, gray: bool) -> NDArray[np.uint8]:

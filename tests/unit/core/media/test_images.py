@@ -199,3 +199,15 @@ def test_a_cut_off_jpeg_is_not_half_shown(tmp_path: Path, limits: Limits) -> Non
         read_image(path, limits)
     with pytest.raises(UnreadableMediaError, match="cut off"):
         probe_media(path, limits)
+
+
+def test_a_png_with_a_wrong_checksum_is_damaged(tmp_path: Path, limits: Limits) -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (60, 60, 3)).astype(np.uint8)
+    data = save(tmp_path / "whole.png", noise).read_bytes()
+    assert read_image(tmp_path / "whole.png", limits).image.shape == (60, 60, 3)
+    for at in (18, len(data) // 2, len(data) - 30):
+        path = tmp_path / f"{at}.png"
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        for read in (probe_media, read_image):
+            with pytest.raises(UnreadableMediaError, match="damaged"):
+                read(path, limits)
