@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.options import Json, file_argument
+from haechi.cli.registry import Noun, add_list
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -43,7 +44,8 @@ def _add(
         raise InputError(session.say(mark("--consent must name the document that allows matching")))
     session.need_models()
     artist, rejected = _enrol(session, name, photos, consent)
-    _show(session, artist, json, rejected=rejected)
+    words = session.say(mark("not taken: {count}"), count=rejected) if rejected else ""
+    _ARTIST.show(session, artist, json, {"rejected": rejected}, words)
 
 
 def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tuple[Artist, int]:
@@ -70,14 +72,30 @@ def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tup
     return result.artist, len(entries) - len(result.accepted)
 
 
-@app.command("list", help=mark("List the enrolled artists."), epilog=mark("Example: haechi artist list --json"))
-def _list(context: typer.Context, json: Json = False) -> None:
-    session: Session = context.obj
-    artists = session.store().artists()
-    for artist in artists:
-        _show(session, artist, json)
-    if not artists:
-        session.note(session.say(mark("no artist is enrolled yet: haechi artist add NAME PHOTO --consent TEXT")))
+def _parts(session: Session, artist: Artist) -> list[str]:
+    from haechi.check.report_page.text import visible
+
+    photos = session.say(mark("{count} photos"), count=artist.photo_count)
+    return [visible(artist.name), photos, visible(artist.consent)]
+
+
+def _forget(store: Store, artist_id: str) -> bool:
+    from haechi.register.enrol import remove_artist
+
+    return remove_artist(store, artist_id)
+
+
+_ARTIST: Noun[Artist] = Noun(
+    schema="haechi.artist/1",
+    listed=lambda store: store.artists(),
+    find=lambda store, name: store.artist(name),
+    remove=_forget,
+    parts=_parts,
+    label=lambda artist: f"{artist.id} {artist.name}",
+    none_yet=mark("no artist is enrolled yet: haechi artist add NAME PHOTO --consent TEXT"),
+    unknown=mark("no artist has the name or id {name}"),
+)
+add_list(app, _ARTIST, help=mark("List the enrolled artists."), example=mark("Example: haechi artist list --json"))
 
 
 @app.command(
@@ -94,7 +112,7 @@ def _one(
 
     session: Session = context.obj
     store = session.store()
-    artist = _find(session, store, name)
+    artist = _ARTIST.named(session, store, name)
     photos = store.artist_photos(artist.id)
     releases = [release for release in store.releases() if release.artist_id == artist.id]
     if json:
@@ -102,7 +120,7 @@ def _one(
         record = {"schema": "haechi.artist/1", **asdict(artist), "photos": listed}
         session.emit(record | {"releases": [{"id": release.id, "title": release.title} for release in releases]})
         return
-    _show(session, artist, json=False)
+    _ARTIST.show(session, artist, json=False)
     photo_word, release_word = session.say(mark("photo")), session.say(mark("release"))
     for photo in photos:
         session.result(f"  {photo_word}  {visible(photo.source_name)}")
@@ -120,41 +138,4 @@ def _remove(
     name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name or id of the artist."))],
     json: Json = False,
 ) -> None:
-    from haechi.register.enrol import remove_artist
-
-    session: Session = context.obj
-    store = session.store()
-    artist = _find(session, store, name)
-    remove_artist(store, artist.id)
-    if json:
-        session.emit({"schema": "haechi.removed/1", "id": artist.id})
-    else:
-        session.result(session.say(mark("removed {id}"), id=f"{artist.id} {artist.name}"))
-
-
-def _find(session: Session, store: Store, name: str) -> Artist:
-    artist = store.artist(name)
-    if artist is None:
-        raise InputError(session.say(mark("no artist has the name or id {name}"), name=name))
-    return artist
-
-
-def _show(session: Session, artist: Artist, json: bool, *, rejected: int | None = None) -> None:
-    """One line about an artist.
-
-    `rejected` is the number of photos that were not taken, None when only listed.
-    """
-    from haechi.check.report_page.text import visible
-
-    if json:
-        told = {} if rejected is None else {"rejected": rejected}
-        session.emit({"schema": "haechi.artist/1", **asdict(artist), **told})
-        return
-    parts = [
-        visible(artist.name),
-        session.say(mark("{count} photos"), count=artist.photo_count),
-        visible(artist.consent),
-    ]
-    if rejected:
-        parts.append(session.say(mark("not taken: {count}"), count=rejected))
-    session.result(f"{artist.id}  {' · '.join(parts)}")
+    _ARTIST.remove_named(context.obj, [name], json)
