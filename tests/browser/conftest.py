@@ -1,11 +1,13 @@
-"""The report in a real browser. Collected only where Playwright is installed and a Chromium is on the path.
+"""The report in a real browser. Collected only where Playwright is installed and a Chromium is there.
 
 Run with: uv run --group browser pytest tests/browser
+The Chromium is one on the path, or the one that `playwright install chromium` fetched.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +19,12 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+FETCHED = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
+# On the path; None stands for the one that Playwright fetched.
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+THERE = importlib.util.find_spec("playwright") and (CHROMIUM or any(FETCHED.glob("chromium*")))
 
-collect_ignore_glob = [] if importlib.util.find_spec("playwright") and CHROMIUM else ["test_*.py"]
+collect_ignore_glob = [] if THERE else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
