@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from clips import Frames, camera
 from haechi.core.media.encode import write_video
 from haechi.core.media.models import model_path
 from haechi.core.settings import Settings
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_core_products() -> Iterator[None]:
+    """Matrix products of tests running side by side must not wait for each other's cores."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 @pytest.fixture(scope="session")

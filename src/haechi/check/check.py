@@ -130,6 +130,7 @@ def compare_pair(
     Raises:
         InputError: one of them cannot be read, or changed meanwhile.
     """
+    warm_up()
     snapshots = take_snapshot(probe), take_snapshot(master)
     info, master_info = probe_media(probe, settings.limits), probe_media(master, settings.limits)
     comparison = compare_files(

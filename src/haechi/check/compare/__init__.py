@@ -1,9 +1,9 @@
 """Compare a probe with its master: what was changed, where and when, and which edits were harmless.
 
 Steps for moving pictures (`moving`), each in the module of its name:
- 1. coarse    a first placement of the master in the probe, per piece that the match found
- 2. window    some seconds at a time: time, geometry, tone, null, scores, components
- 3. explain   components that are harmless additions become edits
+ 1. locate    some seconds at a time: when and where the master lies in the probe (coarse, timing, geometry)
+ 2. window    tone, a harmless re-post as null, scores per cell, differences (colour, residual, regions, changes)
+ 3. explain   differences that are harmless additions become edits
  4. edits     what placement, tone and time say
  5. sound     the same for the audio tracks
  6. pictures  for the report
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from threadpoolctl import threadpool_limits
 
 from haechi.check.compare import moving, still
 from haechi.check.compare.sound import compare_sound
@@ -60,18 +62,20 @@ def compare_files(
     if master_info.kind is Kind.IMAGE:
         reason = "A still master cannot be compared with moving pictures; register the clip that shows it."
         return Comparison(abstentions=(Abstention("comparison", reason, "comparison.still_master"),))
-    seen = moving.compare_moving(
-        probe,
-        probe_info,
-        master,
-        master_info,
-        models=models,
-        limits=limits,
-        hint=hint,
-        pictures=pictures,
-        progress=say,
-    )
-    heard = compare_sound(probe, master, seen.segments, limits)
+    # The matrix products are small: on a busy machine threads only wait for each other, many times as long.
+    with threadpool_limits(1, user_api="blas"):
+        seen = moving.compare_moving(
+            probe,
+            probe_info,
+            master,
+            master_info,
+            models=models,
+            limits=limits,
+            hint=hint,
+            pictures=pictures,
+            progress=say,
+        )
+        heard = compare_sound(probe, master, seen.segments, limits)
     return _joined(seen, heard)
 
 

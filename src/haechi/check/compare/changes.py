@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from haechi.check.compare.regions import REGION_OF_CODE
-from haechi.check.compare.residual import Scores, level
+from haechi.check.compare.residual import Energies, Scores, level, standardise
 from haechi.core.records import Region
 
 # Short changes show best in a short average, weak long ones in a long one.
@@ -66,6 +66,39 @@ class Component:
     peak: float
     peak_frame: int
     shares: dict[Region, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the scores of one window amount to.
+
+    Attributes:
+        s: smoothed scores float32 (n, gh, gw).
+        high: score from which a component counts, by part.
+        components: connected differences, strongest first.
+    """
+
+    s: Volume
+    high: Mapping[Region, float]
+    components: tuple[Component, ...]
+
+
+def judge(
+    probe: Energies, harmless: Energies, codes: NDArray[np.uint8], times_s: NDArray[np.float64], factor: float = 1.0
+) -> Judged:
+    """From energies to differences.
+
+    Args:
+        probe: energies of the window.
+        harmless: what they would be for a harmless copy.
+        codes: regions, uint8 (n, gh, gw).
+        times_s: probe times (n,).
+        factor: smoothed scores are divided by it.
+    """
+    scores = standardise(probe)
+    s, null = (smooth(x, times_s) / np.float32(factor) for x in (scores, standardise(harmless)))
+    high = thresholds(null, codes)
+    return Judged(s, high, tuple(components(s, scores.z, codes, high)))
 
 
 def smooth(scores: Scores, times_s: NDArray[np.float64]) -> Volume:

@@ -1,59 +1,43 @@
-"""A first idea of where and when the master lies in the probe, good enough for a window to start from.
+"""Where the master may lie in the probe, from local features of a few frames: somewhere to start from.
 
-Method: a few probe frames are matched by local features with master frames near the expected moment, those of most
-similar thumbnail first. Without a hint all moments of the master come into question.
+Method: some probe frames are matched with master frames, those of most similar thumbnail first. A picture that stands
+still needs few master frames, since any of them places it; where it moves, more of them find the same moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.check.compare.clip import Clip
 from haechi.check.compare.geometry import Features, Placement, candidate_placements
-from haechi.core.media.decode import Frame, FrameRequest, read_frames
 from haechi.core.records import Segment
-from haechi.core.settings import Limits
 
-COARSE_SIDE = 416
 N_PROBE_FRAMES = 5
-N_MASTER_FRAMES = 30
-N_MASTER_TRIED = 30
 HINT_TOLERANCE_S = 1.2
 
 
-def first_placements(
-    probe: Path, probe_span: tuple[float, float], master: Path, master_span: tuple[float, float], limits: Limits
-) -> list[Placement]:
-    """Where the master may lie in the probe, both scaled to COARSE_SIDE at most, likeliest first.
+class FeatureSearch:
+    """Matches some frames of a probe with more and more frames of its master.
 
     Args:
-        probe: the probe file.
-        probe_span: which part of it, seconds.
-        master: the master file.
-        master_span: which part of it can match, seconds.
-        limits: decoding limits.
+        probe: frames of the probe, small.
+        master: frames of the master, small.
     """
-    theirs = sample(master, master_span, N_MASTER_FRAMES, limits)
-    ours = sample(probe, probe_span, N_PROBE_FRAMES, limits)
-    if not ours or not theirs:
-        return []
-    probes = [Features(f.image) for f in ours]
-    masters = [Features(f.image) for f in theirs]
-    order = ranked([f.image for f in ours], [f.image for f in theirs])
-    return [placement for placement, _, _ in candidate_placements(probes, masters, order)]
 
+    def __init__(self, probe: Clip, master: Clip) -> None:
+        self._master = master
+        self._ours = [Features(probe.frames[i]) for i in _spread(probe, N_PROBE_FRAMES)]
+        self._theirs: dict[int, Features] = {}
 
-def sample(path: Path, span: tuple[float, float], count: int, limits: Limits) -> list[Frame]:
-    """About `count` luma frames spread over a span, long side COARSE_SIDE at most."""
-    length = max(span[1] - span[0], 1e-3)
-    request = FrameRequest(
-        max_side=COARSE_SIDE, gray=True, start_s=span[0], end_s=span[1], min_interval_s=length / (count + 0.5)
-    )
-    return list(read_frames(path, limits, request))
+    def placements(self, count: int) -> list[Placement]:
+        """Where the master may lie by about `count` of its frames, likeliest first: maps from master to probe."""
+        theirs = [self._theirs.setdefault(i, Features(self._master.frames[i])) for i in _spread(self._master, count)]
+        order = ranked([f.image for f in self._ours], [f.image for f in theirs])
+        return [placement for placement, _, _ in candidate_placements(self._ours, theirs, order)]
 
 
 def master_span_for(span: tuple[float, float], hint: Segment, duration_s: float | None) -> tuple[float, float]:
@@ -70,8 +54,14 @@ def ranked(probes: Sequence[NDArray[np.uint8]], masters: Sequence[NDArray[np.uin
     order = []
     for row in _normalised(probes):
         similar = np.maximum(theirs @ row, flipped @ row)
-        order.append([int(k) for k in np.argsort(-similar)[:N_MASTER_TRIED]])
+        order.append([int(k) for k in np.argsort(-similar)])
     return order
+
+
+def _spread(clip: Clip, count: int) -> list[int]:
+    """About `count` frames from all over the clip."""
+    wanted = clip.times_s[0] + (np.arange(count) + 0.5) / count * (clip.times_s[-1] - clip.times_s[0])
+    return [int(i) for i in np.unique(np.clip(np.searchsorted(clip.times_s, wanted), 0, len(clip.times_s) - 1))]
 
 
 def _normalised(pictures: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from haechi.check.compare import edits, explain, pictures
-from haechi.check.compare.changes import Component, strongest
+from haechi.check.compare.changes import Component, merge, strongest
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
@@ -96,12 +97,12 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     gathered.person_seen |= window.parts.person_seen
     gathered.unclear_time |= window.alignment.contrast < 1.5
     gathered.null_quality.append(window.crf)
-    for region, value in window.high.items():
+    for region, value in window.judged.high.items():
         gathered.high[region] = max(value, gathered.high.get(region, 0.0))
     _extend_segments(gathered.segments, window, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
-    for component in window.components:
+    for component in _differences(window):
         look = explain.look_at(component, window)
         span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
         kind = explain.benign_kind(component, look)
@@ -110,7 +111,10 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
-        detail = {"threshold": round(window.high[component.region], 2), "moved_in_time": look.moved > explain.MOVED}
+        detail = {
+            "threshold": round(window.judged.high[component.region], 2),
+            "moved_in_time": look.moved > explain.MOVED,
+        }
         changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
     if with_pictures:
         _add_pictures(gathered, window, placement, files, changed)
@@ -142,6 +146,13 @@ def conclude(gathered: Gathered, files: Files) -> Comparison:
         pictures=tuple(shown),
         curves=tuple(_curves(gathered)),
     )
+
+
+def _differences(window: Window) -> list[Component]:
+    """Components that meet, joined; what is noise by itself does not lengthen a difference beside it."""
+    found = window.judged.components
+    telling = [c for c in found if explain.benign_kind(c, explain.look_at(c, window)) != explain.NOISE]
+    return merge(telling or found, window.times_s)
 
 
 def _add_edits(gathered: Gathered, window: Window, placement: Placement, files: Files) -> None:
@@ -194,7 +205,7 @@ def _continues(a: Segment, b: Segment) -> bool:
 
 
 def _extend_curves(gathered: Gathered, window: Window) -> None:
-    curves = strongest(window.s, window.parts.codes)
+    curves = strongest(window.judged.s, window.parts.codes)
     n = len(gathered.times_s)
     gathered.times_s.extend(float(t) for t in window.times_s)
     for region, values in curves.items():
@@ -225,16 +236,14 @@ def _add_pictures(
 def _side_by_side(
     window: Window, frame: int, placement: Placement, files: Files, change: int | None, box: Box | None
 ) -> list[Picture]:
-    time_s = float(window.times_s[frame])
-    ours = _colour_frame(files.probe, time_s, files.limits)
+    time_s, master_s = float(window.times_s[frame]), _master_time(window, frame)
+    with ThreadPoolExecutor(1) as other:
+        theirs_later = other.submit(_colour_frame, files.master, master_s, files.limits)
+        ours, theirs = _colour_frame(files.probe, time_s, files.limits), theirs_later.result()
     if ours is None:
         return []
-    made = [
-        pictures.picture("probe", ours, time_s, change),
-        pictures.picture("heat", pictures.heat(ours, window.s[frame], 2 * max(window.high.values())), time_s, change),
-    ]
-    master_s = _master_time(window, frame)
-    theirs = _colour_frame(files.master, master_s, files.limits)
+    heat = pictures.heat(ours, window.judged.s[frame], 2 * max(window.judged.high.values()))
+    made = [pictures.picture("probe", ours, time_s, change), pictures.picture("heat", heat, time_s, change)]
     if theirs is not None:
         matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)
         made.insert(1, pictures.picture("master", matched, master_s, change))

@@ -68,8 +68,13 @@ class Placement:
 
     def rescaled(self, probe_factor: float, master_factor: float) -> Placement:
         """The same placement for frames resized by these factors (new size / old size)."""
-        matrix = resizing(probe_factor) @ _square(self.matrix) @ resizing(1.0 / master_factor)
+        matrix = resizing(probe_factor) @ square(self.matrix) @ resizing(1.0 / master_factor)
         return Placement(matrix[:2], self.inliers)
+
+    def flipped(self, width: int) -> Placement:
+        """The same with the probe mirrored left to right, `width` pixels wide."""
+        flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+        return Placement((flip @ square(self.matrix))[:2], self.inliers)
 
 
 Described = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -97,7 +102,7 @@ class Features:
 def place(probe: Features, master: Features, *, mirrored: bool = False) -> Placement | None:
     """Find the master in the probe, as it is or mirrored; None when fewer than MIN_INLIERS matches agree."""
     found = _place_one(probe.get(mirrored=mirrored), master.get(mirrored=False))
-    return _flipped(found, probe.image.shape[1]) if found is not None and mirrored else found
+    return found.flipped(probe.image.shape[1]) if found is not None and mirrored else found
 
 
 def place_together(pairs: Sequence[tuple[Image, Image]], start: Placement) -> Placement:
@@ -118,17 +123,15 @@ def place_together(pairs: Sequence[tuple[Image, Image]], start: Placement) -> Pl
     placement = _fit(np.concatenate(sources), np.concatenate(targets), max(MIN_INLIERS, start.inliers))
     if placement is None:
         return start
-    return _flipped(placement, pairs[0][0].shape[1]) if start.mirrored else placement
+    return placement.flipped(pairs[0][0].shape[1]) if start.mirrored else placement
 
 
-def _flipped(placement: Placement, width: int) -> Placement:
-    flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return Placement((flip @ _square(placement.matrix))[:2], placement.inliers)
+Found = tuple[Placement, int, int]
 
 
 def candidate_placements(
     probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]]
-) -> list[tuple[Placement, int, int]]:
+) -> list[Found]:
     """Different placements, the one that most probe frames agree on first, each with the frame pair it comes from.
 
     A moving camera lets a pair of different moments match too, each with a placement of its own; only the true one
@@ -142,9 +145,12 @@ def candidate_placements(
     found = _placements(probes, masters, ranked, mirrored=False)
     if max((placement.inliers for placement, _, _ in found), default=0) < STRONG_INLIERS:
         found += _placements(probes, masters, ranked, mirrored=True)
-    if not found:
-        return []
-    height, width = masters[0].image.shape[:2]
+    return _by_support(found, masters[0].image.shape) if found else []
+
+
+def _by_support(found: Sequence[Found], shape: tuple[int, ...]) -> list[Found]:
+    """At most N_CANDIDATES different placements, the one that the probe frames support best first."""
+    height, width = shape[:2]
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
     moved = np.stack([corners @ placement.matrix.T for placement, _, _ in found])
     apart = np.abs(moved[:, None] - moved[None, :]).max((2, 3))
@@ -153,19 +159,19 @@ def candidate_placements(
     for k, (own, _, _) in enumerate(found):
         votes: dict[int, int] = {}
         for other in np.flatnonzero(apart[k] < reach[k]):
-            placement, p, _ = found[other]
+            placement, p, _ = found[int(other)]
             votes[p] = max(votes.get(p, 0), placement.inliers)
         support.append(sum(votes.values()) + own.inliers)
     chosen: list[int] = []
-    for k in np.argsort(support)[::-1]:
+    for k in (int(k) for k in np.argsort(support)[::-1]):
         if all(apart[k, other] >= reach[k] for other in chosen):
-            chosen.append(int(k))
+            chosen.append(k)
     return [found[k] for k in chosen[:N_CANDIDATES]]
 
 
 def _placements(
     probes: Sequence[Features], masters: Sequence[Features], ranked: Sequence[Sequence[int]], *, mirrored: bool
-) -> list[tuple[Placement, int, int]]:
+) -> list[Found]:
     found = []
     for p, order in enumerate(ranked):
         for m in order:
@@ -195,7 +201,7 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
         correction = _robust_affine(points, moved)
         if not _plausible(correction, pairs[0][0].shape):
             return current
-        matrix = (_square(correction) @ _square(current.matrix))[:2]
+        matrix = (square(correction) @ square(current.matrix))[:2]
         current = Placement(matrix, current.inliers)
     return current
 
@@ -222,6 +228,11 @@ def resizing(factor: float) -> NDArray[np.float64]:
 def resized(matrix: Affine, probe_factor: float, master_factor: float) -> Affine:
     """A map for pictures that were resized by these factors (new size / old size)."""
     return Placement(matrix, 0).rescaled(probe_factor, master_factor).matrix
+
+
+def square(matrix: Affine) -> NDArray[np.float64]:
+    """The map as float64 (3, 3), to be multiplied with others."""
+    return np.vstack([matrix, [0.0, 0.0, 1.0]])
 
 
 def invert(matrix: Affine) -> Affine:
@@ -318,7 +329,3 @@ def _plausible(correction: Affine, shape: tuple[int, ...]) -> bool:
     corners = np.array([[0, 0], [shape[1], 0], [0, shape[0]], [shape[1], shape[0]]], np.float64)
     moved = corners @ correction[:, :2].T + correction[:, 2]
     return bool(np.abs(moved - corners).max() < 2.5 * MAX_FLOW_PIXELS)
-
-
-def _square(matrix: Affine) -> NDArray[np.float64]:
-    return np.vstack([matrix, [0.0, 0.0, 1.0]])

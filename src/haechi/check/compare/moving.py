@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from haechi.check.compare import coarse
+from haechi.check.compare import coarse, locate
+from haechi.check.compare.clip import Clip, Stretch, load, scaled
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.regions import RegionPainter
-from haechi.check.compare.window import (
-    MIN_INTERVAL_S,
-    WORKING_SIDE,
-    Clip,
-    Window,
-    compare_window,
-    fit_working_size,
-    split,
-)
-from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.check.compare.window import Window, compare_window
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Comparison, Segment, Span
 from haechi.core.settings import Limits
 
 WINDOW_S = 16.0
+WORKING_SIDE = 640
+MIN_INTERVAL_S = 0.05
+# For the first idea of time and place; a master faster than this is thinned out.
+SMALL_SIDE = 416
+SMALL_INTERVAL_S = 0.03
+# How much worse than the window before one may fit and still count as its continuation.
+RUNS_ON = 1.5
+# A probe larger than its master by more than this is brought down to it.
+MAX_UPSCALED = 1.15
 # Without a hint the whole master is searched at once; longer ones need the fingerprint's hint.
 MAX_UNHINTED_S = 90.0
 
@@ -51,12 +53,18 @@ def compare_moving(
     painter = RegionPainter(models)
     gathered = Gathered()
     total = probe_info.duration_s or 1.0
+    before: Window | None = None
     for span, piece in _windows(files, hint):
-        window, placement = _one_window(files, span, piece, painter)
+        window, placement = None, None
+        if piece is None and before is not None:
+            # A clip mostly runs on where the window before ended: look there first.
+            window, placement = _one_window(files, span, _onward(before), painter)
+        if window is None or (before is not None and not _runs_on(before, window)):
+            window, placement = _one_window(files, span, piece, painter)
         progress(min(1.0, span.end_s / total))
-        if window is None or placement is None:
-            continue
-        gather(gathered, window, placement, files, with_pictures=pictures)
+        before = window
+        if window is not None and placement is not None:
+            gather(gathered, window, placement, files, with_pictures=pictures)
     return conclude(gathered, files)
 
 
@@ -71,51 +79,63 @@ def _windows(files: Files, hint: Sequence[Segment]) -> Iterator[tuple[Span, Segm
             yield Span(float(start), float(end)), piece
 
 
+def _onward(window: Window) -> Segment:
+    """Where the probe lies in the master if it runs on from this window."""
+    line = window.alignment.lines[-1]
+    start_s = float(window.times_s[0])
+    return Segment(Span(start_s, start_s), line.offset_s + line.speed * start_s, line.speed, window.placement.mirrored)
+
+
+def _runs_on(before: Window, window: Window) -> bool:
+    """Whether a window fits where the one before led to, as well as that one did."""
+    fits = window.alignment.certain or window.alignment.cost < RUNS_ON * before.alignment.cost
+    return fits and float((window.alignment.matched >= 0).mean()) > 0.95
+
+
 def _one_window(
     files: Files, span: Span, piece: Segment | None, painter: RegionPainter
 ) -> tuple[Window | None, Placement | None]:
     """The window's result and its placement at full size."""
     length = files.master_info.duration_s
+    ours = (span.start_s, span.end_s)
     if piece is None:
         theirs = (0.0, min(length or MAX_UNHINTED_S, MAX_UNHINTED_S))
     else:
-        theirs = coarse.master_span_for((span.start_s, span.end_s), piece, length)
-    ours = (span.start_s, span.end_s)
-    small = coarse.first_placements(files.probe, ours, files.master, theirs, files.limits)
-    if not small:
+        theirs = coarse.master_span_for(ours, piece, length)
+    # Small pictures of all moments that can match; large ones only of those that do.
+    probe, small = _load_both(files, ours, theirs)
+    if probe is None or small is None:
         return None, None
-    to_full = (1 / _factor(files.probe_shape, coarse.COARSE_SIDE), 1 / _factor(files.master_shape, coarse.COARSE_SIDE))
-    full = [placement.rescaled(*to_full) for placement in small]
-    probe = _load(files.probe, ours, WORKING_SIDE, MIN_INTERVAL_S, files.limits)
-    if probe is None:
+    little = scaled(probe, SMALL_SIDE / max(probe.shape))
+    found = locate.look(little, small)
+    if found is None:
         return None, None
-    factor = max(probe.shape) / max(files.probe_shape)
-    wanted = min(1.0, factor * full[0].scale)
-    side = int(np.ceil(max(files.master_shape) * wanted / 2) * 2)
-    master = _load(files.master, theirs, max(64, side), 0.0, files.limits)
+    full = found.placement.rescaled(_factor(files.probe_shape, little), _factor(files.master_shape, small))
+    upscaled = full.scale / _factor(files.probe_shape, probe)
+    if upscaled > MAX_UPSCALED:
+        # Detail beyond the master's own resolution is interpolation.
+        probe = scaled(probe, 1.0 / upscaled)
+    wanted = min(1.0, full.scale / _factor(files.probe_shape, probe))
+    side = max(64, int(np.ceil(max(files.master_shape) * wanted / 2) * 2))
+    master = load(files.master, locate.stretches(found, small), side, files.limits, chroma_too=True)
     if master is None:
         return None, None
-    working = [placement.rescaled(factor, max(master.shape) / max(files.master_shape)) for placement in full]
-    probe, starts = fit_working_size(probe, working)
-    window = compare_window(probe, master, starts, painter)
+    to_work = (1 / _factor(files.probe_shape, probe), 1 / _factor(files.master_shape, master))
+    located = locate.settle(probe, master, full.rescaled(*to_work))
+    window = compare_window(probe, master, located, painter) if located else None
     if window is None:
         return None, None
-    back = window.placement.rescaled(
-        max(files.probe_shape) / max(probe.shape), max(files.master_shape) / max(master.shape)
-    )
-    return window, back
+    return window, window.placement.rescaled(_factor(files.probe_shape, probe), _factor(files.master_shape, master))
 
 
-def _factor(shape: tuple[int, int], side: int) -> float:
-    return min(1.0, side / max(shape))
+def _load_both(files: Files, ours: Stretch, theirs: Stretch) -> tuple[Clip | None, Clip | None]:
+    """The probe at working size and the master small, both decoded at once."""
+    with ThreadPoolExecutor(1) as other:
+        small = other.submit(load, files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
+        probe = load(files.probe, [ours], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S)
+        return probe, small.result()
 
 
-def _load(path: Path, span: tuple[float, float], side: int, interval_s: float, limits: Limits) -> Clip | None:
-    request = FrameRequest(max_side=side, start_s=span[0], end_s=span[1], min_interval_s=interval_s)
-    luma, chroma, times = [], [], []
-    for frame in read_frames(path, limits, request):
-        bright, colour = split(frame.image)
-        luma.append(bright)
-        chroma.append(colour)
-        times.append(frame.time_s)
-    return Clip(np.stack(luma), np.array(times), np.stack(chroma)) if luma else None
+def _factor(shape: tuple[int, int], clip: Clip) -> float:
+    """How much larger the file's pictures are than the clip's."""
+    return max(shape) / max(clip.shape)

@@ -11,6 +11,7 @@ Invariant: everything here is luma in probe geometry at the working size.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -108,8 +109,20 @@ def match_quality(
     """
     clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
     wanted = loss(probes, expected, seen, bands)
-    losses = [loss(list(recompress_video(clean, frame_rate, crf)), expected, seen, bands) for crf in CRF_TRIED]
-    return float(np.interp(wanted, np.maximum.accumulate(losses), CRF_TRIED))
+    losses: dict[int, float] = {}
+
+    def lost(k: int) -> float:
+        if k not in losses:
+            losses[k] = loss(list(recompress_video(clean, frame_rate, CRF_TRIED[k])), expected, seen, bands)
+        return losses[k]
+
+    # The loss grows with the crf: halve the range until two neighbours enclose what is wanted.
+    low, high = 0, len(CRF_TRIED) - 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if wanted <= lost(middle) else (middle, high)
+    ends = lost(low), max(lost(low), lost(high))
+    return float(np.interp(wanted, ends, (CRF_TRIED[low], CRF_TRIED[high])))
 
 
 def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bool_], bands: Bands) -> float:
@@ -129,57 +142,37 @@ def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bo
     return float(np.log(np.median(np.stack(maps)[:, inside]) + FLOOR))
 
 
-def measure(probes: Stack, expected: Sequence[Map], null: Stack, seen: NDArray[np.bool_], bands: Bands) -> Energies:
-    """Energies of one window.
+def measure(
+    probes: Stack, expected: Sequence[Map], nulls: tuple[Stack, Stack], seen: NDArray[np.bool_], bands: Bands
+) -> tuple[Energies, Energies]:
+    """Energies of one window, and those it would have if it were a harmless copy.
 
     Args:
         probes: uint8 (n, h, w).
         expected: n pictures float32 (h, w).
-        null: the re-posted expectation, uint8 (n, h, w).
+        nulls: two benign re-posts of the expectation, uint8 (n, h, w) each: what the probe is measured by, and another
+            one that takes the probe's place in the second answer.
         seen: bool (h, w).
         bands: the working scales.
     """
     weight = seen.astype(np.float32)
-    layers: list[list[Map]] = [[], [], [], []]
-    before: Map | None = None
-    for probe, clean, reposted in zip(probes, expected, null, strict=True):
-        detail = band_pass(clean, bands)
-        moved = np.zeros_like(detail) if before is None else detail - before
+
+    def one(i: int) -> tuple[Map, ...]:
+        detail = band_pass(expected[i], bands)
+        # The first frame has none before it: it is taken to move as the second does.
+        now, before = (detail, i - 1) if i else (band_pass(expected[min(1, len(expected) - 1)], bands), 0)
         # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
-        inner = np.where(seen, probe, clean).astype(np.float32)
-        parts = (
-            difference(band_pass(inner, bands), detail, bands),
-            difference(band_pass(reposted.astype(np.float32), bands), detail, bands),
-            detail,
-            moved,
-        )
-        for layer, part in zip(layers, parts, strict=True):
-            layer.append(_log_cells(part, weight, bands))
-        before = detail
-    if len(layers[3]) > 1:
-        layers[3][0] = layers[3][1]
-    probe_e, null_e, texture, motion = (np.stack(layer).astype(np.float32) for layer in layers)
-    return Energies(probe_e, null_e, texture, motion, cells(weight, bands) > 0.6)
+        inner = np.where(seen, probes[i], expected[i]).astype(np.float32)
+        pictures = (inner, nulls[0][i].astype(np.float32), nulls[1][i].astype(np.float32))
+        apart = [difference(band_pass(picture, bands), detail, bands) for picture in pictures]
+        parts = (*apart, detail, now - band_pass(expected[before], bands))
+        return tuple(_log_cells(part, weight, bands) for part in parts)
 
-
-def as_probe(
-    energies: Energies, second: Stack, expected: Sequence[Map], seen: NDArray[np.bool_], bands: Bands
-) -> Energies:
-    """The same energies with a second benign re-post in the probe's place: how high does a harmless copy score here?
-
-    Args:
-        energies: of the probe, from `measure`.
-        second: another re-post of the expectation, uint8 (n, h, w).
-        expected: n pictures float32 (h, w).
-        seen: bool (h, w).
-        bands: the working scales.
-    """
-    weight = seen.astype(np.float32)
-    maps = []
-    for picture, clean in zip(second, expected, strict=True):
-        apart = difference(band_pass(picture.astype(np.float32), bands), band_pass(clean, bands), bands)
-        maps.append(_log_cells(apart, weight, bands))
-    return replace(energies, probe=np.stack(maps).astype(np.float32))
+    with ThreadPoolExecutor() as pool:
+        layers = list(pool.map(one, range(len(probes))))
+    probe, null, second, texture, motion = (np.stack(layer).astype(np.float32) for layer in zip(*layers, strict=True))
+    energies = Energies(probe, null, texture, motion, cells(weight, bands) > 0.6)
+    return energies, replace(energies, probe=second)
 
 
 def _log_cells(part: Map, weight: Map, bands: Bands) -> Map:

@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, coarse, residual
+from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
-from haechi.check.compare.window import Clip, Window, lay, split, without_rim
+from haechi.check.compare.window import Window, lay, without_rim
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
 from haechi.core.media.recompress import recompress_image
@@ -53,7 +54,7 @@ def compare_still(
     if refused is not None:
         return refused
     files = Files(probe, probe_info, master, master_info, limits)
-    ours = read_image(probe, limits, max_side=WORKING_SIDE, gray=True).image
+    ours = bright(read_image(probe, limits, max_side=WORKING_SIDE).image)
     found = _best_moment(ours, files, hint)
     gathered = Gathered()
     if found is not None:
@@ -74,8 +75,7 @@ def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Cl
         theirs = _frames_near(files, hint)
     if not theirs:
         return None
-    parts = [split(f.image) for f in theirs]
-    luma = [part[0] for part in parts]
+    luma = [bright(f.image) for f in theirs]
     order = coarse.ranked([ours], luma)
     found = candidate_placements([Features(ours)], [Features(image) for image in luma], order)
     if not found:
@@ -83,7 +83,8 @@ def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Cl
     placement, _, index = found[0]
     if len(theirs) > 1:
         index = _most_alike(ours, luma, placement)
-    return Clip(luma[index][None], np.array([theirs[index].time_s]), parts[index][1][None]), placement
+    chroma = colour_planes(theirs[index].image)[None]
+    return Clip(luma[index][None], np.array([theirs[index].time_s]), chroma), placement
 
 
 def _frames_near(files: Files, hint: Sequence[Segment]) -> list[Frame]:
@@ -124,20 +125,13 @@ def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPai
     clean = np.clip(expected, 0, 255).astype(np.uint8)
     quality = _match_jpeg(ours, expected, clean, seen, bands)
     null = recompress_image(clean, quality)
-    energies = residual.measure(ours[None], [expected], null[None], seen, bands)
-    scores = residual.standardise(energies)
-    times = np.zeros(1)
-    s = changes.smooth(scores, times) / np.float32(STILL_FACTOR)
-    parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
     second = _shifted_jpeg(clean, max(5, quality - 6))
-    harmless = residual.standardise(residual.as_probe(energies, second[None], [expected], seen, bands))
-    high = changes.thresholds(changes.smooth(harmless, times) / np.float32(STILL_FACTOR), parts.codes)
-    found = changes.merge(changes.components(s, scores.z, parts.codes, high), times)
-    line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0, 0.0)
-    window = Window(
-        times, ours[None], clean[None], np.zeros(1, np.int64), placement, tone, float(quality), line,
-        scores.z, s, parts, covered, seen, tuple(found), high, bands,
-    )  # fmt: skip
+    energies, harmless = residual.measure(ours[None], [expected], (null[None], second[None]), seen, bands)
+    times = np.zeros(1)
+    parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
+    judged = changes.judge(energies, harmless, parts.codes, times, STILL_FACTOR)
+    line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0, 0.0, 0.0)
+    window = Window(times, ours[None], clean[None], placement, tone, float(quality), line, parts, covered, seen, judged)
     return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
 
 

@@ -11,13 +11,15 @@ Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.geometry import Affine, resized
+from haechi.check.compare.geometry import Affine, square
 
 THUMB_SIDE = 128
 SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
@@ -27,12 +29,20 @@ TOLERANCE_S = 0.07
 BETTER = 0.45
 # A lasting difference above this is foreign content, not coding or a moment's misalignment; levels.
 OVERLAY_LEVELS = 16.0
+# How much a copy's contrast may differ.
+GAIN = (0.5, 2.0)
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
 # How many times better another speed must fit.
 FREE, STEADY = 1.3, 6.0
 # Cost from which it does not matter how different two frames are, squared levels.
 CAP = 400.0
+# Cost of an alignment, squared levels, below which nothing better needs to be looked for; a fair one is enough when
+# unrelated moments cost so many times more.
+GOOD_FIT, FAIR_FIT, GOOD_CONTRAST = 6.0, 25.0, 30.0
+# A window may be joined with other footage, which matches nothing.
+CERTAIN_SHARE = 0.4
+HOPELESS = 0.8 * CAP
 # Price of leaving the line or coming back, in units of the logarithm of the cost.
 SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
@@ -62,35 +72,95 @@ class Alignment:
         matched: int64 (n_probe,), index of the master frame each probe frame shows; -1 where none does.
         contrast: median cost of unrelated pairs over the cost on the lines; near 1 means that time could not be told.
         cost: mean over probe frames of the cost of their match, squared levels, capped; unmatched ones cost the cap.
+        fit: the same over matched frames only.
     """
 
     lines: tuple[Line, ...]
     matched: NDArray[np.int64]
     contrast: float
     cost: float
+    fit: float
+
+    @property
+    def certain(self) -> bool:
+        """Whether what is matched fits so well that nothing better needs to be looked for."""
+        fits = self.fit < GOOD_FIT or (self.fit < FAIR_FIT and self.contrast > GOOD_CONTRAST)
+        return fits and float((self.matched >= 0).mean()) > CERTAIN_SHARE
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether hardly any frame has found its place."""
+        return self.cost > HOPELESS
 
 
-def thumbnails(frames: Stack, matrix: Affine | None, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Small blurred luma pictures in probe geometry.
+class Thumbnails:
+    """Small blurred luma pictures of a clip, laid into the probe's geometry by any map.
 
     Args:
-        frames: uint8 (n, h, w).
-        matrix: map from these frames to the probe, or None when they are the probe's.
-        shape: (h, w) of the probe at its working size.
-
-    Returns:
-        float32 (n, th, tw), long side THUMB_SIDE.
+        frames: luma uint8 (n, h, w).
+        side: long side of a thumbnail.
     """
-    factor = THUMB_SIDE / max(shape)
-    size = (max(8, round(shape[1] * factor)), max(8, round(shape[0] * factor)))
-    out = np.empty((len(frames), size[1], size[0]), np.float32)
-    for i, frame in enumerate(frames):
-        if matrix is None:
-            small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        else:
-            small = _warp_small(frame, matrix, shape, size)
-        out[i] = cv2.GaussianBlur(small, (0, 0), 0.7)
-    return out
+
+    def __init__(self, frames: Stack, side: int = THUMB_SIDE) -> None:
+        self._frames = frames
+        self._side = side
+        self._shrunk: dict[float, Stack] = {}
+
+    def plain(self) -> NDArray[np.float32]:
+        """The clip's own pictures, float32 (n, th, tw), made as `laid` makes those of another clip."""
+        height, width = self._frames.shape[1:]
+        return self.laid(np.eye(2, 3), (height, width))
+
+    def laid(self, matrix: Affine, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """The pictures in probe geometry, float32 (n, th, tw).
+
+        Args:
+            matrix: map from these frames to the probe.
+            shape: (h, w) of the probe at its working size.
+        """
+        size = self._size(shape)
+        frames = self._at(self._shrink(matrix, shape, size))
+        height, width = self._frames.shape[1:]
+        shrunk = _stretching(frames.shape[2] / width, frames.shape[1] / height)
+        small = _stretching(size[0] / shape[1], size[1] / shape[0]) @ square(matrix) @ np.linalg.inv(shrunk)
+        return _blurred([cv2.warpAffine(frame, small[:2], size, flags=cv2.INTER_LINEAR) for frame in frames])
+
+    def covered(self, matrix: Affine, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Where these pictures lie in the probe, bool (th, tw)."""
+        ones = np.full(self._frames.shape[1:], 255, np.uint8)
+        return np.asarray(Thumbnails(ones[None], self._side).laid(matrix, shape)[0] > 250)
+
+    def _size(self, shape: tuple[int, int]) -> tuple[int, int]:
+        factor = self._side / max(shape)
+        return max(8, round(shape[1] * factor)), max(8, round(shape[0] * factor))
+
+    def _shrink(self, matrix: Affine, shape: tuple[int, int], size: tuple[int, int]) -> float:
+        """How far the frames are shrunk before they are laid, so that nothing aliases.
+
+        In steps, so that placements of about one scale share the shrunk frames.
+        """
+        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+        wanted = min(1.0, 1.5 * max(size[0] / shape[1], size[1] / shape[0]) * scale)
+        return min(1.0, float(2.0 ** (np.ceil(4 * np.log2(max(wanted, 1e-3))) / 4)))
+
+    def _at(self, shrink: float) -> Stack:
+        if shrink >= 1.0:
+            return self._frames
+        if shrink not in self._shrunk:
+            height, width = self._frames.shape[1:]
+            size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+            small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in self._frames]
+            self._shrunk[shrink] = np.stack(small).astype(np.uint8)
+        return self._shrunk[shrink]
+
+
+def _stretching(x: float, y: float) -> NDArray[np.float64]:
+    """What resizing by a factor per axis does to pixel coordinates, float64 (3, 3)."""
+    return np.array([[x, 0.0, 0.5 * (x - 1.0)], [0.0, y, 0.5 * (y - 1.0)], [0.0, 0.0, 1.0]])
+
+
+def _blurred(pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    return np.stack([cv2.GaussianBlur(p.astype(np.float32), (0, 0), 0.7) for p in pictures])
 
 
 def distances(
@@ -120,12 +190,15 @@ def distances(
     y = y - y.mean(1, keepdims=True)
     lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
     alike = (x @ y.T) / np.maximum(lengths, 1e-3)
-    x = x * np.sqrt(max(float(np.var(y)), 1e-6) / max(float(np.var(x)), 1e-6))
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
-        ours = _never_covered(x[kept] - y[matched[kept]])
+        gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
+        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
         x, y = x[:, ours], y[:, ours]
-    squared = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * (x @ y.T)
+    # Each pair with the gain that fits it best: contrast may differ from frame to frame.
+    power, product = (x**2).sum(1)[:, None], x @ y.T
+    gains = np.clip(product / np.maximum(power, 1e-3), *GAIN)
+    squared = gains**2 * power - 2.0 * gains * product + (y**2).sum(1)[None, :]
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
 
 
@@ -186,24 +259,10 @@ def align(
     matched = _match_frames(cost, probe_s, master_s, lines, owner, TOLERANCE_S if settled else 0.0)
     on = cost[np.arange(n), np.maximum(matched, 0)][matched >= 0]
     contrast = typical / max(float(np.median(on)), 1e-3) if len(on) else 0.0
-    total = float(np.where(matched >= 0, np.minimum(cost[np.arange(n), np.maximum(matched, 0)], CAP), CAP).mean())
-    return Alignment(_with_runs(lines, owner, probe_s), matched, contrast, total)
-
-
-def _warp_small(
-    frame: NDArray[np.uint8], matrix: Affine, shape: tuple[int, int], size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    # Shrink first by area so that the warp of a large master does not alias.
-    factors = (size[0] / shape[1], size[1] / shape[0])
-    shrink = min(1.0, 1.5 * max(factors) * float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))))
-    if shrink < 1.0:
-        frame = np.asarray(cv2.resize(frame, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
-    # Both sides of the thumbnail are rounded to pixels, so each axis has its own factor.
-    small = resized(matrix, 1.0, shrink)
-    for axis, factor in enumerate(factors):
-        small[axis] *= factor
-        small[axis, 2] += 0.5 * (factor - 1.0)
-    return np.asarray(cv2.warpAffine(frame, small, size, flags=cv2.INTER_LINEAR), dtype=np.uint8)
+    capped = np.minimum(on, CAP)
+    total = (float(capped.sum()) + CAP * (n - len(on))) / n
+    fit = float(capped.mean()) if len(on) else CAP
+    return Alignment(_with_runs(lines, owner, probe_s), matched, contrast, total, fit)
 
 
 def _nearest(master_s: Floats, wanted_s: Floats) -> NDArray[np.int64]:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from haechi.check.compare.clip import bright, colour_planes
 from haechi.check.compare.colour import fit_tone
-from haechi.check.compare.window import split
 
 NO_COLOUR = np.zeros((16, 16, 2), np.float32)
 
@@ -40,7 +40,7 @@ def test_flat_picture_keeps_the_identity() -> None:
 def test_colour_filter_that_luma_follows_is_recovered(astronaut: NDArray[np.uint8]) -> None:
     filtered = np.clip(astronaut * np.array([0.7, 0.95, 1.2]), 0, 255).astype(np.uint8)
     probe = np.asarray(cv2.cvtColor(filtered, cv2.COLOR_BGR2GRAY), np.uint8)
-    luma, chroma = split(astronaut)
+    luma, chroma = bright(astronaut), colour_planes(astronaut)
     planes = chroma.astype(np.float32)
     whole = np.ones(luma.shape, bool)
     with_colour = fit_tone([(probe, luma, planes)], whole)

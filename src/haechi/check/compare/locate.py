@@ -1,0 +1,213 @@
+"""When and where the master lies in a window of the probe: time and place together, since each needs the other.
+
+Method: first on small pictures, from all the master's moments and several first placements (`look`); then at working
+size near the moments found (`settle`). At both sizes time and geometry take turns until neither moves. Tried first is
+that the master fills the probe, as it is or mirrored; only where that fails local features give other placements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.check.compare import timing
+from haechi.check.compare.clip import Clip, Stretch
+from haechi.check.compare.coarse import FeatureSearch
+from haechi.check.compare.geometry import Placement, place_together, refine, resizing
+
+N_FIT_PAIRS = 8
+ROUNDS = 6
+# A moving camera trades time against place: only a step this small, pixels, means that both have settled.
+SETTLED = 0.15
+# Master frames whose features are looked at, in rounds.
+N_TRIED = (8, 30)
+# How many frames beside the moment found are tried where it fits badly.
+WALKED_FRAMES = (-1, 1, -2, 2, -3, 3)
+MAX_LED_BACK = 2
+# Placements whose corners lie nearer than this, pixels of small pictures, are the same.
+SAME_PLACE = 0.7
+# Another speed is looked into, and taken, when it makes the cost this many times as great.
+PROMISING, FASTER = 0.9, 0.7
+# Thumbnails for a first idea of the time, and for the placements' turns.
+FIRST_SIDE, TURN_SIDE = 64, 96
+# The master is looked at this long before and after the moments found.
+MARGIN_S = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A window's place in the master.
+
+    Attributes:
+        alignment: which moment each probe frame shows.
+        placement: map from master to probe pixels.
+    """
+
+    alignment: timing.Alignment
+    placement: Placement
+
+
+def look(probe: Clip, master: Clip) -> Located | None:
+    """Find the probe among all moments of the master, on small pictures; None when nothing lies over it.
+
+    Args:
+        probe: the window's frames, small.
+        master: all frames of the master that can match, small.
+    """
+    first, turns = _Pair(probe, master, FIRST_SIDE), _Pair(probe, master, TURN_SIDE)
+    best: Located | None = None
+    for starts in _placements(probe, master):
+        found = _look_from(first, turns, starts)
+        if found is None:
+            continue
+        # Different first placements that lead to the same place leave little doubt.
+        confirmed = best is not None and _step(turns, best.placement, found.placement) < SAME_PLACE
+        if best is None or found.alignment.cost < best.alignment.cost:
+            best = found
+        if confirmed or best.alignment.certain:
+            break
+    return best
+
+
+def _placements(probe: Clip, master: Clip) -> Iterator[list[Placement]]:
+    """First placements to try, the cheapest to find before the others."""
+    scale = probe.shape[1] / master.shape[1], probe.shape[0] / master.shape[0]
+    if abs(scale[0] / scale[1] - 1.0) < 0.02:
+        filling = Placement(resizing(scale[0])[:2], 0)
+        yield [filling]
+        yield [filling.flipped(probe.shape[1])]
+    coarse = FeatureSearch(probe, master)
+    for count in N_TRIED:
+        found = coarse.placements(count)
+        if found:
+            yield found
+
+
+def _look_from(first: _Pair, turns: _Pair, starts: Sequence[Placement]) -> Located | None:
+    """The best of some first placements, brought to rest.
+
+    At first the clip is taken to run at its own speed, because a free speed makes up for an error of place; another
+    speed is tried when that does not fit.
+    """
+    start = _best_start(first, starts, timing.STEADY)
+    steady = _rested(turns, start, timing.STEADY)
+    if steady is not None and steady.alignment.certain:
+        return steady
+    free_start = _best_start(first, starts, timing.FREE)
+    if free_start.alignment.cost > PROMISING * start.alignment.cost:
+        return steady
+    free = _rested(turns, free_start, timing.FREE)
+    if steady is None or free is None:
+        return steady or free
+    return free if free.alignment.cost < FASTER * steady.alignment.cost else steady
+
+
+def stretches(located: Located, master: Clip) -> list[Stretch]:
+    """The parts of the master, seconds, that hold the moments found."""
+    matched = located.alignment.matched
+    moments = np.sort(master.times_s[np.unique(matched[matched >= 0])])
+    cuts = np.flatnonzero(np.diff(moments) > 3 * MARGIN_S) + 1
+    parts = np.split(moments, cuts)
+    return [(max(0.0, float(p[0]) - MARGIN_S), float(p[-1]) + MARGIN_S) for p in parts if len(p)]
+
+
+def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
+    """Bring time and place to a fraction of a frame and of a pixel.
+
+    Args:
+        probe: the window's frames at working size.
+        master: the master's frames near the moments found, at about the same scale.
+        start: the placement found on small pictures, for these sizes.
+    """
+    pair = _Pair(probe, master, timing.THUMB_SIDE)
+    return _in_turns(pair, Located(pair.align(start, timing.FREE), start), timing.FREE, by_features=False)
+
+
+class _Pair:
+    """A probe and a master whose thumbnails can be compared under any placement."""
+
+    def __init__(self, probe: Clip, master: Clip, side: int) -> None:
+        self.probe, self.master = probe, master
+        self._ours = timing.Thumbnails(probe.frames, side).plain()
+        self._theirs = timing.Thumbnails(master.frames, side)
+
+    def align(self, placement: Placement, better: float, *, settled: bool = False) -> timing.Alignment:
+        """The moments that fit best under a placement."""
+        theirs = self._theirs.laid(placement.matrix, self.probe.shape)
+        seen = self._theirs.covered(placement.matrix, self.probe.shape)
+        times = (self.probe.times_s, self.master.times_s)
+        first = timing.align(*timing.distances(self._ours, theirs, seen), *times, better=better, settled=settled)
+        exact = timing.distances(self._ours, theirs, seen, first.matched)
+        return timing.align(*exact, *times, better=better, settled=settled)
+
+    def samples(self, alignment: timing.Alignment) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+        """Some (probe, master) pictures of the same moments; empty when fewer than two are aligned."""
+        kept = np.flatnonzero(alignment.matched >= 0)
+        if len(kept) < 2:
+            return []
+        some = kept[np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))]
+        return [(self.probe.frames[i], self.master.frames[alignment.matched[i]]) for i in some]
+
+
+def _best_start(pair: _Pair, starts: Sequence[Placement], better: float) -> Located:
+    """The first placement that gives the frames a place in time best."""
+    found = [Located(pair.align(start, better), start) for start in starts]
+    return min(found, key=lambda located: located.alignment.cost)
+
+
+def _rested(pair: _Pair, start: Located, better: float) -> Located | None:
+    """Time and place from a start until neither moves; where they fit badly, from neighbouring moments too."""
+    if start.alignment.hopeless:
+        return None
+    found = _in_turns(pair, start, better)
+    return found if found is None or found.alignment.certain else _walked(pair, found, better)
+
+
+def _walked(pair: _Pair, start: Located, better: float) -> Located:
+    """The best of this place in time and its neighbours.
+
+    Where the camera moves evenly, a moment too early with a place beside the true one fits nearly as well, and taking
+    turns does not lead out of it. Where the neighbours lead back, there is nothing to be led out of.
+    """
+    best, led_back = start, 0
+    for shift in WALKED_FRAMES:
+        matched = start.alignment.matched
+        moved = np.where(matched < 0, -1, np.clip(matched + shift, 0, len(pair.master.times_s) - 1))
+        samples = pair.samples(replace(start.alignment, matched=moved))
+        placement = refine(samples, start.placement) if samples else start.placement
+        found: Located | None = None
+        if _step(pair, start.placement, placement) > SETTLED:
+            walked = Located(pair.align(placement, better), placement)
+            found = _in_turns(pair, walked, better, by_features=False)
+        led_back += found is None or _step(pair, start.placement, found.placement) < SAME_PLACE
+        if found is not None and found.alignment.cost < best.alignment.cost:
+            best = found
+        if best.alignment.certain or led_back == MAX_LED_BACK:
+            break
+    return best
+
+
+def _step(pair: _Pair, before: Placement, after: Placement) -> float:
+    """How far a corner of the master moves at most between two placements, probe pixels."""
+    height, width = pair.master.shape
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], np.float64)
+    return float(np.abs(corners @ (after.matrix - before.matrix).T).max())
+
+
+def _in_turns(pair: _Pair, start: Located, better: float, *, by_features: bool = True) -> Located | None:
+    """Align and refine in turns until neither moves."""
+    alignment, placement = start.alignment, start.placement
+    for turn in range(ROUNDS):
+        samples = pair.samples(alignment)
+        if not samples:
+            return None
+        together = by_features and turn == 0
+        refined = refine(samples, place_together(samples[::2], placement) if together else placement)
+        step, placement = _step(pair, placement, refined), refined
+        if step < SETTLED:
+            break
+        alignment = pair.align(placement, better)
+    return Located(pair.align(placement, timing.FREE, settled=True), placement)
