@@ -69,9 +69,16 @@ def without_frames(path: Path) -> None:
 def claiming_ten_hours(path: Path, frames: Frames) -> None:
     """A silent clip whose header claims 36,000 s."""
     write_video(path, frames, RATE)
-    data = path.read_bytes()
-    at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration, an 8-byte float in ms
-    path.write_bytes(data[:at] + struct.pack(">d", HOURS_10_MS) + data[at + 8 :])
+    data = bytearray(path.read_bytes())
+    if path.suffix == ".mkv":
+        at = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration, an 8-byte float in ms
+        data[at : at + 8] = struct.pack(">d", HOURS_10_MS)
+    else:
+        for box in (b"mvhd", b"mdhd"):  # version 0: flags, two dates, ticks a second, length in ticks
+            at = data.index(box) + 16
+            (ticks,) = struct.unpack(">I", data[at : at + 4])
+            data[at + 4 : at + 8] = struct.pack(">I", ticks * 36_000)
+    path.write_bytes(data)
 
 
 def with_exif(picture: Image.Image, exif: bytes) -> bytes:
@@ -107,6 +114,7 @@ def fill_readable(folder: Path, masters: TinyMasters) -> None:
     write_audio(folder / "strange sound.wav", masters.sound[::-1].copy(), 16_000)
     write_video(folder / "one frame.mp4", masters.frames[:1], RATE)
     claiming_ten_hours(folder / "claims ten hours.mkv", masters.frames)
+    claiming_ten_hours(folder / "claims ten hours.mp4", masters.frames)
     Image.new("RGB", (1, 1), (9, 99, 200)).save(folder / "1x1.png")
     Image.new("RGB", (1, 1), (9, 99, 200)).save(folder / "1x1.jpg")
     Image.new("RGB", (1, 1), (9, 99, 200)).save(folder / "1x1.gif")
@@ -124,6 +132,7 @@ def fill_readable(folder: Path, masters: TinyMasters) -> None:
 COPIES = {
     "sound only.m4a",
     "claims ten hours.mkv",
+    "claims ten hours.mp4",
     "exif garbage.jpg",
     "exif endless.jpg",
     "사진 한 장 (최종).jpg",

@@ -28,6 +28,11 @@ def left_behind(home: Path) -> list[Path]:
     return [path for folder in ("blobs", "incoming") for path in (home / folder).rglob("*") if path.is_file()]
 
 
+def verdict_on(path: Path, home: Path, haechi: Haechi) -> str:
+    (report,) = haechi("--home", home, "check", "--json", path).objects
+    return str(report["verdict"])
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_registration_that_is_stopped_leaves_nothing(
     number: signal.Signals, tmp_path: Path, master_clip: Path, haechi: Haechi, start: Start
@@ -44,9 +49,10 @@ def test_registration_that_is_stopped_leaves_nothing(
     assert haechi("--home", home, "release", "add", master_clip).code == 0
     assert len(open_store(home).releases()) == 1
     assert len(left_behind(home)) == 1
+    assert verdict_on(master_clip, home, haechi) == "authentic"
 
 
-def test_two_register_the_same_master_at_once(tmp_path: Path, master_clip: Path, start: Start) -> None:
+def test_two_register_the_same_master_at_once(tmp_path: Path, master_clip: Path, haechi: Haechi, start: Start) -> None:
     home = tmp_path / "home"
     running = [start(home, "release", "add", master_clip, "--json") for _ in range(2)]
     results = [process.communicate(timeout=120) for process in running]
@@ -55,3 +61,4 @@ def test_two_register_the_same_master_at_once(tmp_path: Path, master_clip: Path,
     (release,) = store.releases()
     assert all(release.id in out for out, _ in results)
     assert store.problems() == []
+    assert verdict_on(master_clip, home, haechi) == "authentic"
