@@ -24,13 +24,14 @@ Process = Callable[[Sound, np.random.Generator], Sound]
 @dataclass(frozen=True, slots=True)
 class Master:
     """A sound whose truth is known; `twin` is a synthetic version of the same sentence by the same voice,
-    or None.
+    or None; `other` is another recording.
     """
 
     name: str
     group: str
     sound: Sound
     twin: Sound | None = None
+    other: Sound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,11 @@ def masters(data: Path) -> list[Master]:
         found.append(Master(path.stem, "video", load(path)))
     usable = [m for m in found if len(m.sound) > 2.4 * RATE and float(np.std(m.sound)) > 1e-3]
     loud = [np.float32(min(1.0, 0.7 / float(np.abs(m.sound).max()))) for m in usable]
-    return [Master(m.name, m.group, m.sound * g, m.twin) for m, g in zip(usable, loud, strict=True)]
+    others = [m.sound * g for m, g in zip(usable, loud, strict=True)]
+    others = others[1:] + others[:1]
+    return [
+        Master(m.name, m.group, m.sound * g, m.twin, other) for m, g, other in zip(usable, loud, others, strict=True)
+    ]
 
 
 # --- what a re-poster does
@@ -316,29 +321,30 @@ def muted(master: Master, rng: np.random.Generator) -> Forgery | None:
     return Forgery(result, start / RATE, (start + length) / RATE)
 
 
-def inserted(master: Master, rng: np.random.Generator) -> Forgery | None:
-    """A word spoken into a pause; the pause is widened to hold it in a master made for it."""
+def inserted(master: Master, rng: np.random.Generator, said: Sound | None = None) -> Forgery | None:
+    """A word spoken into a pause, from another moment or from another recording."""
     length = int(0.5 * RATE)
-    source = _speech_at(master.sound, length, rng)
+    said = master.sound if said is None else said
+    source = _speech_at(said, length, rng)
     power = np.convolve(master.sound**2, np.ones(length + RATE // 5) / (length + RATE // 5), "valid")
     start = int(np.argmin(power)) + RATE // 10
     if float(power.min()) > 3e-3 * float(np.mean(master.sound**2)) or len(master.sound) < 4 * RATE:
         return None
-    patch = master.sound[source : source + length]
+    patch = said[source : source + length]
     fade = np.clip(np.minimum(np.arange(length), np.arange(length)[::-1]) / 80, 0, 1).astype(np.float32)
     result = master.sound.copy()
     result[start : start + length] += patch * fade
     return Forgery(result, start / RATE, (start + length) / RATE)
 
 
-def spliced(master: Master, rng: np.random.Generator) -> Forgery | None:
+def spliced(master: Master, rng: np.random.Generator, said: Sound | None = None) -> Forgery | None:
     """A word put between two moments; what follows plays later by its length."""
     length = int(0.5 * RATE)
     if len(master.sound) < 4 * RATE:
         return None
     start = int(rng.integers(len(master.sound) // 4, 3 * len(master.sound) // 4))
-    source = _speech_at(master.sound, length, rng, (start, start + 1))
-    patch = master.sound[source : source + length]
+    source = _speech_at(master.sound if said is None else said, length, rng, (start, start + 1))
+    patch = (master.sound if said is None else said)[source : source + length]
     fade = np.clip(np.minimum(np.arange(length), np.arange(length)[::-1]) / 80, 0, 1).astype(np.float32)
     return Forgery(
         np.concatenate([master.sound[:start], fade * patch, master.sound[start:]]),
@@ -357,4 +363,6 @@ FORGERIES: dict[str, Callable[[Master, np.random.Generator], Forgery | None]] = 
     "muted 0.5 s": muted,
     "inserted 0.5 s": inserted,
     "spliced in 0.5 s": spliced,
+    "inserted 0.5 s, other recording": lambda master, rng: inserted(master, rng, master.other),
+    "spliced in 0.5 s, other recording": lambda master, rng: spliced(master, rng, master.other),
 }

@@ -41,18 +41,19 @@ MIN_INSERTED_S = 0.18
 
 @dataclass(frozen=True, slots=True)
 class Null:
-    """What the windowed score is where the master is present in the same probe: median and robust standard
-    deviation over `rows` rows; assumed when fewer than NULL_ROWS were present, then `rows` is 0.
+    """What a z stands on.
+
+    Attributes:
+        middle: median of the windowed score where the master is present in the same probe.
+        spread: its robust standard deviation there.
+        rows: how many rows that were; 0 when they were too few and usual values were assumed.
+        threshold: the z from which the master explains nothing and adds nothing (score 0).
     """
 
     middle: float
     spread: float
     rows: int
-
-    @property
-    def threshold(self) -> float:
-        """The z at which the score is 0: the master explains nothing and adds nothing."""
-        return -self.middle / self.spread
+    threshold: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ def _strength(evidence: Evidence, values: Rows, intruder: NDArray[np.bool_]) -> 
     null = mean[present] if enough else np.array([-2.0])
     middle = min(float(np.median(null)), -0.1)
     spread = max(1.4826 * float(np.median(np.abs(null - middle))), 0.25 * abs(middle) / 2.0, 0.02)
-    return _against(Null(middle, spread, int(present.sum()) if enough else 0), mean, mass)
+    return _against(Null(middle, spread, int(present.sum()) if enough else 0, -middle / spread), mean, mass)
 
 
 def strength_if_heard(evidence: Evidence, null: Null) -> Strength:

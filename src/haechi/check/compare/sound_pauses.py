@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from haechi.check.compare.sound_changes import Null, VoiceSpan
-from haechi.check.compare.sound_features import HOP_S, Samples
+from haechi.check.compare.sound_features import HOP, HOP_S, Samples
 from haechi.check.compare.sound_lines import Piece
 from haechi.check.compare.sound_residual import QUIET, Evidence
 from haechi.check.compare.sound_source import SURE, find_source, stretch_on
@@ -46,7 +46,7 @@ def hidden_words(probe: Samples, master: Samples, piece: Piece, evidence: Eviden
         if word.duration_s < SHORTEST_WORD_S:
             continue
         rows = word.duration_s / HOP_S
-        null = Null(-SURE, 1.0, 0)
+        null = Null(0.0, 1.0, len(master) // HOP, SURE)
         words.append(VoiceSpan(word, "inserted", source.score, rows, null, replace(source, span=word)))
     return words
 

@@ -27,8 +27,9 @@ from haechi.core.records import Span
 MOST_TRACED = 12
 SHORTEST_S = 0.25
 BESIDE_S = 0.6
-SHORTEST_JUMP_S, JUMP_S, LONGEST_JUMP_S = 0.15, 5.0, 120.0
-SIDE_ROWS, END_ROWS = 30, 200
+SHORTEST_JUMP_S, JUMP_S, AROUND_S = 0.15, 5.0, 60.0
+SIDE_ROWS, END_ROWS, END_S = 30, 100, 10.0
+SILENT_POWER = 1e-7
 HELD = 0.15
 SAME_SPEED = 1e-3
 SWAP_S = 30.0
@@ -71,7 +72,7 @@ def trace(probe: Samples, master: Samples, piece: Piece, voices: Sequence[VoiceS
             continue
         if not pictures and _encloses(probe, master, source, piece):
             return Traced(list(voices), host=replace(source, span=piece.span))
-        jump = find_jump(probe, master, piece, replace(source, span=piece.span))
+        jump = _jump_in(probe, master, piece, source)
         if jump is not None:
             return Traced(list(voices), jump=jump)
         result += _moved(probe, master, piece, source, voice)
@@ -95,11 +96,7 @@ def merge_enclosed(probe: Samples, master: Samples, pieces: Sequence[Piece]) -> 
     merged: list[Piece] = []
     for piece in pieces:
         last = merged[-1] if merged else None
-        if (
-            last is None
-            or not (last.coherent and piece.coherent)
-            or abs(last.line.speed - piece.line.speed) > SAME_SPEED
-        ):
+        if last is None or not _alike(last, piece):
             merged.append(piece)
             continue
         both = Span(last.span.start_s, piece.span.end_s)
@@ -116,6 +113,25 @@ def _alike(one: Piece, other: Piece) -> bool:
     return one.coherent and other.coherent and abs(one.line.speed - other.line.speed) < SAME_SPEED
 
 
+def _jump_in(probe: Samples, master: Samples, piece: Piece, source: Piece) -> Jump | None:
+    """Words put in near the start of a change whose source is known; the later line must hold to the piece's end."""
+    start = max(piece.span.start_s, source.span.start_s - AROUND_S)
+    end = min(piece.span.end_s, source.span.start_s + AROUND_S)
+    one, other = (replace(each, span=Span(start, end)) for each in (piece, source))
+    jump = find_jump(probe, master, one, other)
+    if jump is None:
+        return None
+    last = Span(max(jump.tail.span.start_s, piece.span.end_s - END_S), piece.span.end_s)
+    first = Span(piece.span.start_s, min(jump.head.span.end_s, piece.span.start_s + END_S))
+    for side, span in ((jump.head, first), (jump.tail, last)):
+        gains = gains_of(probe, master, [side.line], span)[0]
+        heard = _heard(probe, span, len(gains))
+        if len(heard) >= SIDE_ROWS and float(gains[heard].mean()) < HELD:
+            return None
+    head = replace(jump.head, span=Span(piece.span.start_s, jump.head.span.end_s))
+    return Jump(head, jump.inserted, replace(jump.tail, span=Span(jump.tail.span.start_s, piece.span.end_s)))
+
+
 def find_jump(probe: Samples, master: Samples, one: Piece, other: Piece) -> Jump | None:
     """Words put in where one line gives way to another that plays the master later by their length.
 
@@ -124,7 +140,7 @@ def find_jump(probe: Samples, master: Samples, one: Piece, other: Piece) -> Jump
     """
     both = Span(min(one.span.start_s, other.span.start_s), max(one.span.end_s, other.span.end_s))
     middle = 0.5 * (both.start_s + both.end_s)
-    if not _alike(one, other) or both.duration_s > LONGEST_JUMP_S:
+    if not _alike(one, other):
         return None
     head, tail = (one, other) if one.line.at(middle) > other.line.at(middle) else (other, one)
     late = (head.line.at(middle) - tail.line.at(middle)) / head.line.speed
@@ -136,14 +152,14 @@ def find_jump(probe: Samples, master: Samples, one: Piece, other: Piece) -> Jump
     before = np.concatenate([[0.0], np.cumsum(gains[0])])
     after = np.concatenate([np.cumsum(gains[1][::-1])[::-1], [0.0]])
     start = SIDE_ROWS + int(np.argmax((before[: rows - gap + 1] + after[gap:])[SIDE_ROWS : rows - gap - SIDE_ROWS]))
-    loud = row_power(probe, both, rows)
-    loud = np.clip(loud / (0.1 * loud.mean() + 1e-12), 0.0, 1.0)
-    parts = (slice(0, start), slice(start, start + gap), slice(start + gap, rows))
-    ends = (slice(0, min(start, END_ROWS)), slice(max(start + gap, rows - END_ROWS), rows))
-    held = _held(gains[0], loud, parts[0]), _held(gains[1], loud, parts[2])
-    strange = max(_held(gains[0], loud, parts[1]), _held(gains[1], loud, parts[1]))
-    outer = _held(gains[0], loud, ends[0]), _held(gains[1], loud, ends[1])
-    if min(*held, *outer) < HELD or strange > 0.5 * min(held):
+    heard = _heard(probe, both, rows)
+    first, put_in, last = np.split(heard, np.searchsorted(heard, [start, start + gap]))
+    if min(len(first), len(last)) < SIDE_ROWS // 2:
+        return None
+    held = min(float(gains[0][first].mean()), float(gains[1][last].mean()))
+    outer = min(float(gains[0][first[:END_ROWS]].mean()), float(gains[1][last[-END_ROWS:]].mean()))
+    strange = float(gains[:2, put_in].mean(axis=1).max()) if len(put_in) else 0.0
+    if min(held, outer) < HELD or strange > 0.5 * held:
         return None
     span = Span(both.start_s + start * HOP_S, both.start_s + (start + gap) * HOP_S)
     return Jump(
@@ -151,9 +167,10 @@ def find_jump(probe: Samples, master: Samples, one: Piece, other: Piece) -> Jump
     )
 
 
-def _held(gain: NDArray[np.float64], loud: NDArray[np.float64], rows: slice) -> float:
-    """Mean likeness where something sounds."""
-    return float(gain[rows].sum() / (loud[rows].sum() + 1.0))
+def _heard(probe: Samples, span: Span, rows: int) -> NDArray[np.int64]:
+    """Rows in which something sounds."""
+    power = row_power(probe, span, rows)
+    return np.flatnonzero(power > max(0.1 * float(power.mean()), SILENT_POWER))
 
 
 def _moved(probe: Samples, master: Samples, piece: Piece, source: Piece, voice: VoiceSpan) -> list[VoiceSpan]:
