@@ -32,18 +32,18 @@ POSSIBLE = {Verdict.AUTHENTIC_COPY, Verdict.ALTERED, Verdict.INCONCLUSIVE, Verdi
 # Kind of file, and how many mutations of it; 1,000 in all. CPU for one that still decodes: a clip 1 s, a still 0.4 s,
 # sound 0.2 s; what is refused costs nothing.
 MUTATIONS = {
-    "jpg": 120,
-    "png": 260,
-    "webp": 90,
-    "gif": 80,
-    "avif": 90,
-    "tiff": 40,
+    "jpg": 110,
+    "png": 340,
+    "webp": 75,
+    "gif": 70,
+    "avif": 80,
+    "tiff": 35,
     "moving.gif": 20,
-    "mp4": 100,
-    "webm": 45,
+    "mp4": 90,
+    "webm": 35,
     "avi": 35,
     "mp3": 60,
-    "wav": 60,
+    "wav": 50,
 }
 SHARES = (0.0005, 0.003, 0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.999)
 
