@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,9 @@ def compare_pair(
     """
     warm_up()
     snapshots = take_snapshot(probe), take_snapshot(master)
-    info, master_info = probe_media(probe, settings.limits), probe_media(master, settings.limits)
+    with ThreadPoolExecutor(1) as other:
+        master_later = other.submit(probe_media, master, settings.limits)
+        info, master_info = probe_media(probe, settings.limits), master_later.result()
     comparison = compare_files(
         probe,
         info,

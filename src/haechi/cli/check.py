@@ -46,6 +46,10 @@ def _check(
         bool, typer.Option("--again", help=mark("Check again what an earlier run has checked already."))
     ] = False,
 ) -> None:
+    # The decoders load beside all else.
+    from haechi.core.media.sandbox import warm_up
+
+    warm_up()
     from haechi.cli.lines import Tally, failure_line, outcome_line
     from haechi.workflows.files import Failed, list_files
 

@@ -34,6 +34,10 @@ def _compare(
     json: Json = False,
     report: ReportFolder = None,
 ) -> None:
+    # The decoders load beside all else.
+    from haechi.core.media.sandbox import warm_up
+
+    warm_up()
     from haechi.check.report import report_json, write_report
     from haechi.cli.lines import failure_line, outcome_line
     from haechi.workflows.triage import Checked

@@ -32,6 +32,8 @@ SAME_PICTURE, AS_SHARP = 0.975, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
 MOVED = 0.25
+# Fine detail that a beauty filter leaves: less is a face made unrecognisable.
+SMOOTHED = (0.55, 0.9)
 REACH = 30
 
 Floats = NDArray[np.float32]
@@ -94,7 +96,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
     # Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth off.
     if look.contrast < MIN_CONTRAST or (look.alike > SAME_PICTURE and look.fine > AS_SHARP):
         return NOISE
-    if facial and look.face_cover > 0.45 and look.alike > 0.95 and look.fine < 0.9:
+    if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
     if look.fine > 4 and look.contrast > 100 and look.flatness > 0.42:

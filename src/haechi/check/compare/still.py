@@ -20,6 +20,7 @@ from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
+from haechi.check.compare.palette import Colours, palette_of, reduced
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
 from haechi.check.compare.window import Window, lay, without_rim
@@ -54,12 +55,13 @@ def compare_still(
     if refused is not None:
         return refused
     files = Files(probe, probe_info, master, master_info, limits)
-    ours = bright(read_image(probe, limits, max_side=WORKING_SIDE).image)
+    picture = read_image(probe, limits, max_side=WORKING_SIDE).image
+    ours = bright(picture)
     found = _best_moment(ours, files, hint)
     gathered = Gathered()
     if found is not None:
         moment, placement = found
-        window = _compare_one(ours, moment, placement, RegionPainter(models))
+        window = _compare_one(ours, palette_of(picture), moment, placement, RegionPainter(models))
         back = window.placement.rescaled(
             max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.shape)
         )
@@ -107,7 +109,9 @@ def _most_alike(ours: Image, theirs: Sequence[Image], placement: Placement) -> i
     return int(np.argmin(costs))
 
 
-def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPainter) -> Window:
+def _compare_one(
+    ours: Image, palette: Colours | None, moment: Clip, start: Placement, painter: RegionPainter
+) -> Window:
     if start.scale > 1.15:
         factor = 1.0 / start.scale
         size = (max(16, round(ours.shape[1] * factor)), max(16, round(ours.shape[0] * factor)))
@@ -124,8 +128,9 @@ def _compare_one(ours: Image, moment: Clip, start: Placement, painter: RegionPai
     expected = tone.apply(laid, chroma)
     clean = np.clip(expected, 0, 255).astype(np.uint8)
     quality = _match_jpeg(ours, expected, clean, seen, bands)
-    null = recompress_image(clean, quality)
-    second = _shifted_jpeg(clean, max(5, quality - 6))
+    null, second = recompress_image(clean, quality), _shifted_jpeg(clean, max(5, quality - 6))
+    if palette is not None:
+        null, second = reduced(null, chroma, palette), reduced(second, chroma, palette)
     energies, harmless = residual.measure(ours[None], [expected], (null[None], second[None]), seen, bands)
     times = np.zeros(1)
     parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
