@@ -288,6 +288,7 @@ def _together(comparisons: Sequence[Comparison]) -> Comparison:
             segments=whole.segments + other.segments,
             pictures=whole.pictures + tuple(moved),
             curves=whole.curves + other.curves,
+            undecoded_s=whole.undecoded_s + other.undecoded_s,
         )
     return whole
 

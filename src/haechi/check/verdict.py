@@ -4,7 +4,7 @@ Rules, in this order (DESIGN.md section 1):
  1. the same bytes as a bank item, or as a release                              known_fake, authentic
  2. a match to a bank item, unless comparison shows a plain copy of a master    known_fake
  3. a comparison with the master: a changed person or voice; none               altered, authentic_copy
- 4. a release is found but could not be compared                                inconclusive
+ 4. a release is found but could not be compared, or damage took too much of it inconclusive
  5. an enrolled artist is depicted, and nothing above spoke                     inconclusive
  6. nothing of ours                                                             not_ours
 Invariants: a lower rank never overrules a higher one; `authentic` needs rank 1; identity alone never says anything
@@ -24,6 +24,8 @@ from haechi.core.records import ArtistMatch, Comparison, Kind, Region, ReleaseMa
 SPEECH_LIKE = 0.5
 # Unexplained stretches shorter than this are cuts, fades and cards.
 UNEXPLAINED_S = 1.5
+# Nor may damage have taken more than this share of what was compared.
+MAX_DAMAGED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def decide(evidence: Evidence) -> Decision:
     # 3. Comparison with the master.
     if compared and changed:
         return Decision(Verdict.ALTERED, "comparison", _ALTERED)
-    if compared and not _hides_artist(evidence):
+    if compared and not _hides_artist(evidence) and not _damaged(evidence):
         return Decision(Verdict.AUTHENTIC_COPY, "comparison", _COPY)
     # 4. and 5. Something of ours, but too little evidence.
     if evidence.release is not None or evidence.bank_match is not None:
@@ -110,6 +112,15 @@ def changed_regions(comparison: Comparison) -> Sequence[Region]:
 def _hides_artist(evidence: Evidence) -> bool:
     """Whether an enrolled artist may be shown in a stretch that no release explains."""
     return evidence.unexplained_s > UNEXPLAINED_S and bool(evidence.artists)
+
+
+def _damaged(evidence: Evidence) -> bool:
+    """Whether damage has taken so much of the probe that the rest does not stand for it."""
+    comparison = evidence.comparison
+    if comparison is None:
+        return False
+    explained_s = sum(s.span.duration_s for s in comparison.segments)
+    return comparison.undecoded_s > min(UNEXPLAINED_S, MAX_DAMAGED * explained_s)
 
 
 _BANK = (

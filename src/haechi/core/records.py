@@ -216,7 +216,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What comparing a probe with one master gives."""
+    """What comparing a probe with one master gives.
+
+    Attributes:
+        undecoded_s: seconds of the probe that damage has taken, of which nothing is said.
+    """
 
     changes: tuple[Change, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -225,6 +229,7 @@ class Comparison:
     segments: tuple[Segment, ...] = ()
     pictures: tuple[Picture, ...] = ()
     curves: tuple[Curve, ...] = ()
+    undecoded_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

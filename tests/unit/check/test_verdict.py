@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from haechi.check.verdict import Evidence, decide
@@ -67,3 +69,9 @@ def test_artist_in_a_stretch_that_no_release_explains_forbids_authentic_copy() -
     assert decide(evidence).verdict is Verdict.INCONCLUSIVE
     evidence = Evidence(Kind.VIDEO, release=RELEASE, comparison=PLAIN, unexplained_s=4.0)
     assert decide(evidence).verdict is Verdict.AUTHENTIC_COPY
+
+
+@pytest.mark.parametrize(("undecoded_s", "verdict"), [(0.3, Verdict.AUTHENTIC_COPY), (2.0, Verdict.INCONCLUSIVE)])
+def test_copy_of_which_damage_has_taken_much_is_not_called_authentic(undecoded_s: float, verdict: Verdict) -> None:
+    comparison = replace(PLAIN, undecoded_s=undecoded_s)
+    assert decide(Evidence(Kind.VIDEO, release=RELEASE, comparison=comparison)).verdict is verdict

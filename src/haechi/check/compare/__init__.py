@@ -102,6 +102,7 @@ def _joined(seen: Comparison, heard: Comparison) -> Comparison:
         segments=seen.segments or heard.segments,
         pictures=seen.pictures + heard.pictures,
         curves=seen.curves + heard.curves,
+        undecoded_s=seen.undecoded_s,
     )
 
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.settings import Limits
 
+# A pause between frames that damage may have made.
+GAP_S = 0.4
+
 Stack = NDArray[np.uint8]
 Times = NDArray[np.float64]
 Stretch = tuple[float, float]
@@ -26,11 +29,13 @@ class Clip:
         frames: luma uint8 (n, h, w).
         times_s: time stamps, seconds (n,), ascending.
         chroma: colour planes (Cr, Cb) less 128, int8 (n, about h / 4, about w / 4, 2); None where nobody asked.
+        left_out: how many damaged frames and packets are missing.
     """
 
     frames: Stack
     times_s: Times
     chroma: NDArray[np.int8] | None = None
+    left_out: int = 0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -57,18 +62,28 @@ def load(
         min_interval_s: frames closer than this to the one before are left out.
         chroma_too: whether to keep the colour planes.
     """
-    luma, chroma, times = [], [], []
+    luma, chroma, times, left_out = [], [], [], 0
     for start_s, end_s in stretches:
         # Always by way of colours: luma planes of differently coded files do not mean the same.
         request = FrameRequest(max_side=side, start_s=start_s, end_s=end_s, min_interval_s=min_interval_s)
-        for frame in read_frames(path, limits, request):
+        stream = read_frames(path, limits, request)
+        for frame in stream:
             luma.append(bright(frame.image))
             times.append(frame.time_s)
             if chroma_too:
                 chroma.append(colour_planes(frame.image))
+        left_out += stream.left_out
     if not luma:
         return None
-    return Clip(np.stack(luma), np.array(times), np.stack(chroma) if chroma_too else None)
+    return Clip(np.stack(luma), np.array(times), np.stack(chroma) if chroma_too else None, left_out)
+
+
+def undecoded_s(clip: Clip, stretch: Stretch) -> float:
+    """Seconds of a stretch in which damage left no frame: gaps of GAP_S and more; 0 where nothing was left out."""
+    if not clip.left_out:
+        return 0.0
+    gaps = np.diff(np.concatenate([[stretch[0]], clip.times_s, [stretch[1]]]))
+    return float(gaps[gaps >= GAP_S].sum())
 
 
 def bright(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:

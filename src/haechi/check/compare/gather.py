@@ -79,6 +79,7 @@ class Gathered:
     null_quality: list[float] = field(default_factory=list)
     high: dict[Region, float] = field(default_factory=dict)
     compared_s: float = 0.0
+    undecoded_s: float = 0.0
     person_seen: bool = False
     unclear_time: bool = False
 
@@ -94,6 +95,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         with_pictures: whether to make pictures for the report.
     """
     gathered.compared_s += float(window.times_s[-1] - window.times_s[0])
+    gathered.undecoded_s += window.undecoded_s
     gathered.person_seen |= window.parts.person_seen
     gathered.unclear_time |= window.alignment.contrast < 1.5
     gathered.null_quality.append(window.crf)
@@ -136,6 +138,10 @@ def conclude(gathered: Gathered, files: Files) -> Comparison:
     if gathered.unclear_time and files.probe_info.duration_s:
         reason = "The picture hardly moves: the moment in the master is uncertain, differences in time may be missed."
         abstentions.append(Abstention("comparison", reason, "comparison.time_unclear"))
+    if gathered.undecoded_s:
+        lost_s = round(gathered.undecoded_s, 1)
+        reason = f"Damage has taken {lost_s} s of the pictures; nothing can be said of them."
+        abstentions.append(Abstention("comparison", reason, "comparison.undecoded", {"seconds": lost_s}))
     shown = (p if p.change is None else replace(p, change=index[p.change]) for p in gathered.pictures)
     return Comparison(
         changes=tuple(changes),
@@ -145,6 +151,7 @@ def conclude(gathered: Gathered, files: Files) -> Comparison:
         segments=tuple(gathered.segments),
         pictures=tuple(shown),
         curves=tuple(_curves(gathered)),
+        undecoded_s=gathered.undecoded_s,
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from haechi.check.compare import coarse, locate
-from haechi.check.compare.clip import Clip, Stretch, load, scaled
+from haechi.check.compare.clip import Clip, Stretch, load, scaled, undecoded_s
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.regions import RegionPainter
@@ -104,6 +105,7 @@ def _one_window(
         theirs = coarse.master_span_for(ours, piece, length)
     # Small pictures of all moments that can match; large ones only of those that do.
     probe, small = _load_both(files, ours, theirs)
+    gone_s = undecoded_s(probe, ours) if probe is not None else 0.0
     if probe is None or small is None:
         return None, None
     little = scaled(probe, SMALL_SIDE / max(probe.shape))
@@ -125,6 +127,7 @@ def _one_window(
     window = compare_window(probe, master, located, painter) if located else None
     if window is None:
         return None, None
+    window = replace(window, undecoded_s=gone_s)
     return window, window.placement.rescaled(_factor(files.probe_shape, probe), _factor(files.master_shape, master))
 
 

@@ -45,6 +45,7 @@ class Window:
         covered: bool (h, w), where the master lies in the probe, its rim included.
         seen: bool (h, w), where it can be compared.
         judged: scores and what they amount to.
+        undecoded_s: how much of the window damage has taken, seconds.
     """
 
     times_s: Times
@@ -58,6 +59,7 @@ class Window:
     covered: NDArray[np.bool_]
     seen: NDArray[np.bool_]
     judged: changes.Judged
+    undecoded_s: float = 0.0
 
 
 def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionPainter) -> Window | None:

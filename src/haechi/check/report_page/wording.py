@@ -187,6 +187,10 @@ ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
     "comparison.nothing_common": (mark("One file has only sound and the other has none: nothing can be compared."),),
     "comparison.still_master": (mark("The original is a still picture: moving pictures cannot be compared with it."),),
     "comparison.time_unclear": (mark("The picture hardly moves, so that differences in time may have been missed."),),
+    "comparison.undecoded": (
+        mark("Damage has taken {seconds} s of the pictures; nothing can be said of them."),
+        mark("Damage has taken a part of the pictures; nothing can be said of it."),
+    ),
     "comparison.no_sound": (mark("Neither file has any sound."),),
     "comparison.audio_removed": (mark("The file has no sound, so that the voice could not be compared."),),
     "comparison.master_has_no_audio": (mark("The original has no sound, so that the voice could not be compared."),),

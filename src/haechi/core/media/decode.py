@@ -64,11 +64,13 @@ class FrameStream(Iterator[Frame]):
 
     Attributes:
         notes: what was left out or repaired, plain English; complete after the last frame.
+        left_out: how many damaged frames and packets are missing; complete after the last frame.
     """
 
     def __init__(self, path: Path, limits: Limits, request: FrameRequest, *, only_first: bool = False) -> None:
         params = _params(limits, request, only_first)
         self.notes: tuple[str, ...] = ()
+        self.left_out = 0
         self._name = path.name
         self._results: Generator[sandbox.Result, None, None] = sandbox.run_job("frames", path, limits, params)
         self._last_s = -math.inf
@@ -82,6 +84,7 @@ class FrameStream(Iterator[Frame]):
                 return self._frame(header, image)
             if "notes" in header:
                 self.notes = tuple(map(str, header["notes"]))
+                self.left_out = max(0, int(header.get("left_out", 0)))
         raise StopIteration
 
     def close(self) -> None:

@@ -110,7 +110,7 @@ def _video_frames(descriptor: int, name: str, job: FrameJob) -> Iterator[Message
     yield from _convert(source, stream, clock, job, name)
     if clock.repaired:
         damage.notes.append(f"{clock.repaired} time stamps were missing or went back and were replaced")
-    yield {"notes": damage.sentences()}, None
+    yield {"notes": damage.sentences(), "left_out": damage.packets + damage.pictures}, None
 
 
 def _convert(source: Iterator[Any | None], stream: Any, clock: Clock, job: FrameJob, name: str) -> Iterator[Message]:

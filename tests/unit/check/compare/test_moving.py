@@ -114,3 +114,19 @@ def test_unrelated_clip_is_an_abstention(make_clip: Make, master_clip: Path, mod
 def test_tiny_picture_is_an_abstention(make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path) -> None:
     got = compare(make_clip(shrunk(moving_frames, 32)), master_clip, models)
     assert "comparison.too_small" in {a.code for a in got.abstentions}
+
+
+def test_damage_in_the_middle_is_told_and_not_passed_over(
+    make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path
+) -> None:
+    whole = make_clip(moving_frames, crf=24, options={"g": "15", "keyint_min": "15"})
+    data = bytearray(whole.read_bytes())
+    middle = data.index(b"mdat") + (len(data) - data.index(b"mdat")) * 2 // 5
+    for k in range(middle, middle + len(data) // 4, 40):
+        data[k] ^= 0x5A
+    damaged = whole.with_name("damaged.mp4")
+    damaged.write_bytes(data)
+    got = compare(damaged, master_clip, models)
+    assert got.changes == ()
+    assert got.undecoded_s > 0.4
+    assert "comparison.undecoded" in {a.code for a in got.abstentions}
