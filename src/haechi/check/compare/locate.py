@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import timing
-from haechi.check.compare.clip import Clip, Stretch
+from haechi.check.compare.clip import Clip, Stretch, Times
 from haechi.check.compare.coarse import FeatureSearch
 from haechi.check.compare.geometry import Placement, place_together, refine, resizing
 
@@ -44,10 +44,12 @@ class Located:
     Attributes:
         alignment: which moment each probe frame shows.
         placement: map from master to probe pixels.
+        moments_s: times of the master that are shown, ascending (k,).
     """
 
     alignment: timing.Alignment
     placement: Placement
+    moments_s: Times
 
 
 def look(probe: Clip, master: Clip) -> Located | None:
@@ -105,12 +107,10 @@ def _look_from(first: _Pair, turns: _Pair, starts: Sequence[Placement]) -> Locat
     return free if free.alignment.cost < FASTER * steady.alignment.cost else steady
 
 
-def stretches(located: Located, master: Clip) -> list[Stretch]:
+def stretches(located: Located) -> list[Stretch]:
     """The parts of the master, seconds, that hold the moments found."""
-    matched = located.alignment.matched
-    moments = np.sort(master.times_s[np.unique(matched[matched >= 0])])
-    cuts = np.flatnonzero(np.diff(moments) > 3 * MARGIN_S) + 1
-    parts = np.split(moments, cuts)
+    cuts = np.flatnonzero(np.diff(located.moments_s) > 3 * MARGIN_S) + 1
+    parts = np.split(located.moments_s, cuts)
     return [(max(0.0, float(p[0]) - MARGIN_S), float(p[-1]) + MARGIN_S) for p in parts if len(p)]
 
 
@@ -123,15 +123,15 @@ def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
         start: the placement found on small pictures, for these sizes.
     """
     pair = _Pair(probe, master, timing.THUMB_SIDE)
-    return _in_turns(pair, Located(pair.align(start, timing.FREE), start), timing.FREE, by_features=False)
+    return _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
 
 
 class _Pair:
     """A probe and a master whose thumbnails can be compared under any placement."""
 
-    def __init__(self, probe: Clip, master: Clip, side: int) -> None:
-        self.probe, self.master = probe, master
-        self._ours = timing.Thumbnails(probe.frames, side).plain()
+    def __init__(self, probe: Clip, master: Clip, side: int, ours: NDArray[np.float32] | None = None) -> None:
+        self.probe, self.master, self._side = probe, master, side
+        self._ours = timing.Thumbnails(probe.frames, side).plain() if ours is None else ours
         self._theirs = timing.Thumbnails(master.frames, side)
 
     def align(self, placement: Placement, better: float, *, settled: bool = False) -> timing.Alignment:
@@ -142,6 +142,20 @@ class _Pair:
         first = timing.align(*timing.distances(self._ours, theirs, seen), *times, better=better, settled=settled)
         exact = timing.distances(self._ours, theirs, seen, first.matched)
         return timing.align(*exact, *times, better=better, settled=settled)
+
+    def locate(self, placement: Placement, better: float, *, settled: bool = False) -> Located:
+        """The moments that fit best under a placement, with it."""
+        alignment = self.align(placement, better, settled=settled)
+        moments = self.master.times_s[np.unique(alignment.matched[alignment.matched >= 0])]
+        return Located(alignment, placement, moments)
+
+    def near(self, located: Located) -> _Pair:
+        """The same with only those frames of the master that lie near the moments found."""
+        kept = np.zeros(len(self.master.times_s), bool)
+        for start_s, end_s in stretches(located):
+            kept |= (self.master.times_s >= start_s) & (self.master.times_s <= end_s)
+        fewer = replace(self.master, frames=self.master.frames[kept], times_s=self.master.times_s[kept])
+        return _Pair(self.probe, fewer, self._side, self._ours)
 
     def samples(self, alignment: timing.Alignment) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
         """Some (probe, master) pictures of the same moments; empty when fewer than two are aligned."""
@@ -154,7 +168,7 @@ class _Pair:
 
 def _best_start(pair: _Pair, starts: Sequence[Placement], better: float) -> Located:
     """The first placement that gives the frames a place in time best."""
-    found = [Located(pair.align(start, better), start) for start in starts]
+    found = [pair.locate(start, better) for start in starts]
     return min(found, key=lambda located: located.alignment.cost)
 
 
@@ -162,6 +176,9 @@ def _rested(pair: _Pair, start: Located, better: float) -> Located | None:
     """Time and place from a start until neither moves; where they fit badly, from neighbouring moments too."""
     if start.alignment.hopeless:
         return None
+    if start.alignment.certain:
+        pair = pair.near(start)
+        start = pair.locate(start.placement, better)
     found = _in_turns(pair, start, better)
     return found if found is None or found.alignment.certain else _walked(pair, found, better)
 
@@ -180,8 +197,7 @@ def _walked(pair: _Pair, start: Located, better: float) -> Located:
         placement = refine(samples, start.placement) if samples else start.placement
         found: Located | None = None
         if _step(pair, start.placement, placement) > SETTLED:
-            walked = Located(pair.align(placement, better), placement)
-            found = _in_turns(pair, walked, better, by_features=False)
+            found = _in_turns(pair, pair.locate(placement, better), better, by_features=False)
         led_back += found is None or _step(pair, start.placement, found.placement) < SAME_PLACE
         if found is not None and found.alignment.cost < best.alignment.cost:
             best = found
@@ -210,4 +226,4 @@ def _in_turns(pair: _Pair, start: Located, better: float, *, by_features: bool =
         if step < SETTLED:
             break
         alignment = pair.align(placement, better)
-    return Located(pair.align(placement, timing.FREE, settled=True), placement)
+    return pair.locate(placement, timing.FREE, settled=True)

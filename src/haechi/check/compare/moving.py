@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from haechi.check.compare import coarse, locate
-from haechi.check.compare.clip import Clip, Stretch, load, scaled, undecoded_s
+from haechi.check.compare.clip import Clip, load, scaled, undecoded_s
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.regions import RegionPainter
@@ -55,13 +55,13 @@ def compare_moving(
     gathered = Gathered()
     total = probe_info.duration_s or 1.0
     before: Window | None = None
-    for span, piece in _windows(files, hint):
+    for span, piece, ours in _read_ahead(files, list(_windows(files, hint))):
         window, placement = None, None
         if piece is None and before is not None:
             # A clip mostly runs on where the window before ended: look there first.
-            window, placement = _one_window(files, span, _onward(before), painter)
+            window, placement = _one_window(files, span, ours, _onward(before), painter)
         if window is None or (before is not None and not _runs_on(before, window)):
-            window, placement = _one_window(files, span, piece, painter)
+            window, placement = _one_window(files, span, ours, piece, painter)
         progress(min(1.0, span.end_s / total))
         before = window
         if window is not None and placement is not None:
@@ -80,6 +80,24 @@ def _windows(files: Files, hint: Sequence[Segment]) -> Iterator[tuple[Span, Segm
             yield Span(float(start), float(end)), piece
 
 
+def _read_ahead(
+    files: Files, windows: Sequence[tuple[Span, Segment | None]]
+) -> Iterator[tuple[Span, Segment | None, Future[Clip | None]]]:
+    """Each window with the probe's frames, which are decoded while the one before is compared."""
+
+    def read(span: Span) -> Clip | None:
+        ours = (span.start_s, span.end_s)
+        return load(files.probe, [ours], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S)
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = [reader.submit(read, span) for span, _ in windows[:1]]
+        for (span, piece), after in itertools.zip_longest(windows, windows[1:]):
+            mine = coming.pop()
+            if after is not None:
+                coming.append(reader.submit(read, after[0]))
+            yield span, piece, mine
+
+
 def _onward(window: Window) -> Segment:
     """Where the probe lies in the master if it runs on from this window."""
     line = window.alignment.lines[-1]
@@ -94,7 +112,7 @@ def _runs_on(before: Window, window: Window) -> bool:
 
 
 def _one_window(
-    files: Files, span: Span, piece: Segment | None, painter: RegionPainter
+    files: Files, span: Span, reading: Future[Clip | None], piece: Segment | None, painter: RegionPainter
 ) -> tuple[Window | None, Placement | None]:
     """The window's result and its placement at full size."""
     length = files.master_info.duration_s
@@ -104,7 +122,8 @@ def _one_window(
     else:
         theirs = coarse.master_span_for(ours, piece, length)
     # Small pictures of all moments that can match; large ones only of those that do.
-    probe, small = _load_both(files, ours, theirs)
+    small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
+    probe = reading.result()
     gone_s = undecoded_s(probe, ours) if probe is not None else 0.0
     if probe is None or small is None:
         return None, None
@@ -119,7 +138,7 @@ def _one_window(
         probe = scaled(probe, 1.0 / upscaled)
     wanted = min(1.0, full.scale / _factor(files.probe_shape, probe))
     side = max(64, int(np.ceil(max(files.master_shape) * wanted / 2) * 2))
-    master = load(files.master, locate.stretches(found, small), side, files.limits, chroma_too=True)
+    master = load(files.master, locate.stretches(found), side, files.limits, chroma_too=True)
     if master is None:
         return None, None
     to_work = (1 / _factor(files.probe_shape, probe), 1 / _factor(files.master_shape, master))
@@ -129,14 +148,6 @@ def _one_window(
         return None, None
     window = replace(window, undecoded_s=gone_s)
     return window, window.placement.rescaled(_factor(files.probe_shape, probe), _factor(files.master_shape, master))
-
-
-def _load_both(files: Files, ours: Stretch, theirs: Stretch) -> tuple[Clip | None, Clip | None]:
-    """The probe at working size and the master small, both decoded at once."""
-    with ThreadPoolExecutor(1) as other:
-        small = other.submit(load, files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
-        probe = load(files.probe, [ours], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S)
-        return probe, small.result()
 
 
 def _factor(shape: tuple[int, int], clip: Clip) -> float:

@@ -59,6 +59,6 @@ def test_only_the_moments_found_are_decoded_large(astronaut: NDArray[np.uint8]) 
     master = camera_walk(astronaut)
     found = look(part_of(master, np.array([[1.0, 0, 0], [0, 1.0, 0]]), (192, 160)), master)
     assert found is not None
-    ((start_s, end_s),) = stretches(found, master)
+    ((start_s, end_s),) = stretches(found)
     first_s, last_s = FIRST / RATE, (FIRST + N_PROBE - 1) / RATE
     assert first_s - 1.0 < start_s < first_s and last_s < end_s < last_s + 1.0
