@@ -160,12 +160,9 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 def _samples(plane: Floats) -> Floats:
     """The 64 x 64 smoothed samples, float32."""
-    height, width = plane.shape
-    index, weight = _taps(height)
-    low = weight[:, 0, None] * plane[index[:, 0]]
-    for k in range(1, index.shape[1]):
-        low += weight[:, k, None] * plane[index[:, k]]
-    return _product(low, _turned_smoothing(width))
+    (rows, down), (columns, across) = (_taps(side) for side in plane.shape)
+    low = np.matmul(down[:, None, :], plane[rows])[:, 0, :]
+    return np.asarray(np.einsum("hxt,xt->hx", low[:, columns], across), np.float32)
 
 
 def _transform(samples: Floats) -> Floats:
@@ -219,12 +216,6 @@ def _smoothing(size: int) -> Floats:
             np.subtract.at(steps_row, high, row)
         rows = np.cumsum(steps[:, :-1], axis=1)
     return rows.astype(np.float32)
-
-
-@lru_cache(maxsize=64)
-def _turned_smoothing(size: int) -> Floats:
-    """The same, float32 (size, 64): the product is several times as fast as with a turned operand."""
-    return np.ascontiguousarray(_smoothing(size).T)
 
 
 @lru_cache(maxsize=64)
