@@ -27,6 +27,10 @@ N_TRIED = (8, 30)
 # How many frames beside the moment found are tried where it fits badly.
 WALKED_FRAMES = (-1, 1, -2, 2, -3, 3)
 MAX_LED_BACK = 2
+# ... unless all moments look alike.
+TELLS_TIME = 1.5
+# Another first placement is followed only when it does not cost so many times what has been found.
+WORTH_TRYING = 2.0
 # Placements whose corners lie nearer than this, pixels of small pictures, are the same.
 SAME_PLACE = 0.7
 # Another speed is looked into, and taken, when it makes the cost this many times as great.
@@ -62,7 +66,7 @@ def look(probe: Clip, master: Clip) -> Located | None:
     first, turns = _Pair(probe, master, FIRST_SIDE), _Pair(probe, master, TURN_SIDE)
     best: Located | None = None
     for starts in _placements(probe, master):
-        found = _look_from(first, turns, starts)
+        found = _look_from(first, turns, starts, np.inf if best is None else WORTH_TRYING * best.alignment.cost)
         if found is None:
             continue
         # Different first placements that lead to the same place leave little doubt.
@@ -88,13 +92,15 @@ def _placements(probe: Clip, master: Clip) -> Iterator[list[Placement]]:
             yield found
 
 
-def _look_from(first: _Pair, turns: _Pair, starts: Sequence[Placement]) -> Located | None:
-    """The best of some first placements, brought to rest.
+def _look_from(first: _Pair, turns: _Pair, starts: Sequence[Placement], dearest: float) -> Located | None:
+    """The best of some first placements, brought to rest; None when it costs more than `dearest` to begin with.
 
     At first the clip is taken to run at its own speed, because a free speed makes up for an error of place; another
     speed is tried when that does not fit.
     """
     start = _best_start(first, starts, timing.STEADY)
+    if start.alignment.cost > dearest:
+        return None
     steady = _rested(turns, start, timing.STEADY)
     if steady is not None and steady.alignment.certain:
         return steady
@@ -180,7 +186,9 @@ def _rested(pair: _Pair, start: Located, better: float) -> Located | None:
         pair = pair.near(start)
         start = pair.locate(start.placement, better)
     found = _in_turns(pair, start, better)
-    return found if found is None or found.alignment.certain else _walked(pair, found, better)
+    if found is None or found.alignment.certain or found.alignment.contrast < TELLS_TIME:
+        return found
+    return _walked(pair, found, better)
 
 
 def _walked(pair: _Pair, start: Located, better: float) -> Located:
