@@ -142,7 +142,9 @@ def excerpt(material: Material, start_s: float, duration_s: float) -> tuple[Clip
     length = (last - first) / material.rate
     sound = None
     if material.sound is not None:
-        sound = material.sound[round(start * SAMPLE_RATE) : round((start + length) * SAMPLE_RATE)].copy()
+        # A soundtrack may end before the pictures do.
+        part = material.sound[round(start * SAMPLE_RATE) : round((start + length) * SAMPLE_RATE)].copy()
+        sound = part if part.size else None
     clip = Clip(material.frames[first:last], material.rate, sound, (Piece(0.0, length, start),))
     return clip, slice(first, last)
 
