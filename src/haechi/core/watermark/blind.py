@@ -1,0 +1,110 @@
+"""Blind reading: the payload of a picture of unknown scale, angle, aspect, mirroring and crop.
+
+Steps:
+1. As the picture lies: read at the mark's own geometry, then mirrored.
+2. Without even borders (letterbox, screenshot), should there be any: again as it lies.
+3. Search the lattice for geometries, resample the picture to the mark's canvas for each, find the place in the map of
+   tiles by the pilot; with the borders, then without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.core.watermark import lattice
+from haechi.core.watermark.canvas import MIN_SIDE_PX, canvas, luma, scaling, whiten
+from haechi.core.watermark.decide import Candidate, choose, known_place, placed
+from haechi.core.watermark.pattern import TILE, Pattern, pattern_of
+from haechi.core.watermark.records import Geometry, Reading
+
+_CANDIDATES, _TOGETHER = 12, 3
+_EVEN = 3.0
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+
+def read(image_bgr: Bytes, key: bytes, *, search: bool = True) -> Reading | None:
+    """The payload of a picture, or None.
+
+    Args:
+        image_bgr: uint8 (h, w, 3), BGR; any size from 64 px.
+        key: the company's watermark key.
+        search: False reads only the picture as it lies (mirrored too), within milliseconds.
+    """
+    gray, pattern = luma(image_bgr), pattern_of(key)
+    if min(gray.shape) < MIN_SIDE_PX:
+        return None
+    left, top, right, bottom = _content(gray)
+    inner = np.ascontiguousarray(gray[top:bottom, left:right])
+    views = [(gray, 0, 0)] + ([(inner, left, top)] if inner.shape != gray.shape else [])
+    ways = (_as_it_lies, _searched) if search else (_as_it_lies,)
+    for way in ways:
+        for view, x, y in views:
+            reading = choose(way(view, pattern))
+            if reading is not None:
+                return _shifted(reading, x, y)
+    return None
+
+
+def _as_it_lies(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
+    """Step 1: the mark's own geometry, then mirrored."""
+    small = canvas(gray)
+    white = whiten(small)
+    width = small.shape[1]
+    factor = scaling(gray.shape, small.shape)
+    yield [known_place(pattern, white, factor)]
+    mirror = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]])
+    yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
+
+
+def _searched(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
+    """Step 3."""
+    small = canvas(gray)
+    found = lattice.search(lattice.spectrum_of(whiten(small)), pattern.lattice, _CANDIDATES)
+    for start in range(0, len(found), _TOGETHER):
+        part = found[start : start + _TOGETHER]
+        yield [placed(pattern, *_laid_out(gray, one, small.shape)) for one in part]
+
+
+def _laid_out(gray: Bytes, one: lattice.Hypothesis, analysed: tuple[int, ...]) -> tuple[Floats, Matrix]:
+    """The whitened picture in the mark's pixels, and the map from the picture's pixels to the mark's (3, 3)."""
+    scale = float(np.sqrt(abs(np.linalg.det(one.linear))))
+    base = canvas(gray, max(TILE, round(max(analysed) * scale)))
+    rows, columns = base.shape
+    centred = np.eye(3)
+    centred[:2, 2] = -(analysed[1] // 2), -(analysed[0] // 2)
+    mark = np.eye(3)
+    mark[:2, :2], mark[:2, 2] = one.linear, one.shift
+    matrix = mark @ centred @ scaling(base.shape, analysed)
+    corners = matrix @ np.array([[0, columns, 0, columns], [0, 0, rows, rows], [1, 1, 1, 1]], np.float64)
+    start = np.floor(corners[:2].min(1) / TILE) * TILE
+    end = np.ceil(corners[:2].max(1) / TILE) * TILE
+    matrix[:2, 2] -= start
+    size = (int(end[0] - start[0]), int(end[1] - start[1]))
+    plane = cv2.warpAffine(base, matrix[:2], size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    inside = cv2.warpAffine(np.ones_like(base), matrix[:2], size, flags=cv2.INTER_NEAREST)
+    white = whiten(np.asarray(plane, np.float32)) * np.asarray(inside, np.float32)
+    return white, matrix @ scaling(gray.shape, base.shape)
+
+
+def _content(gray: Bytes) -> tuple[int, int, int, int]:
+    """The picture without even borders: left, top, right, bottom."""
+    spans = []
+    for axis in (1, 0):
+        lively = np.flatnonzero(gray.std(axis) > _EVEN)
+        spans.append((int(lively[0]), int(lively[-1]) + 1) if len(lively) else (0, gray.shape[1 - axis]))
+    (top, bottom), (left, right) = spans
+    big = right - left >= MIN_SIDE_PX and bottom - top >= MIN_SIDE_PX
+    return (left, top, right, bottom) if big else (0, 0, gray.shape[1], gray.shape[0])
+
+
+def _shifted(reading: Reading, x: int, y: int) -> Reading:
+    matrix = reading.geometry.matrix.copy()
+    matrix[:, 2] -= matrix[:, :2] @ np.array([x, y], np.float64)
+    return Reading(reading.payload, reading.score, Geometry(matrix))

@@ -1,0 +1,113 @@
+"""Pictures as the mark sees them: scaled luma, whitening, perceptual mask, and the coefficients of tiles.
+
+Method: luma (BT.601) scaled to a long side of 512 px. Whitening, the same for writer and reader: remove what is
+coarser than the band (Gaussian, sigma 4 px), divide by the local deviation (box 7 px, twice), clip at 1.8. The
+mask that scales the mark follows the same local deviation, so that texture hides it and smooth skin is spared [1].
+[1] Voloshynovskiy et al. Information Hiding 1999 (noise visibility function).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from haechi.core.watermark.pattern import COUNT, FREQUENCIES, LONG_SIDE, TILE
+
+MIN_SIDE_PX: Final = 64
+_COARSE_SIGMA = 4.0
+_BOX = 7
+_FLOOR = 1.0
+_CLIP = 1.8
+_MASK_POWER, _MASK_FLOOR, _MASK_TOP = 0.7, 2.0, 14.0
+_SCALE = np.float32(np.sqrt(2) / TILE)
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def luma(image_bgr: Bytes) -> Bytes:
+    """uint8 (h, w), BT.601."""
+    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY) if image_bgr.ndim == 3 else image_bgr, np.uint8)
+
+
+def canvas(gray: Bytes, long_side: int = LONG_SIDE) -> Floats:
+    """Luma scaled to a long side, float32 (h, w), 0-255."""
+    height, width = gray.shape
+    factor = long_side / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return cv2.resize(gray, size, interpolation=way).astype(np.float32)
+
+
+def scaling(shape: tuple[int, ...], scaled: tuple[int, ...]) -> NDArray[np.float64]:
+    """Pixels (x, y, 1) of a picture of a shape (h, w) -> pixels of its scaled form, float64 (3, 3)."""
+    matrix = np.diag([scaled[1] / shape[1], scaled[0] / shape[0], 1.0])
+    matrix[:2, 2] = (matrix[0, 0] - 1) / 2, (matrix[1, 1] - 1) / 2
+    return matrix
+
+
+def deviation(fine: Floats) -> Floats:
+    """Local deviation of a picture without coarse structure, float32 (h, w), grey levels."""
+    power = cv2.blur(cv2.blur(fine * fine, (_BOX, _BOX)), (_BOX, _BOX))
+    return np.sqrt(np.maximum(power, 0))  # the running sums of the box can end just below zero
+
+
+def without_coarse(scaled: Floats) -> Floats:
+    """What the band can hold."""
+    return scaled - cv2.GaussianBlur(scaled, (0, 0), _COARSE_SIGMA)
+
+
+def whiten(scaled: Floats) -> Floats:
+    """float32 (h, w), about unit deviation everywhere."""
+    fine = without_coarse(scaled)
+    return np.clip(fine / (deviation(fine) + np.float32(_FLOOR)), -_CLIP, _CLIP)
+
+
+def mask(scaled: Floats) -> Floats:
+    """How much of the mark each pixel bears, float32 (h, w), relative."""
+    local = np.clip(deviation(without_coarse(scaled)), 0, _MASK_TOP) + np.float32(_MASK_FLOOR)
+    return np.asarray(cv2.pow(local, _MASK_POWER), np.float32)
+
+
+def to_tiles(plane: Floats) -> Floats:
+    """Tiles of a plane padded with zeros: float32 (rows, columns, TILE, TILE)."""
+    height, width = plane.shape
+    rows, columns = -(-height // TILE), -(-width // TILE)
+    padded = np.zeros((rows * TILE, columns * TILE), np.float32)
+    padded[:height, :width] = plane
+    return np.ascontiguousarray(padded.reshape(rows, TILE, columns, TILE).swapaxes(1, 2))
+
+
+def coefficients(tiles: Floats) -> Floats:
+    """Coefficients of tiles in the band's orthonormal basis.
+
+    Args:
+        tiles: float32 (..., TILE, TILE).
+
+    Returns:
+        float32 (..., 2 * COUNT): cosine and sine in turn.
+    """
+    spectrum = fft.rfft2(tiles)[..., FREQUENCIES[:, 0] % TILE, FREQUENCIES[:, 1]]
+    out = np.empty((*tiles.shape[:-2], COUNT, 2), np.float32)
+    out[..., 0], out[..., 1] = spectrum.real * _SCALE, -spectrum.imag * _SCALE
+    return out.reshape(*tiles.shape[:-2], 2 * COUNT)
+
+
+def synthesise(values: Floats) -> Floats:
+    """Tiles from coefficients (..., 2 * COUNT): the inverse of `coefficients` within the band."""
+    pairs = values.reshape(*values.shape[:-1], COUNT, 2)
+    spectrum = np.zeros((*values.shape[:-1], TILE, TILE // 2 + 1), np.complex64)
+    spectrum[..., FREQUENCIES[:, 0] % TILE, FREQUENCIES[:, 1]] = (pairs[..., 0] - 1j * pairs[..., 1]) * (
+        TILE * TILE / 2 * _SCALE
+    )
+    return np.asarray(fft.irfft2(spectrum, s=(TILE, TILE)), np.float32)
+
+
+def from_tiles(tiles: Floats, height: int, width: int) -> Floats:
+    """The plane that tiles (rows, columns, TILE, TILE) cover, cut to size."""
+    rows, columns = tiles.shape[:2]
+    return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(rows * TILE, columns * TILE)[:height, :width])

@@ -1,0 +1,17 @@
+"""Pictures with structure at every scale, drawn from a seed."""
+
+import cv2
+import numpy as np
+
+
+def scene(width: int, height: int, seed: int = 0, depth: float = 5.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    out = np.zeros((height, width, 3), np.float32)
+    for step in (2, 4, 8, 16, 32, 64, 128):
+        small = rng.normal(0, 1, (height // step + 2, width // step + 2, 3)).astype(np.float32)
+        out += cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC) * step**0.6
+    return np.clip(128 + depth * out, 0, 255).astype(np.uint8)
+
+
+def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
