@@ -286,6 +286,31 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """A release that we signed before it went out.
+
+    Attributes:
+        label: of the C2PA manifest; unique.
+        output_sha256: of the signed file, which is the release's master.
+        release_id: the release.
+        source_sha256: of the file that was given to be protected.
+        request: digest of what was asked for; the same request of the same source needs no second signing.
+        manifest: digest of the manifest store's blob.
+        signed_by: id of the signing identity.
+        signed_at: ISO 8601, UTC, by our own clock.
+    """
+
+    label: str
+    output_sha256: str
+    release_id: str
+    source_sha256: str
+    request: str
+    manifest: str
+    signed_by: str
+    signed_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class BankItem:
     """A confirmed fake; `because` says who confirmed it and on what ground."""
 

@@ -14,6 +14,7 @@ import haechi
 from haechi.core.errors import HaechiError, StoreError
 from haechi.core.media.models import load_manifest, missing_models
 from haechi.core.media.sandbox import software_versions
+from haechi.core.provenance.keys import WARN_DAYS, identities
 from haechi.core.settings import Settings
 from haechi.core.store import open_store
 from haechi.workflows.software import package_versions
@@ -42,6 +43,7 @@ def examine(settings: Settings) -> Iterator[Part]:
         ("weights", _weights),
         ("home", _home),
         ("store", _store),
+        ("keys", _keys),
         ("disk", _disk),
     )
     for name, look in parts:
@@ -95,6 +97,16 @@ def _store(settings: Settings) -> tuple[bool, str]:
         return False, "; ".join(problems)
     counts = f"{len(store.artists())} artists, {len(store.releases())} releases, {len(store.bank_items())} fakes"
     return True, f"{counts}, all intact"
+
+
+def _keys(settings: Settings) -> tuple[bool, str]:
+    """The newest certificate of each name; older ones have been replaced."""
+    newest = {one.name: one for one in identities(settings.home)}
+    if not newest:
+        return True, "no key to sign with"
+    ends = [f"{one.id} of {one.name} ends in {one.days_left} days" for one in newest.values()]
+    late = any(one.days_left < WARN_DAYS for one in newest.values())
+    return not late, "; ".join(ends) + ("; make the next one: haechi keys new" if late else "")
 
 
 def _disk(settings: Settings) -> tuple[bool, str]:

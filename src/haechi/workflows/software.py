@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import haechi
+from haechi.core.provenance.keys import ours
 from haechi.core.settings import Settings
 
 _PACKAGES = (
@@ -22,7 +23,7 @@ _CACHES = "__pycache__"
 
 
 def software_id(settings: Settings) -> str:
-    """Digest of the code, the packages it computes with, the model files and the limits.
+    """Digest of the code, the packages it computes with, the model files, the limits and our certificates.
 
     The files of the installed package are hashed, so that a change of code never meets a report of the code
     before.
@@ -51,7 +52,8 @@ def _lines(settings: Settings) -> list[str]:
         for path in sorted(settings.models.glob("*"))
         if path.is_file()
     ]
-    return [*code, *packages, *models, platform.python_version(), settings.limits.model_dump_json()]
+    signers = sorted(ours(settings.home).serials)
+    return [*code, *packages, *models, *signers, platform.python_version(), settings.limits.model_dump_json()]
 
 
 def _version(name: str) -> str:

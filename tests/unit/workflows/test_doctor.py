@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from haechi.core.provenance import certificates
+from haechi.core.provenance.keys import new_identity
 from haechi.core.settings import Settings
 from haechi.core.store import open_store
-from haechi.workflows.doctor import examine
+from haechi.workflows.doctor import Part, examine
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_every_part_is_looked_at(settings: Settings) -> None:
     parts = {part.name: part for part in examine(settings)}
-    assert list(parts) == ["haechi", "packages", "decoders", "weights", "home", "store", "disk"]
+    assert list(parts) == ["haechi", "packages", "decoders", "weights", "home", "store", "keys", "disk"]
     assert "libavcodec" in parts["decoders"].detail
     assert not parts["weights"].ok
     assert "haechi models pull" in parts["weights"].detail
@@ -36,3 +38,19 @@ def test_home_that_is_a_file_is_found(settings: Settings) -> None:
     settings.home.write_bytes(b"")
     parts = {part.name: part.ok for part in examine(settings)}
     assert not parts["home"]
+
+
+def test_a_certificate_near_its_end_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def keys() -> Part:
+        return next(part for part in examine(settings) if part.name == "keys")
+
+    assert keys().ok
+    new_identity(settings.home, "Example Entertainment")
+    assert keys().ok
+    monkeypatch.setattr(certificates, "SIGNER_DAYS", 20)
+    new_identity(settings.home, "Example Entertainment")
+    assert not keys().ok
+    assert "haechi keys new" in keys().detail
+    monkeypatch.undo()
+    new_identity(settings.home, "Example Entertainment")
+    assert keys().ok

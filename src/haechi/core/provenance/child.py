@@ -17,22 +17,30 @@ from typing import Any
 import c2pa
 
 CPU_S = 300
+MAX_SIDECAR_BYTES = 64 << 20
+# Any type will do for a file beside which the manifests lie: all of its bytes are hashed.
+_ANY_TYPE = "application/octet-stream"
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 # Remote manifests and revocation lists would let a file under check choose an address to call.
 _SETTINGS: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
-def main(descriptor: int, memory_bytes: int, anchors_pem: str) -> None:
+def main(descriptor: int, sidecar: int, memory_bytes: int, anchors_pem: str) -> None:
     """Read the manifest of the file on `descriptor` and print what was found.
 
     Args:
         descriptor: the opened file.
+        sidecar: the opened manifest store that lies beside it, or -1.
         memory_bytes: most memory this process may take.
         anchors_pem: certificates of issuers to trust, PEM; empty for none.
     """
     _limit(memory_bytes)
+    manifests = None
+    if sidecar >= 0:
+        with os.fdopen(sidecar, "rb") as file:
+            manifests = file.read(MAX_SIDECAR_BYTES)
     with os.fdopen(descriptor, "rb") as file:
-        answer = _read(file, anchors_pem)
+        answer = _read(file, manifests, anchors_pem)
     sys.stdout.write(json.dumps(answer))
     sys.stdout.flush()
     os._exit(0)
@@ -50,14 +58,17 @@ def _limit(memory_bytes: int) -> None:
         library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def _read(file: Any, anchors_pem: str) -> dict[str, Any]:
+def _read(file: Any, manifests: bytes | None, anchors_pem: str) -> dict[str, Any]:
     settings = dict(_SETTINGS)
     if anchors_pem:
         settings["trust"] = {"trust_anchors": anchors_pem}
         settings["verify"] = {**_SETTINGS["verify"], "verify_trust": True}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))
-        reader = c2pa.Reader(file, context=context)
+        if manifests is None:
+            reader = c2pa.Reader(file, context=context)
+        else:
+            reader = c2pa.Reader(_ANY_TYPE, file, manifest_data=manifests, context=context)
         return {"state": reader.get_validation_state(), "store": json.loads(reader.json())}
     except c2pa.C2paError as error:
         return {"error": type(error).__name__.removeprefix("_C2pa"), "message": str(error)}

@@ -5,6 +5,7 @@ reported and not fetched. States:
 
 - `trusted`: intact, and the signer descends from a certificate that the caller trusts;
 - `valid`: intact since it was signed, by an issuer nobody vouched for. Integrity only: anyone can make one;
+- `expired`: intact, but the signer's certificate has ended since and no time stamp shows that it was signed before;
 - `invalid`: the file or the manifest was changed after signing;
 - `damaged`: something is there that cannot be read, or the reading failed: never the same as "no credentials".
   A file that only points to credentials on a server is this, too, with `remote_url` and the problem
@@ -12,7 +13,8 @@ reported and not fetched. States:
 
 The state speaks of the newest manifest alone; failures of its ingredients (the files it was made from) do not
 lower it, so they are listed in `problems`, and whoever shows a reading shows them too.
-Limits: Matroska, WebM, Ogg and raw AAC carry no manifests inside; sidecar files are not looked for.
+Limits: Matroska, WebM, Ogg and raw AAC carry no manifests inside. A manifest store that lies beside a file (a
+sidecar) is read when the caller names it.
 Source: C2PA Technical Specification 2.2, section 15 (validation); FACTS of the project, "C2PA with c2pa-python".
 """
 
@@ -40,9 +42,11 @@ STATES = {"Trusted": "trusted", "Valid": "valid", "Invalid": "invalid"}
 ABSENT = frozenset({"ManifestNotFound", "NotSupported"})
 # says only that the issuer is unknown: that is the difference between `valid` and `trusted`
 UNKNOWN_ISSUER = frozenset({"signingCredential.untrusted"})
+# the certificate's end alone: everything else was validated and held
+EXPIRED = frozenset({"signingCredential.expired"})
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
-    "from haechi.core.provenance.child import main; main(int(sys.argv[2]), int(sys.argv[3]), sys.stdin.read())"
+    "from haechi.core.provenance.child import main; main(*map(int, sys.argv[2:5]), sys.stdin.read())"
 )
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
@@ -67,8 +71,9 @@ class ManifestReading:
     """What the newest manifest of a file says; every text comes from the file and may be false unless `trusted`.
 
     Attributes:
-        state: "trusted", "valid", "invalid" or "damaged".
+        state: "trusted", "valid", "expired", "invalid" or "damaged".
         issuer: organisation named in the signer's certificate.
+        serial: number of that certificate, decimal; with a trusted issuer it names the certificate.
         title: what the manifest calls the file.
         claim_generator: software that made the claim.
         signed_at: ISO 8601 time from the time stamp, or None when there is none.
@@ -82,6 +87,7 @@ class ManifestReading:
 
     state: str
     issuer: str | None = None
+    serial: str | None = None
     title: str | None = None
     claim_generator: str | None = None
     signed_at: str | None = None
@@ -99,13 +105,21 @@ class ManifestReading:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in data.items()}
 
 
-def read_manifest(path: Path, limits: Limits | None = None, *, trust_anchors_pem: str = "") -> ManifestReading | None:
+def sidecar_of(path: Path) -> Path:
+    """Where the manifest store of a file lies that cannot hold one: beside it, as c2patool has it."""
+    return path.with_suffix(".c2pa")
+
+
+def read_manifest(
+    path: Path, limits: Limits | None = None, *, trust_anchors_pem: str = "", sidecar: Path | None = None
+) -> ManifestReading | None:
     """Read the C2PA manifest that a file carries, offline.
 
     Args:
         path: the file; its type is told from its bytes.
         limits: what reading may cost; the defaults when None.
         trust_anchors_pem: certificates whose descendants count as `trusted`, PEM.
+        sidecar: the manifest store to hold the file against, instead of what is in it.
 
     Returns:
         The reading, or None when the file carries no credentials.
@@ -115,12 +129,14 @@ def read_manifest(path: Path, limits: Limits | None = None, *, trust_anchors_pem
         UnreadableMediaError: the file is empty or larger than the limit.
     """
     limits = limits if limits is not None else Limits()
-    descriptor = open_regular(path, limits)
+    descriptors: list[int] = []
     try:
-        wait_s = BASE_WAIT_S + os.fstat(descriptor).st_size / SLOWEST_BYTES_PER_S
-        answer = _ask(descriptor, limits.max_memory_bytes, trust_anchors_pem, wait_s)
+        descriptors += (open_regular(one, limits) for one in (path, sidecar) if one is not None)
+        wait_s = BASE_WAIT_S + os.fstat(descriptors[0]).st_size / SLOWEST_BYTES_PER_S
+        answer = _ask(descriptors, limits.max_memory_bytes, trust_anchors_pem, wait_s)
     finally:
-        os.close(descriptor)
+        for descriptor in descriptors:
+            os.close(descriptor)
     if isinstance(answer, Problem):
         return ManifestReading("damaged", problems=(answer,))
     if "error" in answer:
@@ -128,9 +144,10 @@ def read_manifest(path: Path, limits: Limits | None = None, *, trust_anchors_pem
     return _reading(answer)
 
 
-def _ask(descriptor: int, memory_bytes: int, anchors_pem: str, wait_s: float) -> dict[str, Any] | Problem:
-    """What the child answers, or the problem that it died of."""
-    command = [sys.executable, "-c", _START, json.dumps(sys.path), str(descriptor), str(memory_bytes)]
+def _ask(descriptors: list[int], memory_bytes: int, anchors_pem: str, wait_s: float) -> dict[str, Any] | Problem:
+    """What the child answers about the file and its sidecar, if any, or the problem that it died of."""
+    numbers = [str(number) for number in (*descriptors, -1)[:2]]
+    command = [sys.executable, "-c", _START, json.dumps(sys.path), *numbers, str(memory_bytes)]
     environment = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603  (our own interpreter and code; the file is only a descriptor)
@@ -138,7 +155,7 @@ def _ask(descriptor: int, memory_bytes: int, anchors_pem: str, wait_s: float) ->
             input=anchors_pem.encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            pass_fds=(descriptor,),
+            pass_fds=descriptors,
             env=environment,
             timeout=wait_s,
             check=False,
@@ -174,16 +191,21 @@ def _reading(answer: Mapping[str, Any]) -> ManifestReading:
     actions = list(_actions(manifest))
     types = dict.fromkeys(t for t in (_source_type(action) for action in actions) if t)
     titles = [_text(i.get("title")) or _text(i.get("instance_id")) for i in _maps(manifest.get("ingredients"))]
+    problems = tuple(_problems(store))
+    state = STATES.get(str(answer.get("state")), "damaged")
+    if state == "invalid" and {one.code for one in problems if one.ingredient is None} == EXPIRED:
+        state = "expired"
     return ManifestReading(
-        state=STATES.get(str(answer.get("state")), "damaged"),
+        state=state,
         issuer=_text(signature.get("issuer")) or _text(signature.get("common_name")),
+        serial=_text(signature.get("cert_serial_number")),
         title=_text(manifest.get("title")),
         claim_generator=_generator(manifest),
         signed_at=_text(signature.get("time")),
         actions=tuple(name for name in (_text(action.get("action")) for action in actions) if name),
         source_types=tuple(types),
         ingredients=tuple(title for title in titles if title),
-        problems=tuple(_problems(store)),
+        problems=problems,
         manifest=label,
     )
 

@@ -7,13 +7,14 @@ again: the one that stands is returned.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from haechi.core.records import BankItem, Release
-from haechi.core.store.rows import Item, bank_row, release_row, to_bank_item, to_release
-from haechi.core.store.schema import bank_items, fingerprints, releases
+from haechi.core.records import BankItem, Protection, Release
+from haechi.core.store.rows import Item, bank_row, release_row, to_bank_item, to_protection, to_release
+from haechi.core.store.schema import bank_items, fingerprints, protections, releases
 
 Sets = Sequence[tuple[str, bytes]]
 """Algorithm and serialised fingerprints of each set."""
@@ -100,6 +101,18 @@ def live_items(connection: sa.Connection) -> set[str]:
     return set(connection.scalars(both))
 
 
+def add_protection(connection: sa.Connection, protection: Protection) -> None:
+    """Note that a release was signed."""
+    connection.execute(sa.insert(protections).values(asdict(protection)))
+
+
+def find_protections(connection: sa.Connection, **column: str) -> list[Protection]:
+    """Those whose column has that value, e.g. `source_sha256=`, newest first."""
+    query = sa.select(protections).filter_by(**column).order_by(protections.c.signed_at.desc())
+    return [to_protection(row) for row in connection.execute(query).mappings()]
+
+
 def wanted_blobs(connection: sa.Connection) -> set[str]:
     """Digests of all blobs that a record points to."""
-    return set(connection.scalars(sa.select(releases.c.proxy).where(releases.c.proxy.is_not(None))))
+    proxies = connection.scalars(sa.select(releases.c.proxy).where(releases.c.proxy.is_not(None)))
+    return {*proxies, *connection.scalars(sa.select(protections.c.manifest))}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.core.records import Artist, BankItem, Kind, Release
+from haechi.core.records import Artist, BankItem, Kind, Protection, Release
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -84,6 +84,11 @@ def _storable(values: dict[str, Any]) -> dict[str, Any]:
 def to_release(row: sa.RowMapping) -> Release:
     """Record of a row of `releases`."""
     return Release(**_named(row) | {"kind": Kind(row["kind"])})
+
+
+def to_protection(row: sa.RowMapping) -> Protection:
+    """Record of a row of `protections`."""
+    return Protection(**_named(row))
 
 
 def to_bank_item(row: sa.RowMapping) -> BankItem:

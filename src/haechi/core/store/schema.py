@@ -15,7 +15,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 metadata = sa.MetaData(
@@ -90,6 +90,21 @@ releases = sa.Table(
     sa.Column("width", sa.Integer, nullable=True),
     sa.Column("height", sa.Integer, nullable=True),
     sa.Column("proxy", sa.String(71), nullable=True, index=True),
+)
+
+protections = sa.Table(
+    "protections",
+    metadata,
+    sa.Column("label", sa.String, primary_key=True),
+    sa.Column("output_sha256", sa.String(71), nullable=False, index=True),
+    sa.Column(
+        "release_id", sa.String(32), sa.ForeignKey("releases.id", ondelete="CASCADE"), nullable=False, index=True
+    ),
+    sa.Column("source_sha256", sa.String(71), nullable=False, index=True),
+    sa.Column("request", sa.String(71), nullable=False),
+    sa.Column("manifest", sa.String(71), nullable=False, index=True),
+    sa.Column("signed_by", sa.String, nullable=False),
+    sa.Column("signed_at", sa.String(32), nullable=False),
 )
 
 bank_items = sa.Table(

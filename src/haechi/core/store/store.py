@@ -2,7 +2,8 @@
 
     home/
       haechi.db (-wal, -shm)     records, fingerprints, saved reports: SQLite
-      blobs/                     working copies of masters, by digest
+      blobs/                     working copies of masters and manifests, by digest
+      keys/                      signing certificates and keys (see core.provenance.keys)
       incoming/                  files being written; what a killed process left is swept at the next start
       index/                     derived index files: may be deleted at any time
 
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from haechi.core.errors import StoreError
-from haechi.core.records import Artist, BankItem, Release
+from haechi.core.records import Artist, BankItem, Protection, Release
 from haechi.core.store import artists, items, reports
 from haechi.core.store.blobs import FileBlobs
 from haechi.core.store.engines import WRITES, open_engine
@@ -155,6 +156,17 @@ class Store:
             self._blobs.leave_mark()
             self.sweep()
         return removed
+
+    def add_protection(self, protection: Protection) -> None:
+        """Note that a release was signed; its manifest must have been put inside the same `writing()`."""
+        with self._changing() as connection:
+            self._blobs.path(protection.manifest)
+            items.add_protection(connection, protection)
+
+    def protections(self, **column: str) -> list[Protection]:
+        """Signed releases whose column has that value, e.g. `source_sha256=`, newest first."""
+        with self._reading() as connection:
+            return items.find_protections(connection, **column)
 
     def add_bank_item(self, item: BankItem, fingerprints: Sequence[FingerprintSet]) -> BankItem:
         """Add a confirmed fake with all its fingerprints.

@@ -1,0 +1,171 @@
+"""Signing of media files: a C2PA manifest that says whose release this is and what may be done with it.
+
+Steps of `sign_media`:
+1. The claims: opened from the file as it was (`parentOf`; credentials that it carried are kept inside) and published;
+   who made it and whose rights it is; not to be used for training or mining.
+2. Sign into a new file. The input is only read: signing in place would empty it.
+3. Nothing is said of success before the whole output lies on the disk.
+No action says how the content came about ("created" with a digital source type): we do not know it.
+Limits: no thumbnails (they take more room than a small picture); long films are hashed in pieces of 1 MiB, so that a
+gigabyte takes little memory. Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data Mining 1.1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import c2pa
+
+from haechi.core.errors import UnsupportedMediaError
+from haechi.core.provenance.formats import HEAD_BYTES, Place, place_of_manifest
+from haechi.core.provenance.keys import Identity
+
+_PIECE_KIB: Final = 1024
+_NOT_ALLOWED: Final = (
+    "cawg.ai_generative_training",
+    "cawg.ai_training",
+    "cawg.ai_inference",
+    "cawg.data_mining",
+)
+# Unknown keys are accepted silently, so each of these is held by a test.
+_SETTINGS: Final[dict[str, Any]] = {
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+    "builder": {"thumbnail": {"enabled": False}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is claimed of a release.
+
+    Attributes:
+        title: what the release is called.
+        organisation: whose rights it is.
+        artist: who performs, or None.
+        source_name: name of the file that was opened.
+        published_at: ISO 8601, UTC.
+    """
+
+    title: str
+    organisation: str
+    artist: str | None
+    source_name: str
+    published_at: str
+
+
+def sign_media(source: Path, target: Path, sidecar: Path, claim: Claim, identity: Identity) -> bytes:
+    """Sign a file; see the module for the steps.
+
+    Args:
+        source: the file; it is only read.
+        target: the signed file to write; there must be none yet.
+        sidecar: where the manifest goes if the file cannot hold it; there must be none yet.
+        claim: what is claimed.
+        identity: who signs.
+
+    Returns:
+        The manifest store, as it stands in the target or in the sidecar.
+
+    Raises:
+        InputError: the key cannot be used.
+        IntegrityError: the signer gave a wrong signature.
+        UnsupportedMediaError: the file cannot be signed; what was written of the target must be thrown away.
+    """
+    place = _place(source)
+    failures: list[Exception] = []
+    signs = identity.signer()
+
+    def sign(data: bytes) -> bytes:
+        # The library passes on that signing failed, not why.
+        try:
+            return signs(data)
+        except Exception as error:
+            failures.append(error)
+            raise
+
+    # 1. and 2.
+    try:
+        manifest = _sign(source, target, place, claim, identity, sign)
+    except c2pa.C2paError as error:
+        if failures:
+            raise failures[0] from error
+        raise UnsupportedMediaError(f"{source}: cannot be signed ({_one_line(error)}); is the file whole?") from error
+    # 3.
+    if not place.embedded:
+        with sidecar.open("xb") as file:
+            file.write(manifest)
+            _sync(file.fileno())
+    return manifest
+
+
+def needs_sidecar(path: Path) -> bool:
+    """Whether a file is of a kind whose manifest lies beside it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return not _place(path).embedded
+
+
+def _place(path: Path) -> Place:
+    with path.open("rb") as file:
+        return place_of_manifest(file.read(HEAD_BYTES))
+
+
+def _sign(source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any) -> bytes:
+    settings = dict(_SETTINGS)
+    if place.is_film:
+        settings["core"] = {"merkle_tree_chunk_size_in_kb": _PIECE_KIB}
+    algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
+    with (
+        c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
+        c2pa.Builder(_definition(claim, place), context=context) as builder,
+        c2pa.Signer.from_callback(sign, algorithm, identity.chain_pem) as signer,
+        source.open("rb") as reading,
+        target.open("x+b") as writing,
+    ):
+        builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+        if not place.embedded:
+            builder.set_no_embed()
+        builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, reading)
+        reading.seek(0)
+        manifest = bytes(builder.sign(signer, place.mime, reading, writing))
+        writing.flush()
+        _sync(writing.fileno())
+    return manifest
+
+
+def _definition(claim: Claim, place: Place) -> dict[str, Any]:
+    software = {"name": "Haechi", "version": version("haechi")}
+    published = {"action": "c2pa.published", "when": claim.published_at, "softwareAgent": software}
+    year = claim.published_at[:4]
+    about: dict[str, Any] = {
+        "@context": {"dc": "http://purl.org/dc/elements/1.1/"},
+        "dc:title": claim.title,
+        "dc:creator": [name for name in (claim.artist, claim.organisation) if name],
+        "dc:publisher": claim.organisation,
+        "dc:rights": f"© {year} {claim.organisation}",
+    }
+    use = {name: {"use": "notAllowed"} for name in _NOT_ALLOWED}
+    return {
+        "claim_generator_info": [software],
+        "title": claim.title,
+        "format": place.mime,
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [published]}},
+            {"label": "cawg.metadata", "data": about, "kind": "Json"},
+            {"label": "cawg.training-mining", "data": {"entries": use}},
+        ],
+    }
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _sync(descriptor: int) -> None:
+    os.fsync(descriptor)
