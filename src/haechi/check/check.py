@@ -2,7 +2,7 @@
 
 Steps of `check_file`, strongest evidence first (DESIGN.md section 1):
  1. same bytes as a release or a bank item
- 2. content credentials (C2PA), if the file carries any
+ 2. content credentials (C2PA), if the file carries any: ours, intact, say as much as the same bytes
  3. match by fingerprint to releases and to the bank
  4. compare with the working copy of each matched master
  5. identify enrolled artists: routing, never authenticity
@@ -27,11 +27,13 @@ from haechi.check.detectors import examine_all
 from haechi.check.identify import identify
 from haechi.check.match import Candidate, match
 from haechi.check.verdict import Evidence, decide
+from haechi.check.verify import is_authentic, signed_release
 from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.sandbox import software_versions, warm_up
 from haechi.core.plugins import load_detectors
-from haechi.core.provenance.read import ManifestReading, read_manifest
+from haechi.core.provenance.keys import ours
+from haechi.core.provenance.origin import Origin, read_origin
 from haechi.core.records import (
     Abstention,
     ArtistMatch,
@@ -90,12 +92,14 @@ def check_file(
     banked = store.bank_by_sha256(probe.sha256)
     _note_same_bytes(notes, same, banked)
     # 2. Content credentials.
-    _note_manifest(notes, path, settings)
+    origin = _note_manifest(notes, path, settings)
+    signed = is_authentic(origin)
     say(0.05)
     # 3. Match.
-    candidates = () if same or banked else match(path, info, store, settings.limits)
+    known = same is not None or banked is not None or signed
+    candidates = () if known else match(path, info, store, settings.limits)
     bank = next((c.item_id for c in candidates if c.item == "bank"), banked.id if banked else None)
-    _note_matches(notes, candidates, store, searched=not (same or banked))
+    _note_matches(notes, candidates, store, searched=not known)
     say(0.2)
     # 4. Compare.
     compared = _compare_all(path, info, candidates, store, settings, pictures, lambda x: say(0.2 + 0.7 * x))
@@ -111,6 +115,7 @@ def check_file(
         kind=info.kind,
         same_release=same is not None,
         same_bank=banked is not None,
+        signed_by_us=signed,
         bank_match=bank,
         release=compared[0][0] if compared else None,
         comparison=_together([c for _, c in told]) if compared else None,
@@ -120,6 +125,8 @@ def check_file(
     releases = [release for release, _ in told + [pair for pair in compared if pair not in told]]
     if same is not None:
         releases = [ReleaseMatch(same.id, same.title, (_whole(info),), 1.0, "same_bytes")]
+    elif signed and (named := signed_release(store, origin)) is not None:
+        releases = [ReleaseMatch(named.id, named.title, (_whole(info),), 1.0, "c2pa")]
     return _report(probe, info, evidence, releases, notes, settings)
 
 
@@ -175,27 +182,31 @@ def _note_same_bytes(notes: _Notes, same: Release | None, bank: BankItem | None)
         notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.release", 1.0, data=data))
 
 
-def _note_manifest(notes: _Notes, path: Path, settings: Settings) -> None:
-    reading = read_manifest(path, settings.limits)
-    if reading is None:
+def _note_manifest(notes: _Notes, path: Path, settings: Settings) -> Origin | None:
+    origin = read_origin(path, settings.limits, ours(settings.home))
+    if origin is None:
         text = "The file carries no content credentials (C2PA)."
         notes.abstentions.append(Abstention("c2pa", text, "c2pa.absent"))
-        return
-    notes.findings.append(_manifest_finding(reading))
+        return None
+    notes.findings.append(_manifest_finding(origin))
+    return origin
 
 
-def _manifest_finding(reading: ManifestReading) -> Finding:
+def _manifest_finding(origin: Origin) -> Finding:
+    reading = origin.reading
     code = "c2pa.damaged" if reading.state == "damaged" else "c2pa.present"
     who = reading.issuer or "an unknown issuer"
     text = {
-        "trusted": f"Content credentials signed by {who}, whom we trust; intact.",
+        "trusted": f"Content credentials signed by {who}, with a certificate of ours; intact.",
         "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
+        "expired": f"Content credentials signed by {who}, whose certificate has ended since; they prove nothing now.",
         "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",
         "damaged": "Content credentials are present but damaged."
         if reading.remote_url is None
         else "Content credentials are kept on another server; they were not fetched.",
     }[reading.state]
-    return Finding("c2pa", 1, 1, text, code, None, data=reading.as_data())
+    data = {**reading.as_data(), "by_us": origin.by_us}
+    return Finding("c2pa", 1, 1, text, code, None, data=data)
 
 
 def _note_matches(notes: _Notes, candidates: Sequence[Candidate], store: Store, *, searched: bool) -> None:

@@ -1,7 +1,7 @@
 """One verdict from all findings: the strongest rank that speaks decides, and says so.
 
 Rules, in this order (DESIGN.md section 1):
- 1. the same bytes as a bank item, or as a release                              known_fake, authentic
+ 1. the same bytes as a bank item; as a release, or signed by us and intact     known_fake, authentic
  2. a match to a bank item, unless comparison shows a plain copy of a master    known_fake
  3. a comparison with the master: a changed person or voice; none               altered, authentic_copy
  4. a release is found but could not be compared, or damage took too much of it inconclusive
@@ -36,6 +36,7 @@ class Evidence:
         kind: of the probe.
         same_release: the probe has the bytes of this release.
         same_bank: the probe has the bytes of this bank item.
+        signed_by_us: the probe carries an intact manifest, signed with a certificate of ours, without any problem.
         bank_match: id of the bank item that the probe matches, or None.
         release: the release that was compared, or None.
         comparison: with that release's master, or None when there was nothing to compare.
@@ -46,6 +47,7 @@ class Evidence:
     kind: Kind
     same_release: bool = False
     same_bank: bool = False
+    signed_by_us: bool = False
     bank_match: str | None = None
     release: ReleaseMatch | None = None
     comparison: Comparison | None = None
@@ -71,6 +73,8 @@ def decide(evidence: Evidence) -> Decision:
         return Decision(
             Verdict.AUTHENTIC, "same_bytes", (mark("The release turns out to have been registered wrongly."),)
         )
+    if evidence.signed_by_us:
+        return Decision(Verdict.AUTHENTIC, "c2pa", (mark("The key that signed it turns out to have been stolen."),))
     compared = evidence.comparison is not None and bool(evidence.comparison.segments)
     changed = evidence.comparison is not None and is_changed(evidence.comparison)
     # 2. A confirmed fake, seen again.

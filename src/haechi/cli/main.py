@@ -11,13 +11,25 @@ from typing import Annotated, Any
 
 import typer
 
-from haechi.cli import artist, bank, check, compare, doctor, models, release, selftest
+from haechi.cli import artist, bank, check, compare, doctor, keys, models, protect, release, selftest, verify
 from haechi.cli.failures import guard
 from haechi.cli.help import speak
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
-_ORDER = ("artist", "release", "check", "compare", "bank", "models", "doctor", "selftest")
+_ORDER = (
+    "artist",
+    "release",
+    "keys",
+    "protect",
+    "verify",
+    "check",
+    "compare",
+    "bank",
+    "models",
+    "doctor",
+    "selftest",
+)
 
 app = typer.Typer(
     name="haechi",
@@ -29,9 +41,9 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, bank, models):
+for part in (artist, release, keys, bank, models):
     app.add_typer(part.app)
-for single in (check, compare, doctor, selftest):
+for single in (protect, verify, check, compare, doctor, selftest):
     single.add_to(app)
 
 

@@ -35,6 +35,9 @@ def foreign_sound(speech_like: float) -> Comparison:
     [
         (Evidence(Kind.VIDEO, same_release=True), Verdict.AUTHENTIC, "same_bytes"),
         (Evidence(Kind.VIDEO, same_bank=True, same_release=True), Verdict.KNOWN_FAKE, "same_bytes"),
+        (Evidence(Kind.VIDEO, signed_by_us=True), Verdict.AUTHENTIC, "c2pa"),
+        (Evidence(Kind.VIDEO, signed_by_us=True, bank_match="B-1"), Verdict.AUTHENTIC, "c2pa"),
+        (Evidence(Kind.VIDEO, signed_by_us=True, same_bank=True), Verdict.KNOWN_FAKE, "same_bytes"),
         (Evidence(Kind.VIDEO, bank_match="B-1"), Verdict.KNOWN_FAKE, "bank_match"),
         (Evidence(Kind.VIDEO, bank_match="B-1", release=RELEASE, comparison=MOUTH), Verdict.KNOWN_FAKE, "bank_match"),
         (Evidence(Kind.VIDEO, release=RELEASE, comparison=MOUTH), Verdict.ALTERED, "comparison"),

@@ -28,6 +28,8 @@ def said(say: Language, report: Report) -> str:
         return _known_fake_said(say, report)
     if verdict is Verdict.AUTHENTIC and report.decided_by.startswith("same_bytes"):
         return say("This is your original, byte for byte.")
+    if verdict is Verdict.AUTHENTIC and report.decided_by == "c2pa":
+        return say("You signed this file, and nothing in it has changed since.")
     if verdict is Verdict.INCONCLUSIVE and report.decided_by.startswith(("release_match", "comparison")):
         return say("It could not be compared with your original well enough to tell whether it was changed.")
     names = listing(say, dict.fromkeys(visible(artist.name) for artist in report.artists))

@@ -140,6 +140,10 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It carries intact Content Credentials that name {issuer}; nobody here vouches for that signer."),
         mark("It carries intact Content Credentials; nobody here vouches for the signer."),
     ),
+    "c2pa.present.expired": (
+        mark("It carries Content Credentials that have run out with the certificate of {issuer}; they prove nothing now."),
+        mark("It carries Content Credentials that have run out with the signer's certificate; they prove nothing now."),
+    ),
     "c2pa.present.invalid": (
         mark("It carries Content Credentials that do not fit the file: it was changed after signing."),
     ),

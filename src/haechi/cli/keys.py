@@ -1,0 +1,115 @@
+"""`haechi keys`: certificates and keys that releases are signed with. No key is ever shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haechi.cli.options import Json, file_argument
+from haechi.cli.session import Session
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.provenance.keys import Identity
+
+app = typer.Typer(
+    name="keys",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=mark("Keep the certificates and keys that releases are signed with."),
+)
+_Name = Annotated[
+    str, typer.Option("--name", metavar="NAME", help=mark("Name of your organisation."), show_default=False)
+]
+
+
+@app.command(
+    "new",
+    help=mark("Make a signing certificate below a root of your own, for trials. It holds for a year."),
+    epilog=mark('Example: haechi keys new --name "Example Entertainment"'),
+)
+def _new(context: typer.Context, name: _Name, json: Json = False) -> None:
+    from haechi.core.provenance.keys import new_identity
+
+    session: Session = context.obj
+    _show(session, new_identity(session.settings.home, name), json)
+
+
+@app.command(
+    "add",
+    help=mark("Take in the certificate of another issuer. Its key stays where it is and is named by URI."),
+    epilog=mark('Example: haechi keys add chain.pem --name "Example" --key "exec:/opt/hsm/sign --slot 3"'),
+)
+def _add(
+    context: typer.Context,
+    chain: Annotated[Path, file_argument("CHAIN", mark("Certificates in PEM, the signer's first."))],
+    name: _Name,
+    key: Annotated[
+        str,
+        typer.Option(metavar="URI", help=mark("file:PATH or exec:COMMAND, see the manual."), show_default=False),
+    ],
+    json: Json = False,
+) -> None:
+    from haechi.core.provenance.keys import add_identity
+
+    session: Session = context.obj
+    _show(session, add_identity(session.settings.home, name, chain, key), json)
+
+
+@app.command("list", help=mark("List the keys, oldest first."), epilog=mark("Example: haechi keys list --json"))
+def _list(context: typer.Context, json: Json = False) -> None:
+    from haechi.core.provenance.keys import identities
+
+    session: Session = context.obj
+    known = identities(session.settings.home)
+    for one in known:
+        _show(session, one, json)
+    if not known:
+        session.note(session.say(mark("no key is here yet: haechi keys new --name NAME")))
+
+
+@app.command(
+    "show",
+    help=mark("Show one key with its certificates, which others need to trust it."),
+    epilog=mark('Example: haechi keys show "Example Entertainment"'),
+)
+def _one(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name or id of the key."))],
+    json: Json = False,
+) -> None:
+    from haechi.core.provenance.keys import identity
+
+    session: Session = context.obj
+    one = identity(session.settings.home, name)
+    if json:
+        _show(session, one, json, certificates=True)
+        return
+    _show(session, one, json)
+    session.result((one.root_pem or one.chain_pem).strip())
+
+
+def _show(session: Session, one: Identity, json: bool, *, certificates: bool = False) -> None:
+    from haechi.check.report_page.text import visible
+
+    if json:
+        record = {
+            "schema": "haechi.key/1",
+            "id": one.id,
+            "name": one.name,
+            "algorithm": one.algorithm,
+            "key": one.key,
+            "created_at": one.created_at,
+            "not_after": one.not_after.isoformat(timespec="seconds"),
+            "days_left": one.days_left,
+            "certificate_sha256": one.fingerprint,
+            "own_root": one.root_pem is not None,
+        }
+        session.emit(record | ({"chain": one.chain_pem, "root": one.root_pem} if certificates else {}))
+        return
+    ends = session.say(mark("until {day}, {days} days left"), day=f"{one.not_after:%Y-%m-%d}", days=one.days_left)
+    if one.days_left < 0:
+        ends = session.say(mark("ended on {day}"), day=f"{one.not_after:%Y-%m-%d}")
+    session.result(" · ".join((f"{one.id}  {visible(one.name)}", one.algorithm, ends)))

@@ -1,0 +1,122 @@
+"""`haechi verify`: what a file carries, who signed it, which release it comes from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from haechi.cli.failures import UNREADABLE
+from haechi.cli.options import Json, file_argument
+from haechi.cli.session import Session
+from haechi.core.errors import InputError
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.check.verify import Verification
+
+_WORDS = {
+    "known_fake": mark("A fake that a reviewer confirmed."),
+    "authentic": mark("Authentic: released by you, and not changed since."),
+    "changed": mark("CHANGED: it was altered after it was signed."),
+    "damaged": mark("Its content credentials are damaged or out of reach: they prove nothing."),
+    "trusted": mark("Not changed since it was signed by an issuer whom you trust."),
+    "expired": mark("Its content credentials have run out with the signer's certificate: they prove nothing now."),
+    "from_release": mark("Made from a release of yours. Whether it was altered, haechi check tells."),
+    "unknown_signer": mark("Not changed since it was signed, but anyone can sign: the signer is not known to you."),
+    "unknown": mark("Nothing of yours, and no content credentials."),
+}
+_STATES = {
+    "trusted": mark("intact, by a signer who is known"),
+    "valid": mark("intact, but anyone can sign: the signer is not known"),
+    "expired": mark("run out with the signer's certificate"),
+    "invalid": mark("the file or the credentials were changed after signing"),
+    "damaged": mark("damaged or kept elsewhere"),
+    "detached": mark("stripped from this file; kept when it was signed"),
+}
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the command known."""
+    app.command(
+        "verify",
+        short_help=mark("Say what a file carries, who signed it, and which release it is."),
+        help=mark(
+            "Say what a file carries, who signed it, whether it was changed since, and which release it comes from. "
+            "Content credentials that were stripped are found again by fingerprint."
+        ),
+        epilog=mark("Example: haechi verify teaser.jpg --trust issuer.pem"),
+    )(_verify)
+
+
+def _verify(
+    context: typer.Context,
+    path: Annotated[Path, file_argument("FILE", mark("The file to verify."))],
+    trust: Annotated[
+        Path | None,
+        typer.Option(metavar="PEM", help=mark("Certificates of issuers to trust as well."), show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    from haechi.check.verify import verify
+    from haechi.cli.lines import failure_line
+    from haechi.core.provenance.keys import ours
+
+    session: Session = context.obj
+    settings = session.settings
+    trust_pem = _certificates(trust) if trust is not None else ""
+    try:
+        found = verify(path, session.store(), settings.limits, ours(settings.home), trust_pem=trust_pem)
+    except InputError as error:
+        session.note(failure_line(path, str(error)))
+        raise typer.Exit(UNREADABLE) from error
+    if json:
+        session.emit(_record(found))
+    else:
+        _tell(session, found)
+
+
+def _certificates(path: Path) -> str:
+    from haechi.core.provenance.certificates import read_anchors
+
+    try:
+        return read_anchors(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from error
+
+
+def _record(found: Verification) -> dict[str, Any]:
+    return {
+        "schema": "haechi.verification/1",
+        "path": str(found.path),
+        "sha256": found.sha256,
+        "verdict": found.verdict.value,
+        "release": found.release.id if found.release else None,
+        "manifest": found.manifest,
+        "watermark": None,
+        "fingerprint": found.fingerprint,
+    }
+
+
+def _tell(session: Session, found: Verification) -> None:
+    from haechi.check.report_page.text import number, visible
+
+    say = session.say
+    session.result(f"{visible(str(found.path))}: {say(_WORDS[found.verdict.value])}")
+    if found.release is not None:
+        release = f"{found.release.id} {visible(found.release.title)}"
+        session.result("  " + say(mark("release: {release}"), release=release))
+    if found.manifest is not None:
+        words = _STATES[found.manifest["state"]]
+        state = say(words)
+        who = found.manifest.get("issuer") or found.manifest.get("signed_by") or "?"
+        session.result("  " + say(mark("content credentials of {who}: {state}"), who=visible(str(who)), state=state))
+        for problem in found.manifest.get("problems", []):
+            about = visible(problem["ingredient"]) + ": " if problem["ingredient"] else ""
+            session.result(f"    {about}{visible(problem['code'])}")
+    if found.fingerprint is not None:
+        score = number(found.fingerprint["score"])
+        method = found.fingerprint["method"]
+        session.result("  " + say(mark("fingerprint: {method}, score {score}"), method=method, score=score))

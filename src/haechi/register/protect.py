@@ -1,0 +1,286 @@
+"""Protect a release before it goes out: sign it, see that nothing was harmed, register it, then publish it.
+
+Steps of `protect`:
+1. The source: not a confirmed fake, and no credentials in it that fail. What the same request has made of it before,
+   and still stands, is the answer.
+2. Sign into the staging folder, which lies beside the place of the output.
+3. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
+   media facts are those of the source; a picture has the very same pixels.
+4. Register it (this decodes all of it), and keep its manifest by digest, so that a copy whose metadata were stripped
+   still leads back to it.
+5. See that the source is still the one that was hashed; rename the manifest, then the output, to their places.
+
+Invariants: the source is only read. A file appears at the output's place whole, verified and registered, or not at all;
+whatever kills the process leaves only the staging folder, from which the next run goes on. Nothing is overwritten that
+is not an earlier output of ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from haechi.core.errors import InputError, IntegrityError
+from haechi.core.media.decode import read_image
+from haechi.core.media.probe import hash_file, probe_media
+from haechi.core.provenance.keys import Identity
+from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
+from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
+from haechi.core.records import Kind, Protection, Release
+from haechi.core.settings import Limits
+from haechi.core.snapshot import Snapshot, take_snapshot
+from haechi.core.store import Store, now
+from haechi.register.release import check_description, register_release
+
+STAGING = ".haechi-staging"
+_SIGNED_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for, the same for every file of one run.
+
+    Attributes:
+        identity: who signs.
+        artist: name or id of an enrolled artist, or None.
+        title: of the release; the file's name when None.
+        published: ISO date, or None.
+    """
+
+    identity: Identity
+    artist: str | None = None
+    title: str | None = None
+    published: str | None = None
+
+    def digest(self, artist_id: str | None, source_name: str) -> str:
+        """Names the request: with the same source it gives the same release."""
+        words = [self.identity.id, artist_id, self.title or source_name, self.published]
+        return f"sha256:{hashlib.sha256(json.dumps(words).encode()).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What became of one source.
+
+    Attributes:
+        source: as the user named it.
+        output: the signed file.
+        sidecar: the manifest beside it, when the output cannot hold one.
+        release: as registered.
+        protection: what was signed.
+        reused: an earlier run had done it.
+    """
+
+    source: Path
+    output: Path
+    sidecar: Path | None
+    release: Release
+    protection: Protection
+    reused: bool
+
+
+def protect(
+    source: Path,
+    output: Path,
+    staging: Path,
+    store: Store,
+    limits: Limits,
+    wish: Wish,
+    progress: Callable[[float], None] | None = None,
+) -> Protected:
+    """Protect one file; see the module for the steps.
+
+    Args:
+        source: image, video or sound file.
+        output: where the protected file goes.
+        staging: folder on the same file system as `output`, which nobody else writes to.
+        store: where to register it.
+        limits: what reading the file may cost.
+        wish: what is asked for.
+        progress: told the fraction that is done.
+
+    Raises:
+        InputError: the source cannot be used, or something else stands at the output's place.
+        IntegrityError: the output did not stand the test; nothing was published or registered.
+        StoreError: the store cannot take it.
+    """
+    # 1. The source.
+    artist_id = check_description(store, wish.artist, wish.published)
+    original = take_snapshot(source)
+    request = wish.digest(artist_id, source.stem)
+    _see_that_place_is_free(store, original, output)
+    if (known := _done_before(original, output, request, store)) is not None:
+        return known
+    _see_that_credentials_hold(store, original, limits)
+    staged = staging / original.sha256.removeprefix("sha256:")[:16] / output.name
+    made = _finish_staged(staged, output, store, original.sha256, request)
+    if made is None:
+        made = _make(original, staged, store, limits, wish, request, progress)
+    # 5. Publish.
+    original.confirm()
+    sidecar = _publish(staged, output)
+    shutil.rmtree(staged.parent, ignore_errors=True)
+    return Protected(source, output, sidecar, *made, reused=False)
+
+
+def _make(
+    original: Snapshot,
+    staged: Path,
+    store: Store,
+    limits: Limits,
+    wish: Wish,
+    request: str,
+    progress: Callable[[float], None] | None,
+) -> tuple[Release, Protection]:
+    """Steps 2 to 4: the output in the staging folder, verified and registered."""
+    # 2. Sign.
+    shutil.rmtree(staged.parent, ignore_errors=True)
+    staged.parent.mkdir(parents=True)
+    artist = store.artist(wish.artist) if wish.artist is not None else None
+    title = wish.title or original.path.stem
+    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now())
+    manifest = sign_media(original.path, staged, sidecar_of(staged), claim, wish.identity)
+    # 3. Verify.
+    reading = _verified(original.path, staged, limits, wish.identity)
+    original.confirm()
+    # 4. Register.
+    told = _rest(progress)
+    with store.writing():
+        digest = store.put_blob(manifest)
+        release = register_release(
+            staged, store, limits, artist=wish.artist, title=title, published=wish.published, progress=told
+        )
+        protection = Protection(
+            output_sha256=release.sha256,
+            release_id=release.id,
+            source_sha256=original.sha256,
+            request=request,
+            label=reading.manifest or "",
+            manifest=digest,
+            signed_by=wish.identity.id,
+            signed_at=claim.published_at,
+        )
+        store.add_protection(protection)
+    return release, protection
+
+
+def _see_that_place_is_free(store: Store, original: Snapshot, output: Path) -> None:
+    """An earlier output of ours may be replaced, nothing else."""
+    there = hash_file(output) if output.is_file() and not output.is_symlink() else ""
+    if os.path.lexists(output) and not store.protections(output_sha256=there):
+        raise InputError(f"{output} exists and is no output of ours; move it away or choose another folder with -o")
+    beside = sidecar_of(output)
+    if needs_sidecar(original.path) and os.path.lexists(beside):
+        known = store.protections(manifest=hash_file(beside)) if beside.is_file() else []
+        if not any(one.source_sha256 == original.sha256 or one.output_sha256 == there for one in known):
+            raise InputError(f"{beside} exists and belongs to another file; move it away or choose another folder")
+
+
+def _done_before(original: Snapshot, output: Path, request: str, store: Store) -> Protected | None:
+    """What an earlier run made of the same source and request, if it still stands as it was."""
+    if not output.is_file():
+        return None
+    beside = sidecar_of(output) if needs_sidecar(original.path) else None
+    for protection in store.protections(output_sha256=hash_file(output)):
+        release = store.release(protection.release_id)
+        same = (protection.source_sha256, protection.request) == (original.sha256, request)
+        whole = beside is None or _is_blob(beside, protection.manifest)
+        if same and whole and release is not None:
+            return Protected(original.path, output, beside, release, protection, reused=True)
+    return None
+
+
+def _see_that_credentials_hold(store: Store, original: Snapshot, limits: Limits) -> None:
+    """What the source carries becomes part of its history: nothing that fails may."""
+    if store.bank_by_sha256(original.sha256) is not None:
+        raise InputError(f"{original.path} is a confirmed fake in the bank; remove it there first if that is wrong")
+    reading = read_manifest(original.path, limits)
+    if reading is None:
+        return
+    problems = ", ".join(problem.code for problem in reading.problems)
+    if problems or reading.state not in ("trusted", "valid"):
+        reason = f"its content credentials do not hold ({problems or reading.state})"
+        raise InputError(f"{original.path}: {reason}; protect the original, or a copy without them")
+
+
+def _finish_staged(
+    staged: Path, output: Path, store: Store, source_sha256: str, request: str
+) -> tuple[Release, Protection] | None:
+    """What a run that was killed had registered but not yet published.
+
+    A release that nothing says was signed was never published and never will be: it is taken back, unless it has the
+    very bytes of the source, which then may be registered in their own right.
+    """
+    if not staged.is_file() or staged.stat().st_size == 0:
+        return None
+    digest = hash_file(staged)
+    release = store.release_by_sha256(digest)
+    if release is None:
+        return None
+    known = store.protections(output_sha256=digest)
+    for protection in known:
+        places = (sidecar_of(staged), sidecar_of(output))
+        whole = not needs_sidecar(staged) or any(_is_blob(place, protection.manifest) for place in places)
+        if whole and (protection.source_sha256, protection.request) == (source_sha256, request):
+            return release, protection
+    if not known and digest != source_sha256:
+        store.remove_release(release.id)
+    return None
+
+
+def _verified(source: Path, staged: Path, limits: Limits, identity: Identity) -> ManifestReading:
+    """See that the output is what the source was, and signed by us.
+
+    Raises:
+        IntegrityError: it is not.
+    """
+    beside = sidecar_of(staged)
+    sidecar = beside if beside.exists() else None
+    reading = read_manifest(staged, limits, trust_anchors_pem=identity.anchor_pem, sidecar=sidecar)
+    good = reading is not None and reading.state == "trusted" and reading.serial == identity.serial
+    if reading is None or not good or reading.problems:
+        found = "none" if reading is None else ", ".join(p.code for p in reading.problems) or reading.state
+        raise IntegrityError(f"{source}: the signed copy does not verify ({found}); nothing was published")
+    before, after = probe_media(source, limits), probe_media(staged, limits)
+    if replace(before, notes=()) != replace(after, notes=()):
+        raise IntegrityError(f"{source}: signing changed its streams or duration; nothing was published")
+    if before.kind is Kind.IMAGE and not _same_pixels(source, staged, limits):
+        raise IntegrityError(f"{source}: signing changed its pixels; nothing was published")
+    return reading
+
+
+def _same_pixels(one: Path, other: Path, limits: Limits) -> bool:
+    return np.array_equal(read_image(one, limits).image, read_image(other, limits).image)
+
+
+def _publish(staged: Path, output: Path) -> Path | None:
+    """Rename to the final places, the manifest first: the output never stands without it."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    sidecar = sidecar_of(output) if needs_sidecar(staged) else None
+    if sidecar is not None and sidecar_of(staged).exists():
+        sidecar_of(staged).replace(sidecar)
+    staged.replace(output)
+    descriptor = os.open(output.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return sidecar
+
+
+def _is_blob(path: Path, digest: str) -> bool:
+    return path.is_file() and path.stat().st_size > 0 and hash_file(path) == digest
+
+
+def _rest(progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
+    if progress is None:
+        return None
+    told = progress
+    return lambda fraction: told(_SIGNED_SHARE + (1 - _SIGNED_SHARE) * fraction)
