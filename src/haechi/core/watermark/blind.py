@@ -2,7 +2,7 @@
 
 Steps:
 1. As the picture lies: read at the mark's own geometry, then mirrored.
-2. Without even borders (letterbox, screenshot), should there be any: again as it lies.
+2. Without even borders (letterbox), should there be any: again as it lies.
 3. Search the lattice for geometries, resample the picture to the mark's canvas for each, find the place in the map of
    tiles by the pilot; with the borders, then without.
 """
@@ -40,16 +40,18 @@ def read(image_bgr: Bytes, key: bytes, *, search: bool = True) -> Reading | None
     gray, pattern = luma(image_bgr), pattern_of(key)
     if min(gray.shape) < MIN_SIDE_PX:
         return None
+    reading = choose(_as_it_lies(gray, pattern))
+    if reading is not None or not search:
+        return reading
     left, top, right, bottom = _content(gray)
     inner = np.ascontiguousarray(gray[top:bottom, left:right])
-    views = [(gray, 0, 0)] + ([(inner, left, top)] if inner.shape != gray.shape else [])
-    ways = (_as_it_lies, _searched) if search else (_as_it_lies,)
-    for way in ways:
-        for view, x, y in views:
-            reading = choose(way(view, pattern))
-            if reading is not None:
-                return _shifted(reading, x, y)
-    return None
+    bordered = inner.shape != gray.shape
+    if bordered and (reading := choose(_as_it_lies(inner, pattern))) is not None:
+        return _shifted(reading, left, top)
+    reading = choose(_searched(gray, pattern))
+    if reading is None and bordered and (reading := choose(_searched(inner, pattern))) is not None:
+        return _shifted(reading, left, top)
+    return reading
 
 
 def _as_it_lies(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:

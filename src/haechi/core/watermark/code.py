@@ -50,7 +50,11 @@ def encode(payload: int) -> Floats:
     """
     if not 0 <= payload < 1 << PAYLOAD_BITS:
         raise ValueError(f"payload {payload}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
-    bits = _bits(payload << _CRC_BITS | crc24(payload))
+    return _sent(_bits(payload << _CRC_BITS | crc24(payload)))
+
+
+def _sent(bits: NDArray[np.uint8]) -> Floats:
+    """The codeword of 64 information bits; the last eight are the state that it starts from."""
     state = 0
     for bit in bits[-_MEMORY:]:
         state = (int(bit) << _MEMORY | state) >> 1
@@ -72,6 +76,11 @@ def decode(soft: Floats) -> list[int | None]:
         n payloads; None where the CRC fails.
     """
     return [_checked(bits) for bits in _viterbi(np.asarray(soft, np.float32))]
+
+
+def most_likely(soft: Floats) -> Floats:
+    """Codewords of what Viterbi finds in soft bits, whatever their CRC, float32 (n, CODED_BITS): for measurements."""
+    return np.stack([_sent(bits) for bits in _viterbi(np.asarray(soft, np.float32))])
 
 
 def _bits(word: int) -> NDArray[np.uint8]:

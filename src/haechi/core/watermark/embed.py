@@ -8,6 +8,7 @@ Limits: video coding is not tried: for a still, H.264 at crf 28 harms less than 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import cv2
@@ -21,10 +22,14 @@ from haechi.core.watermark.decide import score_of
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Marked
 from haechi.core.watermark.spread import soft_bits
-from haechi.core.watermark.write import Host, host_of, write
+from haechi.core.watermark.write import host_of, second_plane, write
 
 STRENGTHS_DB: Final = (45.0, 44.0, 43.0, 42.2, 41.5, 40.8, 40.2)
 """PSNR in dB to choose from."""
+
+RECIPIENT: Final = "recipient"
+"""Label of the second payload's pattern."""
+RECIPIENT_DB: Final = 48.0
 
 _MARGIN: Final = 0.7
 """Score that a self-test must reach; 0.57 is where half of the payloads are read."""
@@ -33,34 +38,54 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def embed(image_bgr: Bytes, payload: int, key: bytes, *, strength_db: float | None = None) -> Marked:
+def embed(
+    image_bgr: Bytes,
+    payload: int,
+    key: bytes,
+    *,
+    recipient: int | None = None,
+    strength_db: float | None = None,
+    test: bool = True,
+) -> Marked:
     """Mark a picture.
 
     Args:
         image_bgr: uint8 (h, w, 3), BGR, both sides 64 px or more.
         payload: 0 to 2**40 - 1.
         key: the company's watermark key, 16 bytes or more.
-        strength_db: PSNR to mark at, without the self-test; None lets the self-test choose.
+        recipient: a second payload, which says whose copy this is; only the informed reader can read it.
+        strength_db: PSNR to mark at; None lets the self-test choose.
+        test: with a given strength, False leaves out the self-test; then `survives` says nothing.
     """
     if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
         raise InputError("a picture to be marked has three colours of 8 bits: convert it first")
     if min(image_bgr.shape[:2]) < MIN_SIDE_PX:
         raise InputError(f"the picture is smaller than {MIN_SIDE_PX} px: a mark cannot hide in it")
-    if not 0 <= payload < 1 << PAYLOAD_BITS:
-        raise InputError(f"payload {payload}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
+    for number in (payload, recipient):
+        if number is not None and not 0 <= number < 1 << PAYLOAD_BITS:
+            raise InputError(f"payload {number}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
     pattern, host = pattern_of(key), host_of(image_bgr)
+    beside = None
+    if recipient is not None:
+        beside = second_plane(host, pattern_of(key, RECIPIENT), recipient, RECIPIENT_DB)
+
+    def at(psnr_db: float) -> Bytes:
+        return write(host, pattern, payload, psnr_db, beside=beside)
+
     if strength_db is not None:
-        image = write(host, pattern, payload, strength_db)
-        return Marked(image, psnr(image_bgr, image), strength_db, weakest(image, pattern, payload) >= _MARGIN)
-    return _tested(host, pattern, payload)
+        image = at(strength_db)
+        return Marked(
+            image, psnr(image_bgr, image), strength_db, not test or weakest(image, pattern, payload) >= _MARGIN
+        )
+    return _tested(image_bgr, at, pattern, payload)
 
 
-def _tested(host: Host, pattern: Pattern, payload: int) -> Marked:
+def _tested(image_bgr: Bytes, at: Callable[[float], Bytes], pattern: Pattern, payload: int) -> Marked:
     """Bisection over `STRENGTHS_DB`: the faintest that passes, else the strongest."""
     tried: dict[int, tuple[Bytes, bool]] = {}
 
     def passes(level: int) -> bool:
-        image = write(host, pattern, payload, STRENGTHS_DB[level])
+        image = at(STRENGTHS_DB[level])
         tried[level] = image, weakest(image, pattern, payload) >= _MARGIN
         return tried[level][1]
 
@@ -71,7 +96,7 @@ def _tested(host: Host, pattern: Pattern, payload: int) -> Marked:
     if low not in tried:
         passes(low)
     image, survives = tried[low]
-    return Marked(image, psnr(host.image_bgr, image), STRENGTHS_DB[low], survives)
+    return Marked(image, psnr(image_bgr, image), STRENGTHS_DB[low], survives)
 
 
 def weakest(image_bgr: Bytes, pattern: Pattern, payload: int) -> float:

@@ -34,14 +34,26 @@ def places(rows: int, columns: int, row: int = 0, column: int = 0) -> tuple[NDAr
     return (np.arange(row, row + rows) % MAP)[:, None], (np.arange(column, column + columns) % MAP)[None, :]
 
 
-def chips(pattern: Pattern, codeword: Floats, rows: int, columns: int) -> Floats:
-    """The mark of a picture in coefficients, float32 (rows, columns, 2 * COUNT), relative amplitudes."""
-    at = places(rows, columns)
+def chips(
+    pattern: Pattern, codeword: Floats, rows: int, columns: int, *, row: int = 0, column: int = 0, lattice: bool = True
+) -> Floats:
+    """The mark in coefficients, float32 (rows, columns, 2 * COUNT), relative amplitudes.
+
+    Args:
+        pattern: the key's choices.
+        codeword: float32 (CODED_BITS,), signs.
+        rows: of tiles.
+        columns: of tiles.
+        row: map row of the first tile.
+        column: map column of the first tile.
+        lattice: False leaves the lattice out.
+    """
+    at = places(rows, columns, row, column)
     out = np.zeros((rows, columns, 2 * COUNT), np.float32)
     out[..., pattern.data_at] = codeword[pattern.order[at]] * pattern.signs[at]
     out[..., pattern.pilot_at] = pattern.pilot[at]
     phases = np.stack([pattern.lattice.real, -pattern.lattice.imag], axis=1) * (np.sqrt(2) * _LATTICE_GAIN)
-    out[..., lattice_at()] = phases.reshape(-1)
+    out[..., lattice_at()] = phases.reshape(-1) if lattice else 0
     return out * AMPLITUDE
 
 
@@ -50,7 +62,7 @@ def lattice_at() -> NDArray[np.int64]:
     return np.stack([2 * LATTICE_ROWS, 2 * LATTICE_ROWS + 1], axis=1).reshape(-1)
 
 
-def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0) -> Floats:
+def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *, weight: Floats = WEIGHT) -> Floats:
     """Soft bits of tiles at a place of the map.
 
     Args:
@@ -58,12 +70,13 @@ def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0) -
         values: coefficients float32 (rows, columns, 2 * COUNT), whitened.
         row: map row of the first tile.
         column: map column of the first tile.
+        weight: float32 (2 * COUNT,), the matched filter.
 
     Returns:
         float32 (CODED_BITS,), unit deviation on unmarked photographs.
     """
     at = places(values.shape[0], values.shape[1], row, column)
-    weighed = values[..., pattern.data_at] * WEIGHT[pattern.data_at] * pattern.signs[at]
+    weighed = values[..., pattern.data_at] * weight[pattern.data_at] * pattern.signs[at]
     soft = np.bincount(pattern.order[at].reshape(-1), weighed.reshape(-1), CODED_BITS).astype(np.float32)
     return soft / max(float(np.sqrt(np.mean(weighed * weighed) * weighed.size / CODED_BITS)), 1e-9)
 

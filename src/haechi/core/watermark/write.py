@@ -56,12 +56,21 @@ def host_of(image_bgr: Bytes) -> Host:
     return Host(image_bgr, scaled, mask(scaled), coefficients(to_tiles(whiten(scaled))))
 
 
-def write(host: Host, pattern: Pattern, payload: int, psnr_db: float) -> Bytes:
-    """The marked picture, uint8 (h, w, 3), at about the PSNR."""
+def write(host: Host, pattern: Pattern, payload: int, psnr_db: float, *, beside: Floats | None = None) -> Bytes:
+    """The marked picture, uint8 (h, w, 3), at about the PSNR.
+
+    Args:
+        host: the picture.
+        pattern: the key's choices.
+        payload: 40 bits.
+        psnr_db: of everything that is added.
+        beside: another mark's plane, which is added too.
+    """
     rows, columns = host.values.shape[:2]
+    power = _power(psnr_db) - (0.0 if beside is None else float(np.mean(beside * beside)))
     codeword = encode(payload)
     wanted = chips(pattern, codeword, rows, columns)
-    plane = _plane(host, wanted, psnr_db)
+    plane = _plane(host, wanted, power)
     answer = coefficients(to_tiles(whiten(host.scaled + plane))) - host.values
     signs = np.sign(wanted)
     # how strongly the whitened picture answers one unit of chip, per tile
@@ -71,8 +80,8 @@ def write(host: Host, pattern: Pattern, payload: int, psnr_db: float) -> Bytes:
     spare = vote * WEIGHT / gain
     share = min(_CANCELLED, _MOST_ENERGY * float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12))))
     spare *= np.float32(share)
-    plane = _plane(host, wanted - spare, psnr_db)
-    return _added(host.image_bgr, plane)
+    plane = _plane(host, wanted - spare, power)
+    return _added(host.image_bgr, plane if beside is None else plane + beside)
 
 
 def _host_votes(weighed: Floats, pattern: Pattern, signs: Floats) -> Floats:
@@ -102,13 +111,22 @@ def _around(values: Floats) -> Floats:
     return np.asarray(sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n], np.float32)
 
 
-def _plane(host: Host, wanted: Floats, psnr_db: float) -> Floats:
-    """The mark in grey levels at the canvas' size, scaled to a PSNR."""
+def second_plane(host: Host, pattern: Pattern, payload: int, psnr_db: float) -> Floats:
+    """The plane of a mark without lattice, for informed readers only: float32, the canvas' size, grey levels."""
+    rows, columns = host.values.shape[:2]
+    return _plane(host, chips(pattern, encode(payload), rows, columns, lattice=False), 255.0**2 / 10 ** (psnr_db / 10))
+
+
+def _power(psnr_db: float) -> float:
+    """Mean square in grey levels that a PSNR leaves, less what rounding takes."""
+    return max(float(255.0**2 / 10 ** (psnr_db / 10)) - 1 / 12, 0.01)
+
+
+def _plane(host: Host, wanted: Floats, power: float) -> Floats:
+    """The mark in grey levels at the canvas' size, scaled to a mean square."""
     height, width = host.scaled.shape
     plane = from_tiles(synthesise(wanted), height, width) * host.mask
-    rounding = 1 / 12
-    power = max(255.0**2 / 10 ** (psnr_db / 10) - rounding, 0.01)
-    return plane * np.float32(np.sqrt(power / max(float(np.mean(plane * plane)), 1e-9)))
+    return plane * np.float32(np.sqrt(max(power, 0.01) / max(float(np.mean(plane * plane)), 1e-9)))
 
 
 def _added(image_bgr: Bytes, plane: Floats) -> Bytes:
