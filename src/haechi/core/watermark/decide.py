@@ -22,7 +22,7 @@ from haechi.core.watermark.canvas import coefficients, to_tiles
 from haechi.core.watermark.code import decode, encode
 from haechi.core.watermark.pattern import MAP, TILE, Pattern
 from haechi.core.watermark.records import Geometry, Reading
-from haechi.core.watermark.spread import pilot_scores, soft_bits
+from haechi.core.watermark.spread import COARSE, WEIGHT, pilot_scores, soft_bits
 
 MIN_SCORE: Final = 0.52
 
@@ -45,7 +45,7 @@ class Candidate:
 
 def known_place(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
     """Soft bits of a whitened canvas whose first pixel is the mark's first pixel."""
-    return Candidate(soft_bits(pattern, coefficients(to_tiles(white)))[None], matrix)
+    return Candidate(_both(pattern, coefficients(to_tiles(white)), 0, 0), matrix)
 
 
 def placed(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
@@ -56,7 +56,11 @@ def placed(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
     matrix = matrix.copy()
     # the map repeats every 16 tiles, twice the canvas: a picture's first tile is at most a few tiles before the mark's
     matrix[:2, 2] += TILE * (column if column < MAP - 4 else column - MAP), TILE * (row if row < MAP - 4 else row - MAP)
-    return Candidate(soft_bits(pattern, values, row, column)[None], matrix)
+    return Candidate(_both(pattern, values, row, column), matrix)
+
+
+def _both(pattern: Pattern, values: Floats, row: int, column: int) -> Floats:
+    return np.stack([soft_bits(pattern, values, row, column, weight=weight) for weight in (WEIGHT, COARSE)])
 
 
 def choose(batches: Iterable[list[Candidate]]) -> Reading | None:

@@ -1,8 +1,8 @@
 """Embedding with a self-test: as faint as the picture allows.
 
 Method: mark at a middle strength; put the result through what the internet does (JPEG 30; a crop to half of each side
-after JPEG 60; a quarter of the size) and read it back at known geometry; by bisection find the faintest of seven
-strengths, 45 to 40.2 dB, whose weakest reading has enough margin.
+after JPEG 60; a quarter of the size; median filter, 0.6 of the size and JPEG 40) and read it back at known geometry; by
+bisection find the faintest of seven strengths, 45 to 40.2 dB, whose weakest reading has enough margin.
 Limits: video coding is not tried: for a still, H.264 at crf 28 harms less than JPEG 30 does.
 """
 
@@ -32,7 +32,9 @@ RECIPIENT: Final = "recipient"
 RECIPIENT_DB: Final = 48.0
 
 _MARGIN: Final = 0.7
-"""Score that a self-test must reach; 0.57 is where half of the payloads are read."""
+"""Score that a self-test must reach; about 0.53 is where half of the payloads are read."""
+_ALLOWANCE: Final = 0.1
+"""What the hardest of the tests may stay below it."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -101,17 +103,23 @@ def _tested(image_bgr: Bytes, at: Callable[[float], Bytes], pattern: Pattern, pa
 
 def weakest(image_bgr: Bytes, pattern: Pattern, payload: int) -> float:
     """The lowest score of the self-test's readings."""
-    height, width = image_bgr.shape[:2]
-    size = (max(width // 4, 1), max(height // 4, 1))
-    small = _white(np.asarray(cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA), np.uint8))
-    coarse, fair = _white(_jpeg(image_bgr, 30)), _white(_jpeg(image_bgr, 60))
+    fair = _white(_jpeg(image_bgr, 60))
     rows, columns = fair.shape
     middle = np.zeros_like(fair)
     inside = np.s_[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
     middle[inside] = fair[inside]
+    worn = _jpeg(_smaller(np.asarray(cv2.medianBlur(image_bgr, 3), np.uint8), 0.6), 40)
+    views = [(_white(_jpeg(image_bgr, 30)), 0.0), (middle, 0.0), (_white(_smaller(image_bgr, 0.25)), 0.0)]
     return min(
-        score_of(soft_bits(pattern, coefficients(to_tiles(white))), payload) for white in (coarse, middle, small)
+        score_of(soft_bits(pattern, coefficients(to_tiles(white))), payload) + allowance
+        for white, allowance in [*views, (_white(worn), _ALLOWANCE)]
     )
+
+
+def _smaller(image_bgr: Bytes, factor: float) -> Bytes:
+    height, width = image_bgr.shape[:2]
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return np.asarray(cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def psnr(a: Bytes, b: Bytes) -> float:

@@ -27,6 +27,8 @@ NOISE: Final = np.minimum(2.7, 9.6 / _RADIUS).astype(np.float32)
 AMPLITUDE: Final = ((_RADIUS / 8.0) ** -_TILT).astype(np.float32)
 WEIGHT: Final = (AMPLITUDE / NOISE**2).astype(np.float32)
 """Matched filter of a coefficient, float32 (2 * COUNT,)."""
+COARSE: Final = (WEIGHT * np.exp(-((_RADIUS / 9.0) ** 4))).astype(np.float32)
+"""Matched filter for pictures that lost their fine structure."""
 
 
 def places(rows: int, columns: int, row: int = 0, column: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
