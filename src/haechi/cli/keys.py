@@ -91,6 +91,26 @@ def _one(
     session.result((one.root_pem or one.chain_pem).strip())
 
 
+@app.command(
+    "tsa",
+    help=mark("Believe the time stamps of an authority, so that signatures outlive their certificate."),
+    epilog=mark("Example: haechi keys tsa tsa-root.pem"),
+)
+def _tsa(
+    context: typer.Context,
+    roots: Annotated[Path, file_argument("PEM", mark("Root certificates of the authority."))],
+    json: Json = False,
+) -> None:
+    from haechi.core.provenance.keys import trust_stamps
+
+    session: Session = context.obj
+    count = trust_stamps(session.settings.home, roots)
+    if json:
+        session.emit({"schema": "haechi.tsa/1", "certificates": count})
+    else:
+        session.result(session.say(mark("certificates taken in: {count}"), count=count))
+
+
 def _show(session: Session, one: Identity, json: bool, *, certificates: bool = False) -> None:
     from haechi.check.report_page.text import visible
 

@@ -56,8 +56,14 @@ def _protect(
     key: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help=mark("Name or id of the key to sign with; the newest when not given."), show_default=False
+            metavar="NAME",
+            help=mark("Name or id of the key to sign with; the newest when not given."),
+            show_default=False,
         ),
+    ] = None,
+    tsa: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help=mark("Time stamp authority (RFC 3161) to ask."), show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -67,7 +73,7 @@ def _protect(
     from haechi.workflows.protect import plan, staging
 
     session: Session = context.obj
-    wish = Wish(identity(session.settings.home, key), artist, title, published)
+    wish = Wish(identity(session.settings.home, key), artist, title, published, tsa)
     wish.identity.signer()
     if wish.identity.days_left < WARN_DAYS:
         words = mark("the certificate {id} ends in {days} days; make the next one: haechi keys new")

@@ -52,16 +52,18 @@ class Wish:
         artist: name or id of an enrolled artist, or None.
         title: of the release; the file's name when None.
         published: ISO date, or None.
+        tsa: address of a time stamp authority, or None.
     """
 
     identity: Identity
     artist: str | None = None
     title: str | None = None
     published: str | None = None
+    tsa: str | None = None
 
     def digest(self, artist_id: str | None, source_name: str) -> str:
         """Names the request: with the same source it gives the same release."""
-        words = [self.identity.id, artist_id, self.title or source_name, self.published]
+        words = [self.identity.id, artist_id, self.title or source_name, self.published, self.tsa]
         return f"sha256:{hashlib.sha256(json.dumps(words).encode()).hexdigest()}"
 
 
@@ -109,6 +111,7 @@ def protect(
     Raises:
         InputError: the source cannot be used, or something else stands at the output's place.
         IntegrityError: the output did not stand the test; nothing was published or registered.
+        RemoteError: no time stamp could be got.
         StoreError: the store cannot take it.
     """
     # 1. The source.
@@ -146,9 +149,9 @@ def _make(
     artist = store.artist(wish.artist) if wish.artist is not None else None
     title = wish.title or original.path.stem
     claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now())
-    manifest = sign_media(original.path, staged, sidecar_of(staged), claim, wish.identity)
+    manifest = sign_media(original.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa)
     # 3. Verify.
-    reading = _verified(original.path, staged, limits, wish.identity)
+    reading = _verified(original.path, staged, limits, wish)
     original.confirm()
     # 4. Register.
     told = _rest(progress)
@@ -235,19 +238,21 @@ def _finish_staged(
     return None
 
 
-def _verified(source: Path, staged: Path, limits: Limits, identity: Identity) -> ManifestReading:
+def _verified(source: Path, staged: Path, limits: Limits, wish: Wish) -> ManifestReading:
     """See that the output is what the source was, and signed by us.
 
     Raises:
         IntegrityError: it is not.
     """
-    beside = sidecar_of(staged)
+    beside, identity = sidecar_of(staged), wish.identity
     sidecar = beside if beside.exists() else None
     reading = read_manifest(staged, limits, trust_anchors_pem=identity.anchor_pem, sidecar=sidecar)
     good = reading is not None and reading.state == "trusted" and reading.serial == identity.serial
     if reading is None or not good or reading.problems:
         found = "none" if reading is None else ", ".join(p.code for p in reading.problems) or reading.state
         raise IntegrityError(f"{source}: the signed copy does not verify ({found}); nothing was published")
+    if wish.tsa is not None and reading.signed_at is None:
+        raise IntegrityError(f"{source}: the signed copy holds no valid time stamp; nothing was published")
     before, after = probe_media(source, limits), probe_media(staged, limits)
     if replace(before, notes=()) != replace(after, notes=()):
         raise IntegrityError(f"{source}: signing changed its streams or duration; nothing was published")

@@ -52,7 +52,8 @@ def _lines(settings: Settings) -> list[str]:
         for path in sorted(settings.models.glob("*"))
         if path.is_file()
     ]
-    signers = sorted(ours(settings.home).serials)
+    known = ours(settings.home)
+    signers = [*sorted(known.serials), known.anchors_pem]
     return [*code, *packages, *models, *signers, platform.python_version(), settings.limits.model_dump_json()]
 
 

@@ -26,6 +26,7 @@ COMMANDS = [
     ["keys", "add"],
     ["keys", "list"],
     ["keys", "show"],
+    ["keys", "tsa"],
     ["protect"],
     ["verify"],
     ["check"],

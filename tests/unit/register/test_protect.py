@@ -143,8 +143,8 @@ def test_an_output_that_does_not_verify_is_not_published(
 ) -> None:
     sign = protecting.sign_media
 
-    def damaging(source: Path, target: Path, *rest: object) -> bytes:
-        manifest = sign(source, target, *rest)  # type: ignore[arg-type]
+    def damaging(source: Path, target: Path, *rest: object, **named: object) -> bytes:
+        manifest = sign(source, target, *rest, **named)  # type: ignore[arg-type]
         target.write_bytes(target.read_bytes() + b"!")
         return manifest
 

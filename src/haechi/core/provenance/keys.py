@@ -5,6 +5,7 @@
         identity.json                   name, key URI, when made
         chain.pem                       certificates, signer first, issuer last
         signer.key, root.pem, root.key  only of identities that `new` made
+      tsa/                              roots of time stamp authorities that we believe
 
 Invariants: a folder appears whole or not at all; every file is 0600 from the moment it exists. **Ours** is a signing
 certificate that stands here, named by its issuer and number: never everything that a public issuer has signed, or else
@@ -13,6 +14,7 @@ a stranger with a certificate of the same issuer would pass for us.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -27,7 +29,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from haechi.core.errors import InputError, IntegrityError, StoreError
-from haechi.core.provenance.certificates import Root, load_chain, make_root, make_signer
+from haechi.core.provenance.certificates import Root, load_chain, make_root, make_signer, read_anchors
 from haechi.core.provenance.signers import Sign, algorithm_of, open_signer
 from haechi.core.store.failures import store_failures
 from haechi.core.store.rows import new_id, normal_name
@@ -35,6 +37,7 @@ from haechi.core.store.rows import new_id, normal_name
 WARN_DAYS: Final = 30
 """So many days before its end a certificate is spoken of."""
 _FOLDER: Final = "keys"
+_STAMPS: Final = "tsa"
 _ID: Final = re.compile(r"K-[0-9a-f]{10}")
 
 
@@ -96,7 +99,7 @@ class Ours:
     """What counts as signed by us.
 
     Attributes:
-        anchors_pem: the issuers of our certificates, PEM; empty when there are none.
+        anchors_pem: the issuers of our certificates and roots of time stamps, PEM; empty when there are none.
         serials: numbers of our signing certificates, decimal.
     """
 
@@ -184,8 +187,40 @@ def identity(home: Path, name_or_id: str | None = None) -> Identity:
 def ours(home: Path) -> Ours:
     """What counts as signed by us; see the module."""
     known = identities(home)
-    anchors = dict.fromkeys(one.anchor_pem for one in known)
+    anchors = dict.fromkeys([one.anchor_pem for one in known] + _stamp_roots(home))
     return Ours("".join(anchors), frozenset(one.serial for one in known))
+
+
+def trust_stamps(home: Path, roots: Path) -> int:
+    """Believe the time stamps of the authorities below these roots; gives the number of certificates.
+
+    A time stamp lets a signature outlive its certificate. It never makes a signature ours.
+
+    Raises:
+        InputError: there is no certificate in the file.
+        StoreError: the folder cannot be written.
+    """
+    try:
+        pem = read_anchors(roots.read_bytes())
+    except OSError as error:
+        raise InputError(f"{roots} cannot be read: {os.strerror(error.errno or 0)}") from error
+    folder = home.expanduser() / _FOLDER / _STAMPS
+    with store_failures(home):
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        place = folder / f"{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
+        if not place.exists():
+            staged = place.with_suffix(".new")
+            staged.unlink(missing_ok=True)
+            _write(staged, pem.encode())
+            staged.replace(place)
+            _sync(folder)
+    return pem.count("BEGIN CERTIFICATE")
+
+
+def _stamp_roots(home: Path) -> list[str]:
+    folder = home.expanduser() / _FOLDER / _STAMPS
+    return [read_anchors(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
 
 
 def _named(name: str) -> str:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import c2pa
 
-from haechi.core.errors import UnsupportedMediaError
+from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
 from haechi.core.provenance.formats import HEAD_BYTES, Place, place_of_manifest
 from haechi.core.provenance.keys import Identity
 
@@ -58,7 +58,9 @@ class Claim:
     published_at: str
 
 
-def sign_media(source: Path, target: Path, sidecar: Path, claim: Claim, identity: Identity) -> bytes:
+def sign_media(
+    source: Path, target: Path, sidecar: Path, claim: Claim, identity: Identity, *, tsa: str | None = None
+) -> bytes:
     """Sign a file; see the module for the steps.
 
     Args:
@@ -67,16 +69,20 @@ def sign_media(source: Path, target: Path, sidecar: Path, claim: Claim, identity
         sidecar: where the manifest goes if the file cannot hold it; there must be none yet.
         claim: what is claimed.
         identity: who signs.
+        tsa: address of a time stamp authority (RFC 3161), which is sent a digest of the signature; None for no stamp.
 
     Returns:
         The manifest store, as it stands in the target or in the sidecar.
 
     Raises:
-        InputError: the key cannot be used.
+        InputError: the key cannot be used, or the address is none.
         IntegrityError: the signer gave a wrong signature.
+        RemoteError: the time stamp authority gave no time stamp.
         UnsupportedMediaError: the file cannot be signed; what was written of the target must be thrown away.
     """
     place = _place(source)
+    if tsa is not None and not tsa.startswith(("http://", "https://")):
+        raise InputError(f"{tsa!r} is no address of a time stamp authority; it begins with https:// or http://")
     failures: list[Exception] = []
     signs = identity.signer()
 
@@ -90,10 +96,14 @@ def sign_media(source: Path, target: Path, sidecar: Path, claim: Claim, identity
 
     # 1. and 2.
     try:
-        manifest = _sign(source, target, place, claim, identity, sign)
+        manifest = _sign(source, target, place, claim, identity, sign, tsa)
     except c2pa.C2paError as error:
         if failures:
             raise failures[0] from error
+        if tsa is not None and isinstance(error, c2pa.C2paError.Signature):
+            raise RemoteError(
+                f"{tsa} gave no time stamp ({_one_line(error)}); try again later", permanent=False
+            ) from error
         raise UnsupportedMediaError(f"{source}: cannot be signed ({_one_line(error)}); is the file whole?") from error
     # 3.
     if not place.embedded:
@@ -117,7 +127,9 @@ def _place(path: Path) -> Place:
         return place_of_manifest(file.read(HEAD_BYTES))
 
 
-def _sign(source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any) -> bytes:
+def _sign(
+    source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any, tsa: str | None
+) -> bytes:
     settings = dict(_SETTINGS)
     if place.is_film:
         settings["core"] = {"merkle_tree_chunk_size_in_kb": _PIECE_KIB}
@@ -125,7 +137,7 @@ def _sign(source: Path, target: Path, place: Place, claim: Claim, identity: Iden
     with (
         c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
         c2pa.Builder(_definition(claim, place), context=context) as builder,
-        c2pa.Signer.from_callback(sign, algorithm, identity.chain_pem) as signer,
+        c2pa.Signer.from_callback(sign, algorithm, identity.chain_pem, tsa) as signer,
         source.open("rb") as reading,
         target.open("x+b") as writing,
     ):
