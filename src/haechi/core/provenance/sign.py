@@ -7,7 +7,8 @@ Steps of `sign_media`:
 3. Nothing is said of success before the whole output lies on the disk.
 No action says how the content came about ("created" with a digital source type): we do not know it.
 Limits: no thumbnails (they take more room than a small picture); long films are hashed in pieces of 1 MiB, so that a
-gigabyte takes little memory. Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data Mining 1.1.
+gigabyte takes little memory; fragmented ones are not, since the library hashes their pieces wrongly.
+Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data Mining 1.1.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Final
 import c2pa
 
 from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
-from haechi.core.provenance.formats import HEAD_BYTES, Place, place_of_manifest
+from haechi.core.provenance.formats import HEAD_BYTES, Place, is_fragmented, place_of_manifest
 from haechi.core.provenance.keys import Identity
 
 _PIECE_KIB: Final = 1024
@@ -131,7 +132,7 @@ def _sign(
     source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any, tsa: str | None
 ) -> bytes:
     settings = dict(_SETTINGS)
-    if place.is_film:
+    if place.is_film and not _fragmented(source):
         settings["core"] = {"merkle_tree_chunk_size_in_kb": _PIECE_KIB}
     algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
     with (
@@ -150,6 +151,11 @@ def _sign(
         writing.flush()
         _sync(writing.fileno())
     return manifest
+
+
+def _fragmented(source: Path) -> bool:
+    with source.open("rb") as file:
+        return is_fragmented(file)
 
 
 def _definition(claim: Claim, place: Place) -> dict[str, Any]:

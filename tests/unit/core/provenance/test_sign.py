@@ -20,7 +20,7 @@ from haechi.core.errors import IntegrityError, UnsupportedMediaError
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.provenance import certificates
 from haechi.core.provenance.certificates import make_root, make_signer
-from haechi.core.provenance.formats import place_of_manifest
+from haechi.core.provenance.formats import is_fragmented, place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
 from haechi.core.provenance.read import read_manifest, sidecar_of
@@ -88,6 +88,21 @@ def tone(path: Path) -> Path:
     return path
 
 
+def fragments(path: Path) -> Path:
+    """The film in fragments, as streams are made of."""
+    plain = film(path.with_name("plain.mp4"))
+    with (
+        av.open(str(plain)) as source,
+        av.open(str(path), "w", options={"movflags": "frag_keyframe+empty_moov+default_base_moof"}) as target,
+    ):
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return path
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "a.jpg": picture,
     "a.png": picture,
@@ -97,6 +112,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
     "a.avif": picture,
     "a.mp4": film,
     "a.mov": film,
+    "fragments.mp4": fragments,
     "a.wav": tone,
     "a.mp3": lambda path: sound(path, "libmp3lame"),
     "a.flac": lambda path: sound(path, "flac"),
@@ -104,6 +120,7 @@ MAKERS: dict[str, Callable[[Path], Path]] = {
 }
 BESIDE: dict[str, Callable[[Path], Path]] = {
     "a.mkv": film,
+    "a.webm": lambda path: film(path.with_suffix(".mkv")).rename(path),
     "a.opus": lambda path: sound(path, "libopus"),
     "a.ogg": lambda path: sound(path, "libopus"),
     "a.aac": lambda path: sound(path, "aac"),
@@ -164,6 +181,19 @@ def test_claims_forbid_training_and_name_the_rights(tmp_path: Path, signed: Sign
 def test_long_films_are_hashed_in_pieces(tmp_path: Path, signed: Sign) -> None:
     target = signed(film(tmp_path / "a.mp4"))
     assert b"merkle" in target.read_bytes()
+
+
+def test_fragments_are_told_from_one_piece(tmp_path: Path) -> None:
+    one, many = film(tmp_path / "a.mp4"), fragments(tmp_path / "b.mp4")
+    with one.open("rb") as file, many.open("rb") as other:
+        assert (is_fragmented(file), is_fragmented(other)) == (False, True)
+    hostile = {
+        b"": False,
+        b"\0\0\0\0moov": False,
+        b"\0\0\0\x01free" + b"\xff" * 8: False,
+        b"\0\0\0\x08free" * 99: False,
+    }
+    assert {data: is_fragmented(io.BytesIO(data)) for data in hostile} == hostile
 
 
 def test_an_earlier_manifest_is_kept_inside(tmp_path: Path, signed: Sign, identity: Identity) -> None:
