@@ -42,6 +42,7 @@ KEY, WRONG = b"benchmark key 1!", b"benchmark key 2!"
 LEAST_PX = 512
 _FRAMES = (20, 75)
 _PHOTO_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+_PEER_PIXELS = 800_000
 _DISTINCT_PX = 24
 _DISTINCT = 0.97
 
@@ -395,7 +396,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="each sixth picture")
     parser.add_argument("--every", type=int, default=1, help="each n-th picture")
-    parser.add_argument("--peer", action="store_true", help="also measure blind-watermark on each eighth picture")
+    parser.add_argument(
+        "--peer",
+        action="store_true",
+        help="also measure blind-watermark on each fourth picture of less than 800,000 pixels",
+    )
     parser.add_argument("--null", type=int, default=400, help="unmarked decodings per picture")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -409,7 +414,7 @@ def main() -> None:
     for number, (name, image) in enumerate(pictures(data, 6 if options.quick else options.every)):
         failed = measure(image, number, tally)
         tally.null += null_scores(image, number, options.null)
-        if peer is not None and number % 8 == 0:
+        if peer is not None and number % 4 == 0 and image.size < 3 * _PEER_PIXELS:
             measure_peer(peer, image, number, tally)
         print(f"{name:32s} {tally.quality[-1][0]:.1f} dB {' '.join(failed)}", flush=True)
         if options.out:

@@ -131,5 +131,6 @@ def _plane(host: Host, wanted: Floats, power: float) -> Floats:
 
 def _added(image_bgr: Bytes, plane: Floats) -> Bytes:
     height, width = image_bgr.shape[:2]
-    full = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC)
+    way = cv2.INTER_AREA if width < plane.shape[1] else cv2.INTER_CUBIC
+    full = cv2.resize(plane, (width, height), interpolation=way)
     return np.asarray(cv2.add(image_bgr, cv2.merge([full, full, full]), dtype=cv2.CV_8U), np.uint8)

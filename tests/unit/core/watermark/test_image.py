@@ -16,7 +16,7 @@ PAYLOAD = 0x9123456789
 
 @pytest.fixture(scope="module")
 def original() -> np.ndarray:
-    return scene(900, 640, seed=3)
+    return scene(720, 512, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_it_reads_as_it_lies(marked: Marked) -> None:
     assert reading is not None
     assert reading.payload == PAYLOAD
     assert reading.score > 0.8
-    assert reading.geometry.scale == pytest.approx(512 / 900, rel=0.01)
+    assert reading.geometry.scale == pytest.approx(512 / 720, rel=0.01)
 
 
 def test_neither_the_original_nor_another_key_reads(original: np.ndarray, marked: Marked) -> None:
@@ -62,12 +62,12 @@ def test_smaller_mirrored_grey_and_dark(marked: Marked) -> None:
 
 
 def test_a_crop_of_unknown_scale_is_found(marked: Marked) -> None:
-    part = cv2.resize(marked.image[90:570, 200:860], (777, 565), interpolation=cv2.INTER_AREA)
+    part = cv2.resize(marked.image[72:456, 160:688], (622, 452), interpolation=cv2.INTER_AREA)
     reading = read(jpeg(part, 80), KEY)
     assert reading is not None
     assert reading.payload == PAYLOAD
     x, y = reading.geometry.matrix @ np.array([0, 0, 1])
-    assert (x * 900 / 512, y * 900 / 512) == pytest.approx((200, 90), abs=3)
+    assert (x * 720 / 512, y * 720 / 512) == pytest.approx((160, 72), abs=3)
     assert not reading.geometry.mirrored
 
 
