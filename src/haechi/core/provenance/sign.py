@@ -6,8 +6,9 @@ Steps of `sign_media`:
 2. Sign into a new file. The input is only read: signing in place would empty it.
 3. Nothing is said of success before the whole output lies on the disk.
 No action says how the content came about ("created" with a digital source type): we do not know it.
-Limits: no thumbnails (they take more room than a small picture); long films are hashed in pieces of 1 MiB, so that a
-gigabyte takes little memory; fragmented ones are not, since the library hashes their pieces wrongly.
+Limits: no thumbnails (they take more room than a small picture). Films of more than 64 MiB are hashed in pieces of
+1 MiB, so that a gigabyte takes little memory; a second, independent reader (encypher-c2pa 1.7.1) does not take the
+pieces for valid, so shorter ones are hashed whole. Fragmented ones always are: the library itself refuses their pieces.
 Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data Mining 1.1.
 """
 
@@ -26,6 +27,7 @@ from haechi.core.provenance.formats import HEAD_BYTES, Place, is_fragmented, pla
 from haechi.core.provenance.keys import Identity
 
 _PIECE_KIB: Final = 1024
+_WHOLE_BYTES: Final = 64 << 20
 _NOT_ALLOWED: Final = (
     "cawg.ai_generative_training",
     "cawg.ai_training",
@@ -132,7 +134,7 @@ def _sign(
     source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any, tsa: str | None
 ) -> bytes:
     settings = dict(_SETTINGS)
-    if place.is_film and not _fragmented(source):
+    if place.is_film and source.stat().st_size > _WHOLE_BYTES and not _fragmented(source):
         settings["core"] = {"merkle_tree_chunk_size_in_kb": _PIECE_KIB}
     algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
     with (

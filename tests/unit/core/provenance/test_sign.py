@@ -18,7 +18,7 @@ from PIL import Image
 
 from haechi.core.errors import IntegrityError, UnsupportedMediaError
 from haechi.core.media.encode import write_audio, write_video
-from haechi.core.provenance import certificates
+from haechi.core.provenance import certificates, sign
 from haechi.core.provenance.certificates import make_root, make_signer
 from haechi.core.provenance.formats import is_fragmented, place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
@@ -178,9 +178,17 @@ def test_claims_forbid_training_and_name_the_rights(tmp_path: Path, signed: Sign
     assert [one["relationship"] for one in manifest["ingredients"]] == ["parentOf"]
 
 
-def test_long_films_are_hashed_in_pieces(tmp_path: Path, signed: Sign) -> None:
-    target = signed(film(tmp_path / "a.mp4"))
+def test_long_films_are_hashed_in_pieces(
+    tmp_path: Path, signed: Sign, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert b"merkle" not in signed(film(tmp_path / "a.mp4")).read_bytes()
+    monkeypatch.setattr(sign, "_WHOLE_BYTES", 0)
+    target = signed(film(tmp_path / "b.mp4"))
     assert b"merkle" in target.read_bytes()
+    reading = read_manifest(target, trust_anchors_pem=identity.anchor_pem)
+    assert reading is not None
+    assert (reading.state, reading.problems) == ("trusted", ())
+    assert b"merkle" not in signed(fragments(tmp_path / "c.mp4")).read_bytes()
 
 
 def test_fragments_are_told_from_one_piece(tmp_path: Path) -> None:
