@@ -1,16 +1,18 @@
-"""How the probe's tones and sharpness follow from the master's: a tone curve, two colour weights, a small filter.
+"""How the probe's tones and sharpness follow from the master's: curve, colour weights, shade, a small filter.
 
 Method: the tone curve is the median probe level for each master level (so that a changed minority cannot bend it),
 made monotone by isotonic pooling. Colour filters and confused colour matrices let luma follow colour too: the rest is
-regressed on the master's two colour planes, robustly. The filter is the least-squares 7x7 kernel that leads from toned
-master to probe (blur of scaling, sharpening, sub-pixel shift at once), fitted after dropping the worst pixels.
-Limits: one curve and one filter for a window; local grading is left to the residual's local gain.
+regressed on the master's two colour planes, robustly. The shade is a smooth gain over the picture (a vignette): a
+polynomial fitted robustly to the ratio of coarse cells, in turns with the curve. The filter is the least-squares 7x7
+kernel that leads from toned master to probe (blur of scaling, sharpening, sub-pixel shift at once), fitted after
+dropping the worst pixels.
+Limits: one curve, shade and filter for a window; local grading is left to the residual's local gain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -26,6 +28,11 @@ Pair = tuple[Image, Image, Chroma]
 MAX_BEND = 45.0
 # Colour weights below this many levels of luma (two standard deviations) are left at nothing.
 MIN_TINT = 1.0
+# Cells across the picture in which the shade is measured; how dark is too dark to tell; how little counts as none.
+SHADE_CELLS = 24
+DARK = 24.0
+MIN_SHADE = 0.1
+SHADES = (0.1, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,13 @@ class Tone:
         curve: float32 (256,), probe level for each master level.
         colour: levels of luma for each level of red and blue difference (Cr, Cb), float32 (2,).
         kernel: float32 (KERNEL_SIDE, KERNEL_SIDE), applied after the curve; sums to about 1.
+        shade: gain over the picture, float32 (h, w); None when it is the same everywhere.
     """
 
     curve: NDArray[np.float32]
     colour: NDArray[np.float32]
     kernel: NDArray[np.float32]
+    shade: NDArray[np.float32] | None = None
 
     def apply(self, master: Image, chroma: Chroma) -> NDArray[np.float32]:
         """The expected probe, float32 (h, w), levels 0-255, from the warped master's luma and colour planes."""
@@ -48,6 +57,8 @@ class Tone:
         if self.colour.any():
             tint = chroma @ self.colour
             toned = toned + cv2.resize(tint, (master.shape[1], master.shape[0]), interpolation=cv2.INTER_LINEAR)
+        if self.shade is not None:
+            toned = toned * self.shade
         return np.asarray(cv2.filter2D(toned, cv2.CV_32F, self.kernel, borderType=cv2.BORDER_REFLECT))
 
     @property
@@ -74,8 +85,14 @@ def fit_tone(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> Tone:
         seen: bool (h, w), where the probe shows the master.
     """
     curve = _fit_curve(pairs, seen)
-    colour = _fit_colour(pairs, curve, seen)
-    return Tone(curve, colour, _fit_kernel(pairs, Tone(curve, colour, _identity()), seen))
+    shade = _fit_shade(pairs, curve, seen)
+    if shade is not None:
+        evened = [(_evened(probe, shade), master, chroma) for probe, master, chroma in pairs]
+        curve = _fit_curve(evened, seen)
+        shade = _fit_shade(pairs, curve, seen)
+    toning = Tone(curve, np.zeros(2, np.float32), _identity(), shade)
+    toning = replace(toning, colour=_fit_colour(pairs, toning, seen))
+    return replace(toning, kernel=_fit_kernel(pairs, toning, seen))
 
 
 def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -121,11 +138,53 @@ def _near_line(probe: NDArray[np.float64], master: NDArray[np.float64]) -> NDArr
     return np.asarray(np.abs(probe - np.polyval(line, master)) <= MAX_BEND)
 
 
-def _fit_colour(pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _fit_shade(
+    pairs: Sequence[Pair], curve: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """A smooth gain over the picture, float32 (h, w); None when it varies by less than MIN_SHADE."""
+    height, width = seen.shape
+    size = (SHADE_CELLS, max(4, round(SHADE_CELLS * height / width)))
+    covered = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.95
+    terms = _shade_terms(size)
+    rows, ratios, weights = [], [], []
+    for probe, master, _ in pairs:
+        ours = cv2.resize(probe, size, interpolation=cv2.INTER_AREA).astype(np.float64)
+        theirs = cv2.resize(cv2.LUT(master, curve), size, interpolation=cv2.INTER_AREA).astype(np.float64)
+        usable = covered & (theirs > DARK)
+        rows.append(terms[usable])
+        ratios.append((ours / np.maximum(theirs, 1.0))[usable])
+        weights.append(theirs[usable] / 255.0)
+    x, y, weight = np.concatenate(rows), np.concatenate(ratios), np.concatenate(weights)
+    if len(y) < 20 * terms.shape[2]:
+        return None
+    fitted: NDArray[np.float64] = np.zeros(terms.shape[2])
+    fitted[0] = float(np.median(y))
+    for _ in range(8):
+        # Cauchy weights: a replaced face or a caption must not bend the shade.
+        robust = weight / (1.0 + ((y - x @ fitted) / 0.05) ** 2)
+        weighted = x * robust[:, None]
+        fitted = np.asarray(np.linalg.solve(weighted.T @ x + 1e-6 * np.eye(len(fitted)), weighted.T @ y))
+    grid = np.clip(terms @ fitted, *SHADES)
+    if float(np.ptp(grid[covered])) < MIN_SHADE:
+        return None
+    return np.clip(_shade_terms((width, height)) @ fitted, *SHADES).astype(np.float32)
+
+
+def _shade_terms(size: tuple[int, int]) -> NDArray[np.float64]:
+    """The polynomials of `_fit_shade`, float64 (h, w, 8), on the picture from -1 to 1."""
+    x, y = np.meshgrid((np.arange(size[0]) + 0.5) / size[0] * 2 - 1, (np.arange(size[1]) + 0.5) / size[1] * 2 - 1)
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x**4, y**4, x * x * y * y], axis=-1)
+
+
+def _evened(probe: Image, shade: NDArray[np.float32]) -> Image:
+    return np.clip(probe / shade, 0, 255).astype(np.uint8)
+
+
+def _fit_colour(pairs: Sequence[Pair], toning: Tone, seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     rows, rest = [], []
     for probe, master, chroma in pairs:
         size = (chroma.shape[1], chroma.shape[0])
-        apart = probe.astype(np.float32) - cv2.LUT(master, curve)
+        apart = probe.astype(np.float32) - toning.apply(master, chroma)
         inside = cv2.resize(seen.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
         rest.append(cv2.resize(apart, size, interpolation=cv2.INTER_AREA)[inside])
         rows.append(chroma[inside])

@@ -88,6 +88,8 @@ def tonal(tone: Tone) -> list[Edit]:
     edits = []
     if not 0.93 < tone.gain < 1.07 or abs(tone.bias) > 7:
         edits.append(Edit("filter", {"contrast": round(tone.gain, 2), "brightness": round(tone.bias, 1)}))
+    elif tone.shade is not None:
+        edits.append(Edit("filter", {"shade": round(float(np.ptp(tone.shade)), 2)}))
     if tone.sharpness > 1.35:
         edits.append(Edit("sharpen", {"strength": round(tone.sharpness, 2)}))
     elif tone.sharpness < 0.12:

@@ -12,22 +12,35 @@ as an overlay, which the report lists with its place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.changes import FACIAL, Component
-from haechi.check.compare.window import Window
+from haechi.check.compare.changes import FACIAL, Component, merge
+from haechi.check.compare.edits import tonal
+from haechi.check.compare.regions import CODES
+from haechi.check.compare.window import Window, judged_anew
+from haechi.core.records import Region
 
 N_LOOKS = 8
+LOWEST_FACE_CODE = CODES[Region.FACE]
 # Flatness and contrast from which content is graphic; on a face, skin painted over with skin must not pass as such.
 GRAPHIC = (0.62, 22.0)
 GRAPHIC_ON_FACE = (0.8, 45.0)
+DRAWN = (0.84, 50.0, 0.25)
+# A whole video made small is richer in detail than a piece of the scene pasted in.
+SMALL_PICTURE = 2.0
+# Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
+REMNANT = 0.85
+# What was laid over differs by so many levels at the least, and by this share of its own strongest difference.
+MIN_INK, INK_SHARE = 40.0, 0.45
 NOISE = "noise"
+UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding at 240 lines reaches 11 at places, the least of the changes 13.
-MIN_CONTRAST = 12.0
+MIN_CONTRAST, MIN_CONTRAST_GRADED = 12.0, 15.0
 SAME_PICTURE, AS_SHARP = 0.975, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
@@ -52,6 +65,7 @@ class Look:
         fine: fine detail of the probe over that of the master (1: equal).
         face_cover: share of the face's cells that differ.
         corner: whether what differs is a full rectangle near a corner of the picture.
+        graded: whether the picture was filtered: what the fitted tones do not follow stays behind.
         hard: difference just inside its outline over that further in: about 1 for a cut-out, less where it is blended.
     """
 
@@ -63,7 +77,63 @@ class Look:
     fine: float
     face_cover: float
     corner: bool
+    graded: bool
     hard: float
+
+
+def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
+    """What differs in a window, with its look and the kind of edit that explains it, None for a change.
+
+    Components that meet are joined first; what is noise by itself does not lengthen a difference beside it. Where
+    something was laid over a person, it is taken off and the rest is judged anew: a caption must not hide a mouth.
+    """
+    found = _explained(window)
+    over = [component for component, _, kind in found if kind == "overlay" and _touches_face(component, window)]
+    if over:
+        beneath = _explained(judged_anew(window, _taken_off(window, over)))
+        changes = [component for component, _, kind in found if kind is None]
+        found += [each for each in beneath if _hidden(*each) and not any(_same(each[0], c) for c in changes)]
+    return found
+
+
+def _hidden(component: Component, look: Look, kind: str | None) -> bool:
+    """Whether what remains after something was taken off is a change, and no remnant of what lay there."""
+    return kind is None and component.region in FACIAL and look.flatness < REMNANT
+
+
+def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
+    parts = window.judged.components
+    telling = [c for c in parts if benign_kind(c, look_at(c, window)) != NOISE]
+    joined = merge(telling or parts, window.times_s)
+    looked = [(component, look_at(component, window)) for component in joined]
+    told = [(component, look, benign_kind(component, look)) for component, look in looked]
+    return [each for each in told if each[2] != NOISE]
+
+
+def _touches_face(component: Component, window: Window) -> bool:
+    codes = window.parts.codes[component.first : component.last + 1]
+    near = cv2.dilate(component.footprint.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return bool((codes[:, near] >= LOWEST_FACE_CODE).any())
+
+
+def _same(a: Component, b: Component) -> bool:
+    return a.first <= b.last and b.first <= a.last and bool((a.footprint & b.footprint).any())
+
+
+def _taken_off(window: Window, over: Sequence[Component]) -> NDArray[np.uint8]:
+    """The probe's pictures with what was laid over them replaced by what the master shows there."""
+    shown = window.probe.copy()
+    side = max(shown.shape[1:])
+    wider = np.ones((2 * max(3, side // 90) + 1,) * 2, np.uint8)
+    for component in over:
+        mask = cv2.dilate(_mask(component, window).astype(np.uint8), wider) > 0
+        for i in range(component.first, component.last + 1):
+            apart = np.abs(shown[i].astype(np.int16) - window.expected[i])
+            # Ink stands out far more than a changed mouth does.
+            ink = mask & (apart > max(MIN_INK, INK_SHARE * float(np.percentile(apart[mask], 95))))
+            ink = cv2.dilate(ink.astype(np.uint8), wider) > 0
+            shown[i][ink] = window.expected[i][ink]
+    return shown
 
 
 def look_at(component: Component, window: Window) -> Look:
@@ -86,6 +156,7 @@ def look_at(component: Component, window: Window) -> Look:
         fine=_fine(ours, theirs, inside),
         face_cover=_face_cover(component, window),
         corner=_corner(apart),
+        graded=any(edit.kind == "filter" for edit in tonal(window.tone)),
         hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
     )
 
@@ -93,30 +164,53 @@ def look_at(component: Component, window: Window) -> Look:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    # Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth off.
-    if look.contrast < MIN_CONTRAST or (look.alike > SAME_PICTURE and look.fine > AS_SHARP):
+    if _is_noise(look):
         return NOISE
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
-    # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 4 and look.contrast > 100 and look.flatness > 0.42:
+    if _is_drawn(look, facial) or _is_lettering(look):
         return "overlay"
-    if look.hard < MIN_HARD:
-        return None
-    # Text, stickers: few tones, an outline of its own. Skin painted over with skin lacks both outline and detail.
-    flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
-    graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else 0.9)
-    if graphic and (look.moved < MOVED or look.contrast > 45):
-        return "overlay"
-    # A see-through mark: one steady difference, rich in detail, over pictures that move.
-    if look.steady > 0.9 and look.flatness > 0.4 and look.contrast > 35 and look.fine > 3:
-        return "overlay"
-    # Text after heavy coding: its tones have run, its contrast and detail have not.
-    if look.fine > 6 and look.contrast > 60:
-        return "overlay"
-    if not facial and look.corner and look.moved < MOVED:
+    if not facial and look.corner and look.moved < MOVED and look.fine > SMALL_PICTURE:
         return "overlay"
     return None
+
+
+def _is_noise(look: Look) -> bool:
+    """Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth or a shade off."""
+    if look.contrast < (MIN_CONTRAST_GRADED if look.graded else MIN_CONTRAST):
+        return True
+    if look.fine <= AS_SHARP:
+        return False
+    # A grade that the fitted tones do not quite follow leaves differences that never move.
+    alike = GRADED_ALIKE if look.graded else NEARLY_SAME
+    return look.alike > SAME_PICTURE or (look.steady > UNMOVED and look.alike > alike)
+
+
+def _is_drawn(look: Look, facial: bool) -> bool:
+    """Stickers, bars, flat logos: few tones, far from what they cover, with an outline of their own.
+
+    Skin painted over with skin lacks both outline and detail.
+    """
+    drawn = look.flatness > DRAWN[0] and look.contrast > DRAWN[1] and look.hard > DRAWN[2]
+    if drawn and (look.fine > 1.15 or look.flatness > 0.98):
+        return True
+    flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
+    graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else 0.9)
+    return look.hard >= MIN_HARD and graphic and (look.moved < MOVED or look.contrast > 45)
+
+
+def _is_lettering(look: Look) -> bool:
+    """Text and see-through marks: rich in detail where the master has little."""
+    # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
+    if look.fine > 4 and look.contrast > 100 and look.flatness > 0.42:
+        return True
+    if look.hard < MIN_HARD:
+        return False
+    # A see-through mark: one steady difference over pictures that move.
+    if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5:
+        return True
+    # Text after heavy coding: its tones have run, its contrast and detail have not.
+    return look.fine > 6 and look.contrast > 60
 
 
 def _mask(component: Component, window: Window) -> NDArray[np.bool_]:
@@ -200,8 +294,7 @@ def _fine(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> float:
 
 
 def _face_cover(component: Component, window: Window) -> float:
-    codes = window.parts.codes[component.peak_frame]
-    face = codes >= 4
+    face = window.parts.codes[component.peak_frame] >= LOWEST_FACE_CODE
     return float(component.footprint[face].mean()) if face.any() else 0.0
 
 

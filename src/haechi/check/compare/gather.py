@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from haechi.check.compare import edits, explain, pictures
-from haechi.check.compare.changes import Component, merge, strongest
+from haechi.check.compare.changes import Component, strongest
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
@@ -104,12 +104,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     _extend_segments(gathered.segments, window, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
-    for component in _differences(window):
-        look = explain.look_at(component, window)
+    for component, look, kind in explain.differences(window):
         span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
-        kind = explain.benign_kind(component, look)
-        if kind == explain.NOISE:
-            continue
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
@@ -153,13 +149,6 @@ def conclude(gathered: Gathered, files: Files) -> Comparison:
         curves=tuple(_curves(gathered)),
         undecoded_s=gathered.undecoded_s,
     )
-
-
-def _differences(window: Window) -> list[Component]:
-    """Components that meet, joined; what is noise by itself does not lengthen a difference beside it."""
-    found = window.judged.components
-    telling = [c for c in found if explain.benign_kind(c, explain.look_at(c, window)) != explain.NOISE]
-    return merge(telling or found, window.times_s)
 
 
 def _add_edits(gathered: Gathered, window: Window, placement: Placement, files: Files) -> None:

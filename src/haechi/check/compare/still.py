@@ -131,12 +131,26 @@ def _compare_one(
     null, second = recompress_image(clean, quality), _shifted_jpeg(clean, max(5, quality - 6))
     if palette is not None:
         null, second = reduced(null, chroma, palette), reduced(second, chroma, palette)
-    energies, harmless = residual.measure(ours[None], [expected], (null[None], second[None]), seen, bands)
+    nulls = (null[None], second[None])
+    energies, harmless = residual.measure(ours[None], [expected], nulls, seen, bands)
     times = np.zeros(1)
     parts = painter.paint([master.frames[0]], times, placement.matrix, shape, bands.cell)
     judged = changes.judge(energies, harmless, parts.codes, times, STILL_FACTOR)
     line = Alignment((Line(float(moment.times_s[0]), 1.0, 0.0, 0.0, 0.0),), np.zeros(1, np.int64), 10.0, 0.0, 0.0)
-    window = Window(times, ours[None], clean[None], placement, tone, float(quality), line, parts, covered, seen, judged)
+    window = Window(
+        times,
+        ours[None],
+        clean[None],
+        placement,
+        tone,
+        float(quality),
+        line,
+        parts,
+        covered,
+        seen,
+        (null[None], second[None]),
+        judged,
+    )
     return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
 
 

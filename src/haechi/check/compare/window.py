@@ -9,7 +9,7 @@ window but its small result. The frames of a window are:
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -44,6 +44,7 @@ class Window:
         parts: regions per cell.
         covered: bool (h, w), where the master lies in the probe, its rim included.
         seen: bool (h, w), where it can be compared.
+        nulls: two benign re-posts of the expectation, uint8 (n, h, w) each.
         judged: scores and what they amount to.
         undecoded_s: how much of the window damage has taken, seconds.
     """
@@ -58,6 +59,7 @@ class Window:
     parts: Parts
     covered: NDArray[np.bool_]
     seen: NDArray[np.bool_]
+    nulls: tuple[Stack, Stack]
     judged: changes.Judged
     undecoded_s: float = 0.0
 
@@ -97,12 +99,27 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
         clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
         second = aside.submit(recompress_video, clean, rate, crf + SECOND_CRF, preset="faster")
         null = recompress_video(clean, rate, crf)
-        energies, harmless = residual.measure(probes, expected, (null, second.result()), seen, bands)
+        nulls = (null, second.result())
+        energies, harmless = residual.measure(probes, expected, nulls, seen, bands)
         parts = painting.result()
 
     # 3. Scores, regions, components.
     judged = changes.judge(energies, harmless, parts.codes, times)
-    return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, judged)
+    return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged)
+
+
+def judged_anew(window: Window, probe: Stack) -> Window:
+    """The same window with other pictures in the probe's place.
+
+    Args:
+        window: a compared window.
+        probe: uint8 (n, h, w), the window's own pictures with some of their content taken back.
+    """
+    expected = [picture.astype(np.float32) for picture in window.expected]
+    bands = residual.Bands.of((probe.shape[1], probe.shape[2]))
+    energies, harmless = residual.measure(probe, expected, window.nulls, window.seen, bands)
+    judged = changes.judge(energies, harmless, window.parts.codes, window.times_s)
+    return replace(window, probe=probe, judged=judged)
 
 
 def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], Chroma]:

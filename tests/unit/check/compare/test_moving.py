@@ -54,13 +54,27 @@ def test_repainted_mouth_is_found_in_place_and_time(
     assert change.strength > change.detail["threshold"]
 
 
-@pytest.mark.parametrize("edit", ["mirror", "crop", "letterbox", "caption", "filter", "border"])
+def test_caption_does_not_hide_a_mouth(
+    make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    altered = repaint_mouth(moving_frames, 25, 55, astronaut)
+    got = compare(make_clip([_edited(f, "caption_on_chin") for f in altered], crf=24), master_clip, models)
+    assert "overlay" in {e.kind for e in got.edits}
+    (change,) = got.changes
+    assert change.region in (Region.MOUTH, Region.FACE)
+    assert change.span.start_s == pytest.approx(1.0, abs=0.2)
+    assert change.span.end_s == pytest.approx(2.24, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "edit", ["mirror", "crop", "letterbox", "caption", "caption_on_chin", "filter", "vignette", "border"]
+)
 def test_harmless_edits_are_named_and_change_nothing(
     edit: str, make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path
 ) -> None:
     got = compare(make_clip([_edited(f, edit) for f in moving_frames], crf=26), master_clip, models)
     assert got.changes == ()
-    wanted = {"caption": {"overlay"}, "border": {"border"}}.get(edit, {edit})
+    wanted = {"caption": {"overlay"}, "caption_on_chin": {"overlay"}, "vignette": {"filter"}}.get(edit, {edit})
     assert wanted & {e.kind for e in got.edits}
 
 
@@ -77,9 +91,12 @@ def _edited(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
         )
     if edit == "filter":
         return np.clip(frame * np.array([0.8, 0.95, 1.15]) * 0.9 + 24, 0, 255).astype(np.uint8)
-    out = frame.copy()
+    if edit == "vignette":
+        y, x = np.mgrid[-1:1:384j, -1:1:384j]
+        return np.round(frame * (1 - 0.15 * (x * x + y * y))[..., None]).astype(np.uint8)
+    out, line = frame.copy(), 180 if edit == "caption_on_chin" else 350
     for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
-        cv2.putText(out, "hello fans", (60, 350), cv2.FONT_HERSHEY_SIMPLEX, 1.4, colour, width, cv2.LINE_AA)
+        cv2.putText(out, "hello fans", (60, line), cv2.FONT_HERSHEY_SIMPLEX, 1.4, colour, width, cv2.LINE_AA)
     return out
 
 
