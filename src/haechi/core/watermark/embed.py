@@ -61,14 +61,11 @@ def embed(
         recipient: a second payload, which says whose copy this is; only the informed reader can read it.
         strength_db: PSNR to mark at; None lets the self-test choose.
         test: with a given strength, False leaves out the self-test; then `survives` says nothing.
+
+    Raises:
+        InputError: too small, of another depth, or a payload of more than 40 bits.
     """
-    if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
-        raise InputError("a picture to be marked has three colours of 8 bits: convert it first")
-    if min(image_bgr.shape[:2]) < MIN_SIDE_PX:
-        raise InputError(f"the picture is smaller than {MIN_SIDE_PX} px: a mark cannot hide in it")
-    for number in (payload, recipient):
-        if number is not None and not 0 <= number < 1 << PAYLOAD_BITS:
-            raise InputError(f"payload {number}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
+    _require_markable(image_bgr, payload, recipient)
     pattern, host = pattern_of(key), host_of(image_bgr)
     beside = None
     if recipient is not None:
@@ -87,6 +84,16 @@ def embed(
             image, psnr(image_bgr, image), strength_db, not test or weakest(image, pattern, payload) >= _MARGIN
         )
     return _tested(image_bgr, at, pattern, payload)
+
+
+def _require_markable(image_bgr: Bytes, *numbers: int | None) -> None:
+    if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
+        raise InputError("a picture to be marked has three colours of 8 bits: convert it first")
+    if min(image_bgr.shape[:2]) < MIN_SIDE_PX:
+        raise InputError(f"the picture is smaller than {MIN_SIDE_PX} px: a mark cannot hide in it")
+    for number in numbers:
+        if number is not None and not 0 <= number < 1 << PAYLOAD_BITS:
+            raise InputError(f"payload {number}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
 
 
 def _tested(image_bgr: Bytes, at: Callable[[float], Bytes], pattern: Pattern, payload: int) -> Marked:

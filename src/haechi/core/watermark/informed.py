@@ -1,8 +1,9 @@
 """Informed reading: with the unmarked master, which only the rights holder has, the picture itself is no noise.
 
 Steps:
+0. As the probe lies: only scaled, perhaps. Else:
 1. Register the probe to the master: SIFT matches [1], the probe also mirrored, an affine map by RANSAC; then refine
-   it by maximising the correlation of the two (ECC [2]). Without features, the blind reader's geometry serves.
+   it by maximising the correlation of the two (ECC [2]). Where that fails, the blind reader's geometry serves.
 2. Resample the probe to the mark's canvas; bring the master to the probe's resolution.
 3. Explain the probe by the master with local gain and offset (regression in boxes of 33 px); what is left is mark
    and coding noise.
@@ -15,6 +16,7 @@ large and its weight small. Perspective is not modelled.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import cv2
@@ -41,11 +43,11 @@ from haechi.core.watermark.spread import AMPLITUDE, WEIGHT, soft_bits
 RELEASE: Final = "release"
 
 _FEATURE_SIDE = 1024
-_MAX_ENLARGED = 4.0
-_FEATURES = 3000
+_MAX_ENLARGED, _ENLARGED_SIDE = 4.0, 640
+_FEATURES = 8000
 _RATIO = 0.8
 _RANSAC_PX = 3.0
-_FEWEST = 8
+_FEWEST, _PLENTY = 5, 40
 _BOX = (33, 33)
 _CLIP = 3.0
 
@@ -66,23 +68,31 @@ def read_informed(image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str
     probe, master = luma(image_bgr), luma(master_bgr)
     if min(*probe.shape, *master.shape) < MIN_SIDE_PX // 2:
         return None
-    matrix = registered(probe, master)
-    if matrix is None and (blind := read(image_bgr, key)) is not None:
-        matrix = _sharpened(probe, canvas(master), np.vstack([blind.geometry.matrix, [0, 0, 1]]))
-    if matrix is None:
-        return None
     pattern = pattern_of(key, label)
-    values = coefficients(to_tiles(residual(probe, master, matrix)))
-    soft = np.stack([soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT)])
-    return choose([[Candidate(soft, matrix)]])
+
+    def at(matrix: Matrix) -> list[Candidate]:
+        values = coefficients(to_tiles(residual(probe, master, matrix)))
+        soft = np.stack([soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT)])
+        return [Candidate(soft, matrix)]
+
+    def tried() -> Iterator[list[Candidate]]:
+        target = canvas(master)
+        yield at(scaling(probe.shape, target.shape))
+        if (matrix := registered(probe, master)) is not None:
+            yield at(matrix)
+        if (blind := read(image_bgr, key)) is not None:
+            yield at(_sharpened(probe, target, np.vstack([blind.geometry.matrix, [0, 0, 1]])))
+
+    return choose(tried())
 
 
 def registered(probe: Bytes, master: Bytes) -> Matrix | None:
     """Step 1: pixels (x, y, 1) of the probe -> pixels of the master's canvas, float64 (3, 3), or None."""
     fixed = canvas(master, min(_FEATURE_SIDE, max(master.shape))).astype(np.uint8)
-    moving = canvas(probe, min(_FEATURE_SIDE, round(_MAX_ENLARGED * max(probe.shape)))).astype(np.uint8)
+    enlarged = min(_ENLARGED_SIDE, round(_MAX_ENLARGED * max(probe.shape)))
+    moving = canvas(probe, min(_FEATURE_SIDE, max(enlarged, *probe.shape))).astype(np.uint8)
     target = canvas(master)
-    sift = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.01)
+    sift = cv2.SIFT.create(nfeatures=_FEATURES, contrastThreshold=0.003)
     known = sift.detectAndCompute(fixed, None)
     mirror = np.array([[-1.0, 0, moving.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
     best, most = None, _FEWEST - 1
@@ -91,6 +101,8 @@ def registered(probe: Bytes, master: Bytes) -> Matrix | None:
         found = _matched(sift.detectAndCompute(view, None), known)
         if found is not None and found[1] > most:
             best, most = found[0] @ flip, found[1]
+        if most >= _PLENTY:
+            break
     if best is None:
         return None
     matrix = scaling(fixed.shape, target.shape) @ best @ scaling(probe.shape, moving.shape)

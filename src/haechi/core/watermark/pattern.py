@@ -25,6 +25,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.core.errors import InputError
 from haechi.core.watermark.code import CODED_BITS
 
 NAME: Final = "haechi-mark-image-v1"
@@ -91,7 +92,7 @@ class Pattern:
 def pattern_of(key: bytes, label: str = "release") -> Pattern:
     """The pattern of a key; `label` separates marks that lie in the same picture."""
     if len(key) < 16:
-        raise ValueError("a watermark key has at least 16 bytes: make one with secrets.token_bytes(32)")
+        raise InputError("a watermark key has at least 16 bytes: make one with secrets.token_bytes(32)")
     free = np.setdiff1d(np.arange(2 * COUNT), np.concatenate([2 * LATTICE_ROWS, 2 * LATTICE_ROWS + 1]))
     free = free[np.argsort(_words(key, label, "groups", len(free)), kind="stable")]
     data_at, pilot_at = np.sort(free[:CODED_BITS]), np.sort(free[CODED_BITS:])

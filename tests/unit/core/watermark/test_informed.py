@@ -57,7 +57,10 @@ def test_it_reads_what_is_too_faint_for_the_blind(master: np.ndarray) -> None:
 def test_a_wrong_key_and_an_unmarked_copy_read_nothing(master: np.ndarray, marked: Marked) -> None:
     assert read_informed(marked.image, master, OTHER) is None
     assert read_informed(jpeg(master, 70), master, KEY) is None
-    assert read_informed(np.full((200, 300, 3), 60, np.uint8), master, KEY) is None
+
+
+def test_a_picture_without_features_reads_nothing(master: np.ndarray) -> None:
+    assert read_informed(np.full((64, 96, 3), 60, np.uint8), master, KEY) is None
 
 
 @pytest.mark.parametrize("informed", [False, True])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
+from haechi.core.errors import InputError
 from haechi.core.watermark.canvas import coefficients, from_tiles, synthesise, to_tiles
 from haechi.core.watermark.pattern import COUNT, FREQUENCIES, LATTICE_ROWS, MAP, TILE, pattern_of
 
@@ -31,6 +34,15 @@ def test_each_place_of_the_map_carries_each_bit_once() -> None:
     assert len({order[i, j].tobytes() for i in range(MAP) for j in range(MAP)}) == MAP * MAP
 
 
+def test_the_pattern_of_a_key_never_changes() -> None:
+    pattern = pattern_of(KEY)
+    digest = hashlib.sha256()
+    for part in (pattern.data_at.astype("<i8"), pattern.pilot_at.astype("<i8"), pattern.order.astype("<i2")):
+        digest.update(part.tobytes())
+    digest.update(pattern.signs.tobytes() + pattern.pilot.tobytes())
+    assert digest.hexdigest() == "c0a39283f852906daa7380fec3a697e26a415199f5c762839c179217b4c581ba"
+
+
 def test_keys_and_labels_give_unrelated_signs() -> None:
     ours = pattern_of(KEY).signs.reshape(-1).astype(float)
     for other in (pattern_of(b"another company's"), pattern_of(KEY, "recipient")):
@@ -38,7 +50,7 @@ def test_keys_and_labels_give_unrelated_signs() -> None:
 
 
 def test_short_keys_are_refused() -> None:
-    with pytest.raises(ValueError, match="16 bytes"):
+    with pytest.raises(InputError, match="16 bytes"):
         pattern_of(b"short")
 
 
