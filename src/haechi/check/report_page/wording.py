@@ -141,7 +141,9 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It carries intact Content Credentials; nobody here vouches for the signer."),
     ),
     "c2pa.present.expired": (
-        mark("It carries Content Credentials that have run out with the certificate of {issuer}; they prove nothing now."),
+        mark(
+            "It carries Content Credentials that have run out with the certificate of {issuer}; they prove nothing now."
+        ),
         mark("It carries Content Credentials that have run out with the signer's certificate; they prove nothing now."),
     ),
     "c2pa.present.invalid": (
