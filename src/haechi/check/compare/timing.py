@@ -311,10 +311,10 @@ def _best_line(
 
 
 def _typical(cost: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
-    """Median cost on a line, squared levels; infinite outside of the master."""
+    """Mean capped cost on a line, squared levels; a wrong speed fits in the middle and not towards the ends."""
     index = _nearest(master_s, offset + speed * times)
     values = cost[np.arange(len(times)), np.maximum(index, 0)]
-    return float(np.median(np.where(index >= 0, values, np.inf)))
+    return float(np.where(index >= 0, np.minimum(values, CAP), CAP).mean())
 
 
 def _scores(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offsets: Floats, speed: float) -> Floats:
