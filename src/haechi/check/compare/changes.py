@@ -226,8 +226,9 @@ def _part(shares: dict[Region, float]) -> Region:
 def _sharpen(signal: NDArray[np.float32], start: int, stop: int) -> tuple[int, int]:
     """The stretch around [start, stop] with the greatest sum above the middle level (Kadane)."""
     inside = signal[start : stop + 1]
-    level = float(np.percentile(inside, 70))
-    quiet = float(np.clip(np.median(signal), -1.0, 0.5)) if stop - start + 1 < 0.6 * len(signal) else 0.0
+    level = float(np.median(inside[inside >= 0.5 * np.percentile(inside, 95)]))
+    # What the same cells score where nothing differs; a moving camera raises that for the whole clip.
+    quiet = float(np.clip(np.percentile(signal, 20), -1.0, 0.5 * level))
     gain = signal - (quiet + 0.4 * (level - quiet))
     margin = max(3, (stop - start) // 2)
     low, high = max(0, start - margin), min(len(signal), stop + margin + 1)

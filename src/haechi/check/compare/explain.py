@@ -25,7 +25,7 @@ from haechi.check.compare.regions import CODES
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
 
-N_LOOKS = 8
+N_LOOKS, STRONG = 8, 0.6
 LOWEST_FACE_CODE = CODES[Region.FACE]
 # Flatness and contrast from which content is graphic; on a face, skin painted over with skin must not pass as such.
 GRAPHIC = (0.62, 22.0)
@@ -141,7 +141,7 @@ def look_at(component: Component, window: Window) -> Look:
     mask = _mask(component, window)
     ys, xs = np.nonzero(mask)
     box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
-    frames = np.unique(np.linspace(component.first, component.last, N_LOOKS).astype(int))
+    frames = _telling_frames(component, window)
     ours = window.probe[frames][:, box[0], box[1]].astype(np.float32)
     theirs = window.expected[frames][:, box[0], box[1]].astype(np.float32)
     inside = mask[box]
@@ -211,6 +211,14 @@ def _is_lettering(look: Look) -> bool:
         return True
     # Text after heavy coding: its tones have run, its contrast and detail have not.
     return look.fine > 6 and look.contrast > 60
+
+
+def _telling_frames(component: Component, window: Window) -> NDArray[np.int64]:
+    """Some frames of the component, from all over those in which it is strong: its weak ends would dilute the look."""
+    span = np.arange(component.first, component.last + 1)
+    strength = window.judged.s[component.first : component.last + 1][:, component.footprint].max(1)
+    strong = span[strength >= STRONG * strength.max()]
+    return np.asarray(np.unique(strong[np.linspace(0, len(strong) - 1, N_LOOKS).astype(int)]))
 
 
 def _mask(component: Component, window: Window) -> NDArray[np.bool_]:
