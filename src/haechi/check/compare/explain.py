@@ -103,9 +103,10 @@ def _hidden(component: Component, look: Look, kind: str | None) -> bool:
 
 def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
     parts = window.judged.components
-    telling = [c for c in parts if benign_kind(c, look_at(c, window)) != NOISE]
-    joined = merge(telling or parts, window.times_s)
-    looked = [(component, look_at(component, window)) for component in joined]
+    looks = {id(part): look_at(part, window) for part in parts}
+    telling = [part for part in parts if benign_kind(part, looks[id(part)]) != NOISE]
+    # What was not joined to another is the same object, looked at already.
+    looked = [(c, looks.get(id(c)) or look_at(c, window)) for c in merge(telling or parts, window.times_s)]
     told = [(component, look, benign_kind(component, look)) for component, look in looked]
     return [each for each in told if each[2] != NOISE]
 
