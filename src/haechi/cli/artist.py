@@ -57,7 +57,7 @@ def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tup
 
     listing = list_files(photos)
     entries = listing.entries
-    note_passed_over(session, listing)
+    note_passed_over(session, listing.passed_over)
     readable = [entry for entry in entries if isinstance(entry, Path)]
     for entry in entries:
         if isinstance(entry, Failed):

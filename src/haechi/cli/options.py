@@ -22,6 +22,18 @@ ReportFolder = Annotated[
         show_default=False,
     ),
 ]
+ArtistName = Annotated[
+    str | None,
+    typer.Option("--artist", metavar="NAME", help=mark("Enrolled artist whose release it is."), show_default=False),
+]
+Title = Annotated[
+    str | None,
+    typer.Option("--title", metavar="TITLE", help=mark("Title; the file's name when not given."), show_default=False),
+]
+Published = Annotated[
+    str | None,
+    typer.Option("--published", metavar="DATE", help=mark("Day of publication, e.g. 2026-05-01."), show_default=False),
+]
 
 
 def file_argument(metavar: str, help: str) -> Any:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from haechi.cli.failures import UNREADABLE, as_haechi_error
-from haechi.cli.options import Json, file_argument
+from haechi.cli.failures import UNREADABLE
+from haechi.cli.options import ArtistName, Json, Published, Title, file_argument
 from haechi.cli.session import Session
-from haechi.core.errors import HaechiError, InputError, StoreError
+from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
-    from haechi.cli.progress import Bar
-    from haechi.core.store import Store
-    from haechi.register.protect import Protected, Wish
-    from haechi.workflows.protect import Plan
+    from haechi.register.protect import Protected
+    from haechi.workflows.protect import Task
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,18 +39,9 @@ def _protect(
         Path,
         typer.Option("--output", "-o", metavar="DIR", help=mark("Folder for what goes out."), show_default=False),
     ],
-    artist: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=mark("Enrolled artist whose release it is."), show_default=False),
-    ] = None,
-    title: Annotated[
-        str | None,
-        typer.Option(metavar="TITLE", help=mark("Title; the file's name when not given."), show_default=False),
-    ] = None,
-    published: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help=mark("Day of publication, e.g. 2026-05-01."), show_default=False),
-    ] = None,
+    artist: ArtistName = None,
+    title: Title = None,
+    published: Published = None,
     key: Annotated[
         str | None,
         typer.Option(
@@ -67,8 +56,9 @@ def _protect(
     ] = None,
     json: Json = False,
 ) -> None:
+    from haechi.cli.each import note_passed_over, work_through
     from haechi.core.provenance.keys import WARN_DAYS, identity
-    from haechi.register.protect import Wish
+    from haechi.register.protect import Wish, protect
     from haechi.register.release import check_description
     from haechi.workflows.protect import plan, staging
 
@@ -83,57 +73,17 @@ def _protect(
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
     store = session.store()
     check_description(store, artist, published)
+    note_passed_over(session, tasks.passed_over)
     with staging(output, tasks.tasks) as place:
-        failures = _each(session, tasks, place, store, wish, json)
+
+        def work(task: Task, progress: Callable[[float], None]) -> Protected:
+            return protect(task.source, task.output, place, store, session.settings.limits, wish, progress)
+
+        failures = work_through(
+            session, tasks.tasks, lambda task: task.source, work, lambda done: _show(session, done, json)
+        )
     if failures:
         raise typer.Exit(UNREADABLE)
-
-
-def _each(session: Session, plan: Plan, place: Path, store: Store, wish: Wish, json: bool) -> int:
-    """Protect one file after the other; gives the number of those that could not be."""
-    from haechi.cli.lines import failure_line
-    from haechi.workflows.files import Failed
-
-    failures = 0
-    if plan.passed_over:
-        session.note(session.say(mark("passed over, hidden or not media: {count}"), count=plan.passed_over))
-    with session.bar() as bar:
-        for index, task in enumerate(plan.tasks):
-            source = task.path if isinstance(task, Failed) else task.source
-            try:
-                if isinstance(task, Failed):
-                    raise HaechiError(task.reason)
-                done = _one(bar, index, len(plan.tasks), task.source, task.output, place, store, session, wish)
-            except StoreError:
-                raise
-            except HaechiError as error:
-                failures += 1
-                with bar.paused():
-                    session.note(failure_line(source, str(error)))
-            else:
-                with bar.paused():
-                    _show(session, done, json)
-    return failures
-
-
-def _one(
-    bar: Bar,
-    index: int,
-    count: int,
-    source: Path,
-    output: Path,
-    place: Path,
-    store: Store,
-    session: Session,
-    wish: Wish,
-) -> Protected:
-    from haechi.register.protect import protect
-
-    progress = bar.begin(source.name, index, count)
-    try:
-        return protect(source, output, place, store, session.settings.limits, wish, progress)
-    except Exception as error:
-        raise as_haechi_error(error) from error
 
 
 def _show(session: Session, done: Protected, json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from haechi.cli.options import Json, file_argument
+from haechi.cli.options import ArtistName, Json, Published, Title, file_argument
 from haechi.cli.registry import Noun, add_list, add_remove, register_files
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
@@ -36,18 +36,9 @@ def _add(
         list[Path],
         file_argument("MASTER", mark("Masters, or folders of masters.")),
     ],
-    artist: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help=mark("Enrolled artist whose release it is."), show_default=False),
-    ] = None,
-    title: Annotated[
-        str | None,
-        typer.Option(metavar="TITLE", help=mark("Title; the file's name when not given."), show_default=False),
-    ] = None,
-    published: Annotated[
-        str | None,
-        typer.Option(metavar="DATE", help=mark("Day of publication, e.g. 2026-05-01."), show_default=False),
-    ] = None,
+    artist: ArtistName = None,
+    title: Title = None,
+    published: Published = None,
     json: Json = False,
 ) -> None:
     from haechi.register.release import check_description, register_release
