@@ -12,12 +12,14 @@ reverse, can be told.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from haechi.core.fingerprint.audio import AUDIO_FINGERPRINT, RATE
 from haechi.core.fingerprint.catalogue import Catalogue
+from haechi.core.fingerprint.index import load_kernels
 from haechi.core.media.audio import read_all_audio
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Kind, Segment
@@ -63,10 +65,13 @@ def match(path: Path, info: MediaInfo, store: Store, limits: Limits) -> tuple[Ca
     catalogue.refresh()
     if catalogue.is_empty():
         return ()
-    # 2. Sound.
-    heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
-    # 3. Pictures.
-    seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
+    with ThreadPoolExecutor(1) as aside:
+        loading = aside.submit(load_kernels)  # while the decoding child works
+        # 2. Sound.
+        heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
+        # 3. Pictures.
+        seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
+        loading.result()
     shown = [
         Candidate(row.item, row.item_id, one.segments, one.score, one.method, one.homography)
         for one in seen

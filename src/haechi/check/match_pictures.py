@@ -12,8 +12,11 @@ Steps:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +33,7 @@ from haechi.check.match_geometry import (
 )
 from haechi.check.match_motion import Master, ReadProbe, best_lines, extended, read_probe
 from haechi.core.fingerprint.catalogue import Catalogue
-from haechi.core.fingerprint.local_features import sift_geometry
+from haechi.core.fingerprint.local_features import SiftFeatures, sift_features, sift_geometry
 from haechi.core.fingerprint.pdq import GOOD_QUALITY
 from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
@@ -47,6 +50,7 @@ _HASH_RADIUS, _FEATURE_RADIUS = 31, 40
 _MIN_VOTES, _ROWS_PER_SAMPLE, _ROWS, _PAIRS_PER_ROW = 5, 5, 10, 4
 _COPY_SIDE = 1024
 _RIVAL_MARGIN = 0.15
+_SIFT_THREADS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +93,29 @@ def match_pictures(
         return []
     # 2. Vote.
     votes = _feature_votes(probe.pictures, catalogue) + _hash_votes(probe.pictures, catalogue)
+    named = _named(votes, probe, catalogue, store)
+    # 3. Confirm, 4. Align.
     found: list[PictureMatch] = []
-    for row in _best_rows(votes):
-        fingerprint = catalogue.fingerprint(row)
-        if fingerprint is None:
-            continue
-        master = Master(row, fingerprint, _proxy_of(catalogue, row, store))
-        # 3. Confirm.
-        mine = sorted((v for v in votes if v.row == row), key=lambda v: -v.votes)
-        if probe.dense:
-            mine = mine[:_PAIRS_PER_ROW]
-        pairs = _confirm(probe.pictures, mine, master, limits, sift=not found)
-        if not pairs:
-            continue
-        # 4. Align.
-        size = (info.width or 1, info.height or 1)
-        if info.kind is Kind.IMAGE:
-            found.append(_as_image(pairs, master, size))
-        else:
-            one = _as_video(path, info, probe, pairs, master, limits)
-            found += [one] if one is not None else []
+    for master, pairs in _confirmed(named, probe.pictures, limits, found):
+        one = _aligned(path, info, probe, pairs, master, limits)
+        if one is not None:
+            found.append(one)
     # 5. Accept.
     return _explaining(found)
+
+
+def _named(
+    votes: Sequence[_Vote], probe: ReadProbe, catalogue: Catalogue, store: Store
+) -> list[tuple[Master, list[_Vote]]]:
+    """The masters with the most votes, each with its votes, best first."""
+    named = []
+    for row in _best_rows(votes):
+        fingerprint = catalogue.fingerprint(row)
+        if fingerprint is not None:
+            mine = sorted((v for v in votes if v.row == row), key=lambda v: -v.votes)
+            master = Master(row, fingerprint, _proxy_of(catalogue, row, store))
+            named.append((master, mine[:_PAIRS_PER_ROW] if probe.dense else mine))
+    return named
 
 
 def _feature_votes(pictures: Sequence[Picture], catalogue: Catalogue) -> list[_Vote]:
@@ -165,20 +170,41 @@ def _proxy_of(catalogue: Catalogue, row: int, store: Store) -> Path | None:
     return store.blob_path(release.proxy) if release is not None and release.proxy is not None else None
 
 
-def _confirm(
-    pictures: Sequence[Picture], votes: Sequence[_Vote], master: Master, limits: Limits, *, sift: bool
-) -> list[Pair]:
-    """Accepted pairs, most inliers first; SIFT is asked only as long as no better named master was found."""
-    judged: list[tuple[Pair | None, _Vote]] = []
-    for vote in votes:
-        stored = Stored(master.fingerprint, vote.sample)
-        judged.append((confirm_pair(pictures[vote.picture], stored, mirrored=vote.mirrored), vote))
-    good = [pair for pair, _ in judged if pair is not None and _is_good(pair)]
-    if not good and judged and sift:
-        _, vote = max(judged, key=lambda one: one[0].inliers if one[0] is not None else 0)
-        again = _by_sift(pictures[vote.picture], vote, master, limits)
-        good = [again] if again is not None and _is_good(again) else []
-    return sorted(good, key=lambda pair: -pair.inliers)
+def _confirmed(
+    named: Sequence[tuple[Master, Sequence[_Vote]]],
+    pictures: Sequence[Picture],
+    limits: Limits,
+    found: Sequence[PictureMatch],
+) -> Iterator[tuple[Master, list[Pair]]]:
+    """Masters with accepted pairs, most inliers first; SIFT is asked only while nothing is `found`, which grows."""
+    judged = [_judged(pictures, votes, master) for master, votes in named]
+    good = [[pair for pair, _ in rows if pair is not None and _is_good(pair)] for rows in judged]
+    points = cache(lambda sample, mirrored: sift_features(_turned(pictures[sample].gray, mirrored)))
+
+    def by_sift(k: int) -> list[Pair]:
+        _, vote = max(judged[k], key=lambda one: one[0].inliers if one[0] is not None else 0)
+        pair = _by_sift(pictures[vote.picture], points(vote.picture, vote.mirrored), vote, named[k][0], limits)
+        return [pair] if pair is not None and _is_good(pair) else []
+
+    with ThreadPoolExecutor(_SIFT_THREADS) as pool:
+        asked: dict[int, Future[list[Pair]]] = {}
+        for k, (master, _) in enumerate(named):
+            if not good[k] and not found:
+                coming = itertools.takewhile(lambda j: not good[j], range(k, len(named)))
+                asked |= {j: pool.submit(by_sift, j) for j in coming if j not in asked}
+                good[k] = asked[k].result()
+            if good[k]:
+                yield master, sorted(good[k], key=lambda pair: -pair.inliers)
+
+
+def _judged(pictures: Sequence[Picture], votes: Sequence[_Vote], master: Master) -> list[tuple[Pair | None, _Vote]]:
+    return [
+        (confirm_pair(pictures[v.picture], Stored(master.fingerprint, v.sample), mirrored=v.mirrored), v) for v in votes
+    ]
+
+
+def _turned(gray: NDArray[np.uint8], mirrored: bool) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
 
 
 def _is_good(pair: Pair) -> bool:
@@ -187,14 +213,12 @@ def _is_good(pair: Pair) -> bool:
     return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT
 
 
-def _by_sift(picture: Picture, vote: _Vote, master: Master, limits: Limits) -> Pair | None:
+def _by_sift(picture: Picture, mine: SiftFeatures | None, vote: _Vote, master: Master, limits: Limits) -> Pair | None:
     """The pair again, from the master's working copy, by SIFT."""
     stored = Stored(master.fingerprint, vote.sample)
-    image = _proxy_picture(master, stored.time_s, limits)
-    if image is None:
-        return None
-    gray = np.ascontiguousarray(picture.gray[:, ::-1]) if vote.mirrored else picture.gray
-    geometry = sift_geometry(gray, image)
+    image = _proxy_picture(master, stored.time_s, limits) if mine is not None else None
+    theirs = sift_features(image) if image is not None else None
+    geometry = sift_geometry(mine, theirs) if mine is not None and theirs is not None else None
     return None if geometry is None else judge_pair(picture, stored, geometry, mirrored=vote.mirrored)
 
 
@@ -206,6 +230,15 @@ def _proxy_picture(master: Master, time_s: float, limits: Limits) -> NDArray[np.
     request = FrameRequest(max_side=_COPY_SIDE, gray=True, start_s=max(0.0, time_s - 0.02))
     with read_frames(master.proxy, limits, request) as stream:
         return next((frame.image for frame in stream), None)
+
+
+def _aligned(
+    path: Path, info: MediaInfo, probe: ReadProbe, pairs: Sequence[Pair], master: Master, limits: Limits
+) -> PictureMatch | None:
+    """The match that confirmed pairs stand for; None when motion says that it is another take."""
+    if info.kind is Kind.IMAGE:
+        return _as_image(pairs, master, (info.width or 1, info.height or 1))
+    return _as_video(path, info, probe, pairs, master, limits)
 
 
 def _as_image(pairs: Sequence[Pair], master: Master, size: tuple[int, int]) -> PictureMatch:

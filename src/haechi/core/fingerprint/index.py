@@ -142,6 +142,12 @@ class HammingIndex:
         return _collect(_words(queries), lambda words, *out: scan(words, self._codes, radius, *out))
 
 
+def load_kernels() -> None:
+    """Load the compiled loops: the first search of a process waits for a second for them."""
+    code = np.zeros((1, _BITS // 8), np.uint8)
+    HammingIndex.build(code).search_likely(code, 0)
+
+
 def _collect(words: NDArray[np.uint64], run: Any) -> Hits:
     """Run a kernel; queries with more hits than there was room for run again with room enough."""
     pending, room, parts = np.arange(len(words)), _FIRST_ROOM, []

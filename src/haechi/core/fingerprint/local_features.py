@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
@@ -111,26 +111,35 @@ def find_geometry(a: Features, b: Features) -> Geometry | None:
     return fit_geometry(a.xy[index[:, 0]], b.xy[index[:, 1]])
 
 
-def sift_geometry(a: Bytes, b: Bytes) -> Geometry | None:
-    """As `find_geometry`, from two grey pictures by SIFT: slower, decides what ORB leaves open."""
-    found, scales = [], []
+class SiftFeatures(NamedTuple):
+    """SIFT points of one picture.
+
+    Attributes:
+        xy: float32 (n, 2), pixels of the picture at a long side of SIDE.
+        vectors: float32 (n, 128).
+    """
+
+    xy: Floats
+    vectors: Floats
+
+
+def sift_features(image: Bytes) -> SiftFeatures | None:
+    """SIFT points of a picture, uint8 (h, w) or (h, w, 3); None when there are fewer than 6."""
     sift = cv2.SIFT.create(nfeatures=_SIFT_FEATURES)
-    for image in (a, b):
-        gray = scaled_gray(image, _SIFT_SIDE)
-        points, vectors = sift.detectAndCompute(gray, None)
-        if vectors is None or len(points) < 6:
-            return None
-        found.append((np.array([p.pt for p in points], np.float32), vectors))
-        scales.append(SIDE / _SIFT_SIDE)
-    (xy_a, v_a), (xy_b, v_b) = found
-    pairs = [p for p in cv2.BFMatcher(cv2.NORM_L2).knnMatch(v_a, v_b, k=2) if len(p) == 2]
+    points, vectors = sift.detectAndCompute(scaled_gray(image, _SIFT_SIDE), None)
+    if vectors is None or len(points) < 6:
+        return None
+    xy = np.array([p.pt for p in points], np.float32) * np.float32(SIDE / _SIFT_SIDE)
+    return SiftFeatures(xy, np.asarray(vectors, np.float32))
+
+
+def sift_geometry(a: SiftFeatures, b: SiftFeatures) -> Geometry | None:
+    """As `find_geometry`, by SIFT: slower, decides what ORB leaves open."""
+    pairs = [p for p in cv2.BFMatcher(cv2.NORM_L2).knnMatch(a.vectors, b.vectors, k=2) if len(p) == 2]
     good = [p[0] for p in pairs if p[0].distance < _SIFT_RATIO * p[1].distance]
     if len(good) < 6:
         return None
-    return fit_geometry(
-        xy_a[[p.queryIdx for p in good]] * np.float32(scales[0]),
-        xy_b[[p.trainIdx for p in good]] * np.float32(scales[1]),
-    )
+    return fit_geometry(a.xy[[p.queryIdx for p in good]], b.xy[[p.trainIdx for p in good]])
 
 
 def fit_geometry(from_xy: Floats, to_xy: Floats) -> Geometry | None:

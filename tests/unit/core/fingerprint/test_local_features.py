@@ -13,6 +13,7 @@ from haechi.core.fingerprint.local_features import (
     find_geometry,
     orb_features,
     scaled_gray,
+    sift_features,
     sift_geometry,
 )
 
@@ -33,7 +34,12 @@ def test_long_side_is_the_same_for_all() -> None:
 def test_crop_gives_its_place(astronaut: Image, method: str) -> None:
     crop = np.ascontiguousarray(astronaut[100:356, 120:376])
     a, b = scaled_gray(crop), scaled_gray(astronaut)
-    found = sift_geometry(a, b) if method == "sift" else find_geometry(orb_features(a), orb_features(b))
+    if method == "sift":
+        one, other = sift_features(a), sift_features(b)
+        assert one is not None and other is not None
+        found = sift_geometry(one, other)
+    else:
+        found = find_geometry(orb_features(a), orb_features(b))
     assert found is not None and found.inliers >= 16 and found.spread > 0.1
     assert np.allclose(at(found.matrix, 0, 0), [120, 100], atol=4)
     assert np.allclose(at(found.matrix, 511, 511), [376, 356], atol=4)
