@@ -7,6 +7,9 @@ Invariants:
   speak for a later one.
 * `registry.generation` grows with every change of artists, releases or bank: a saved report holds for one
   generation.
+* Triggers refuse every UPDATE and DELETE of `ledger`, `evidence` and `checkpoints`. The present state of a record of
+  `evidence` is its newest row, all earlier ones stay; each stands in the transaction of the ledger entry of the same
+  `seq`. Only `ledger_head` is written over: it is derived from the ledger, and signed.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 metadata = sa.MetaData(
@@ -138,4 +141,41 @@ saved_reports = sa.Table(
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("saved_at", sa.String(32), nullable=False),
     sa.Column("report", sa.Text, nullable=False),
+)
+
+ledger = sa.Table(
+    "ledger",
+    metadata,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("act", sa.String, nullable=False),
+    sa.Column("subject", sa.String, nullable=False, index=True),
+    sa.Column("entry", sa.LargeBinary, nullable=False, comment="canonical JSON (RFC 8785)"),
+    sa.Column("leaf", sa.LargeBinary(32), nullable=False, comment="RFC 6962 leaf hash of entry"),
+)
+
+evidence = sa.Table(
+    "evidence",
+    metadata,
+    sa.Column("seq", sa.Integer, sa.ForeignKey("ledger.seq"), primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("id", sa.String(64), nullable=False),
+    sa.Column("parent", sa.String(64), nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="canonical JSON (RFC 8785)"),
+    sa.Index("ix_evidence_kind_id", "kind", "id"),
+    sa.Index("ix_evidence_kind_parent", "kind", "parent"),
+)
+
+checkpoints = sa.Table(
+    "checkpoints",
+    metadata,
+    sa.Column("size", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
+)
+
+ledger_head = sa.Table(
+    "ledger_head",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("frontier", sa.LargeBinary, nullable=False, comment="roots of the full subtrees, largest first"),
+    sa.Column("checkpoint", sa.LargeBinary, nullable=False),
 )

@@ -3,6 +3,7 @@
     home/
       haechi.db (-wal, -shm)     records, fingerprints, saved reports: SQLite
       blobs/                     working copies of masters and manifests, by digest
+      vault/                     encrypted parts of exhibits (see vault)
       keys/                      signing certificates and keys (see core.provenance.keys)
       incoming/                  files being written; what a killed process left is swept at the next start
       index/                     derived index files: may be deleted at any time
@@ -31,6 +32,7 @@ from haechi.core.store.rows import EnrolledPhoto, FingerprintRow
 
 if TYPE_CHECKING:
     from haechi.core.fingerprint import FingerprintSet
+    from haechi.core.store.evidence import Evidence
 
 DATABASE: Final = "haechi.db"
 _ROWS_AT_ONCE: Final = 64
@@ -77,6 +79,20 @@ class Store:
         with store_failures(self.home):
             folder.mkdir(exist_ok=True)
         return folder
+
+    def evidence(self, actor: str) -> Evidence:
+        """Cases, exhibits and the ledger, in the hands of `actor`; what a killed writer left in the vault is swept.
+
+        Raises:
+            IntegrityError: the key that signs the ledger is damaged.
+        """
+        from haechi.core.ledger import ledger_key
+        from haechi.core.store.evidence import Evidence
+
+        with store_failures(self.home):
+            evidence = Evidence(self.home, self._engine, ledger_key(self.home), actor)
+            evidence.vault.sweep()
+        return evidence
 
     # Artists
 

@@ -1,0 +1,1 @@
+"""Acting: cases, notices under each law, deadlines."""
