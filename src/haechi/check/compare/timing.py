@@ -33,8 +33,12 @@ OVERLAY_LEVELS = 16.0
 GAIN = (0.5, 2.0)
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
-# How many times better another speed must fit.
-FREE, STEADY = 1.3, 6.0
+# How many times less another speed must cost, above what no line can avoid.
+FREE, STEADY = 2.0, 8.0
+# ... and how much less, as a share of what no line can avoid; coding alone never makes so much.
+CLEARLY_LESS, LEAST_GAIN = 0.04, 0.05
+# Speeds nearer than this to 1 do not tell in a window.
+SAME_SPEED = 0.004
 # Cost from which it does not matter how different two frames are, squared levels.
 CAP = 400.0
 # Cost of an alignment, squared levels, below which nothing better needs to be looked for; a fair one is enough when
@@ -302,12 +306,24 @@ def _best_line(
     ratio = np.minimum(sub / cap[:, None], 1.0)
     middle = float(np.mean(times))
     plain = _best_offset(ratio, times, master_s, 1.0, middle)
-    best = min([_best_offset(ratio, times, master_s, float(speed), middle) for speed in SPEEDS] + [plain])
-    offset, speed = _polish(ratio, times, master_s, best[1], best[2])
     straight, _ = _polish(ratio, times, master_s, plain[1], 1.0, free=False)
+    offset, speed = _fastest(sub, ratio, times, master_s, middle)
     # Nearly all copies run at their own speed; a fit that is hardly better must not invent another.
     fitted, unchanged = (_typical(sub, times, master_s, o, v) for o, v in ((offset, speed), (straight, 1.0)))
-    return (straight, 1.0) if unchanged <= better * fitted + 0.2 else (offset, speed)
+    least = float(np.minimum(sub.min(1), CAP).mean())
+    gains = unchanged - least > better * (fitted - least) + CLEARLY_LESS * least + LEAST_GAIN
+    return (offset, speed) if gains and abs(speed - 1.0) > SAME_SPEED else (straight, 1.0)
+
+
+def _fastest(
+    cost: NDArray[np.float32], ratio: NDArray[np.float32], times: Floats, master_s: Floats, middle: float
+) -> tuple[float, float]:
+    """The cheapest line of any speed, from the two best first ones: by frames that fit, and by cost."""
+    starts = [_best_offset(ratio, times, master_s, float(speed), middle) for speed in SPEEDS]
+    costs = [_typical(cost, times, master_s, offset, speed) for _, offset, speed in starts]
+    tried = {min(starts)[1:], starts[int(np.argmin(costs))][1:]}
+    lines = [_polish(ratio, times, master_s, *start) for start in tried]
+    return min(lines, key=lambda line: _typical(cost, times, master_s, *line))
 
 
 def _typical(cost: NDArray[np.float32], times: Floats, master_s: Floats, offset: float, speed: float) -> float:
