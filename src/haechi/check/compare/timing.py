@@ -190,20 +190,23 @@ def distances(
     if x.shape[1] == 0:
         zeros = np.zeros((len(probe), len(master)), np.float32)
         return zeros, zeros
-    x = x - x.mean(1, keepdims=True)
-    y = y - y.mean(1, keepdims=True)
+    x, y = _centred(x), _centred(y)
     lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
     alike = (x @ y.T) / np.maximum(lengths, 1e-3)
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
         gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
         ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
-        x, y = x[:, ours], y[:, ours]
+        x, y = _centred(x[:, ours]), _centred(y[:, ours])
     # Each pair with the gain that fits it best: contrast may differ from frame to frame.
     power, product = (x**2).sum(1)[:, None], x @ y.T
     gains = np.clip(product / np.maximum(power, 1e-3), *GAIN)
     squared = gains**2 * power - 2.0 * gains * product + (y**2).sum(1)[None, :]
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
+
+
+def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(pictures - pictures.mean(1, keepdims=True), dtype=np.float32)
 
 
 def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -212,6 +215,8 @@ def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
     Args:
         apart: probe less master of aligned pairs, float32 (n_pairs, n_pixels).
     """
+    # What is foreign moves the pictures' means, and with them all the rest.
+    apart = apart - np.median(apart, axis=1, keepdims=True)
     covered = np.percentile(np.abs(apart), 80, axis=0) > OVERLAY_LEVELS
     return np.asarray(~covered if covered.mean() < 0.6 else np.ones_like(covered))
 
