@@ -11,7 +11,23 @@ from typing import Annotated, Any
 
 import typer
 
-from haechi.cli import artist, bank, check, compare, doctor, keys, models, protect, release, selftest, verify
+from haechi.cli import (
+    approve,
+    artist,
+    bank,
+    case,
+    check,
+    compare,
+    doctor,
+    keys,
+    ledger,
+    models,
+    protect,
+    release,
+    selftest,
+    user,
+    verify,
+)
 from haechi.cli.failures import guard
 from haechi.cli.help import speak
 from haechi.cli.session import Session
@@ -26,6 +42,10 @@ _ORDER = (
     "check",
     "compare",
     "bank",
+    "case",
+    "approve",
+    "ledger",
+    "user",
     "models",
     "doctor",
     "selftest",
@@ -41,7 +61,7 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, keys, bank, models):
+for part in (artist, release, keys, bank, case, approve, ledger, user, models):
     app.add_typer(part.app)
 for single in (protect, verify, check, compare, doctor, selftest):
     single.add_to(app)
@@ -67,6 +87,16 @@ def _options(
             show_default=False,
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            envvar="HAECHI_USER",
+            metavar="NAME",
+            help=mark("Account that works with evidence; its password is asked for."),
+            show_default=False,
+        ),
+    ] = None,
     _version: Annotated[
         bool,
         typer.Option(
@@ -77,7 +107,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    context.obj = Session(home)
+    context.obj = Session(home, user)
 
 
 def main() -> None:

@@ -19,8 +19,10 @@ from haechi.core.language import Language, mark, negotiate, translate
 
 if TYPE_CHECKING:
     from haechi.cli.progress import Bar
+    from haechi.core.people import Person
     from haechi.core.settings import Settings
     from haechi.core.store import Store
+    from haechi.core.store.evidence import Evidence
 
 
 class Session:
@@ -28,10 +30,12 @@ class Session:
 
     Args:
         home: what `--home` said, or None for `HAECHI_HOME` or the default.
+        user: what `--as` or `HAECHI_USER` said: the account that acts.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, user: str | None = None) -> None:
         self._home = home
+        self._user = user
 
     @cached_property
     def settings(self) -> Settings:
@@ -79,6 +83,33 @@ class Session:
         from haechi.core.store import open_store
 
         return open_store(self.settings.home)
+
+    def evidence(self) -> tuple[Evidence, Person]:
+        """The evidence of the home, and who works with it.
+
+        Raises:
+            PolicyError: the home has accounts and this is none of them.
+        """
+        from haechi.core.people import sign_in
+
+        evidence = self.store().evidence("")
+        password = None if self._user is None else self.password(self._user)
+        person = sign_in(evidence, self._user, password)
+        return evidence.acting(person.name), person
+
+    def password(self, name: str, file: str | None = None) -> str:
+        """The password of `name`: the first line of a file (`HAECHI_PASSWORD_FILE`), or as it is typed."""
+        file = file or os.environ.get("HAECHI_PASSWORD_FILE")
+        if file:
+            try:
+                return Path(file).read_text(encoding="utf-8").split("\n", 1)[0]
+            except (OSError, UnicodeDecodeError) as error:
+                raise InputError(f"the password file {file} cannot be read") from error
+        if not sys.stdin.isatty():
+            raise InputError(self.say(mark("no terminal to ask for a password; name a file: HAECHI_PASSWORD_FILE")))
+        from getpass import getpass
+
+        return getpass(self.say(mark("Password of {name}: "), name=name))
 
     def bar(self) -> Bar:
         """A progress bar on standard error; it shows nothing when that is no terminal."""
