@@ -31,6 +31,8 @@ LOWEST_FACE_CODE = CODES[Region.FACE]
 GRAPHIC = (0.62, 22.0)
 GRAPHIC_ON_FACE = (0.8, 45.0)
 DRAWN = (0.84, 50.0, 0.25)
+# A sticker on hair or cloth, whose own detail heavy coding has taken.
+FLAT_ON_DETAIL = (0.94, 0.8)
 # A whole video made small is richer in detail than a piece of the scene pasted in.
 SMALL_PICTURE = 2.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
@@ -44,6 +46,8 @@ MIN_CONTRAST, MIN_CONTRAST_GRADED = 12.0, 15.0
 SAME_PICTURE, AS_SHARP = 0.975, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
+# A drawing has its outline as fine detail; a plain piece of the scene has none.
+AS_DETAILED = 1.1
 MOVED = 0.25
 # Fine detail that a beauty filter leaves: less is a face made unrecognisable.
 SMOOTHED = (0.55, 0.9)
@@ -195,8 +199,10 @@ def _is_drawn(look: Look, facial: bool) -> bool:
     drawn = look.flatness > DRAWN[0] and look.contrast > DRAWN[1] and look.hard > DRAWN[2]
     if drawn and (look.fine > 1.15 or look.flatness > 0.98):
         return True
+    if drawn and not facial and look.flatness > FLAT_ON_DETAIL[0] and look.fine > FLAT_ON_DETAIL[1]:
+        return True
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
-    graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else 0.9)
+    graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else AS_DETAILED)
     return look.hard >= MIN_HARD and graphic and (look.moved < MOVED or look.contrast > 45)
 
 
@@ -207,8 +213,8 @@ def _is_lettering(look: Look) -> bool:
         return True
     if look.hard < MIN_HARD:
         return False
-    # A see-through mark: one steady difference over pictures that move.
-    if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5:
+    # A see-through mark: one steady difference over pictures that move, and nothing of theirs.
+    if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5 and look.moved < MOVED:
         return True
     # Text after heavy coding: its tones have run, its contrast and detail have not.
     return look.fine > 6 and look.contrast > 60

@@ -51,6 +51,8 @@ HOPELESS = 0.8 * CAP
 SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
+# Half a picture that agrees so well is ours, whatever the other half was replaced with.
+SAME_HALF = 0.9
 
 Stack = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -184,15 +186,18 @@ def distances(
         matched: int64 (n_probe,) from a first alignment, or None.
 
     Returns:
-        Mean squared difference of moving content, and correlation of the whole pictures, float32 (n_probe, n_master).
+        Mean squared difference of moving content, and correlation of the whole pictures or of the half that agrees
+        nearly wholly, float32 (n_probe, n_master) each.
     """
     x, y = probe[:, seen], master[:, seen]
     if x.shape[1] == 0:
         zeros = np.zeros((len(probe), len(master)), np.float32)
         return zeros, zeros
     x, y = _centred(x), _centred(y)
-    lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
-    alike = (x @ y.T) / np.maximum(lengths, 1e-3)
+    alike = _alike(x, y)
+    for half in _halves(seen):
+        part = _alike(_centred(probe[:, half]), _centred(master[:, half]))
+        alike = np.where(part >= SAME_HALF, np.maximum(part, alike), alike)
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
         gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
@@ -203,6 +208,22 @@ def distances(
     gains = np.clip(product / np.maximum(power, 1e-3), *GAIN)
     squared = gains**2 * power - 2.0 * gains * product + (y**2).sum(1)[None, :]
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
+
+
+def _alike(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlation of every picture with every other; both (n, n_pixels), centred."""
+    lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
+    return np.asarray((x @ y.T) / np.maximum(lengths, 1e-3), dtype=np.float32)
+
+
+def _halves(seen: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
+    """Upper, lower, left and right half of what is seen, every fourth pixel; each bool (h, w)."""
+    ys, xs = np.nonzero(seen)
+    sparse = np.zeros_like(seen)
+    sparse[::2, ::2] = seen[::2, ::2]
+    row, column = np.median(ys), np.median(xs)
+    y, x = np.indices(seen.shape)
+    return [sparse & side for side in (y < row, y >= row, x < column, x >= column)]
 
 
 def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -27,6 +27,8 @@ N_FIT_PAIRS = 8
 N_QUALITY_FRAMES = 10
 # The second re-post is a little worse and made by another preset: copies are never made twice in the same way.
 SECOND_CRF = 1.5
+# How far coding mixes foreign content into the master's at the least, working pixels.
+MIN_RIM = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) 
 def without_rim(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The covered area less its rim towards foreign content, where coding mixes both."""
     side = max(covered.shape)
-    margin = 2 * max(4, side // 80) + 1
+    margin = 2 * max(MIN_RIM, side // 80) + 1
     # Replicated first: the picture's own border is no rim.
     framed = cv2.copyMakeBorder(covered.astype(np.uint8), margin, margin, margin, margin, cv2.BORDER_REPLICATE)
     return np.asarray(cv2.erode(framed, np.ones((margin, margin)))[margin:-margin, margin:-margin] > 0)
