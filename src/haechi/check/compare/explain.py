@@ -49,6 +49,8 @@ MIN_HARD = 0.5
 # A drawing has its outline as fine detail; a plain piece of the scene has none.
 AS_DETAILED = 1.1
 MOVED = 0.25
+# Width of the strip along the border, as a share of the picture.
+EDGE_STRIP = 0.08
 # Fine detail that a beauty filter leaves: less is a face made unrecognisable.
 SMOOTHED = (0.55, 0.9)
 REACH = 30
@@ -69,6 +71,7 @@ class Look:
         fine: fine detail of the probe over that of the master (1: equal).
         face_cover: share of the face's cells that differ.
         corner: whether what differs is a full rectangle near a corner of the picture.
+        edge: whether it lies in a narrow strip along the picture's border, where things reach in from outside.
         graded: whether the picture was filtered: what the fitted tones do not follow stays behind.
         hard: difference just inside its outline over that further in: about 1 for a cut-out, less where it is blended.
     """
@@ -81,6 +84,7 @@ class Look:
     fine: float
     face_cover: float
     corner: bool
+    edge: bool
     graded: bool
     hard: float
 
@@ -161,6 +165,7 @@ def look_at(component: Component, window: Window) -> Look:
         fine=_fine(ours, theirs, inside),
         face_cover=_face_cover(component, window),
         corner=_corner(apart),
+        edge=_at_edge(box, mask.shape),
         graded=any(edit.kind == "filter" for edit in tonal(window.tone)),
         hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
     )
@@ -174,6 +179,8 @@ def benign_kind(component: Component, look: Look) -> str | None:
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
     if _is_drawn(look, facial) or _is_lettering(look):
+        return "overlay"
+    if not facial and look.edge:
         return "overlay"
     if not facial and look.corner and look.moved < MOVED and look.fine > SMALL_PICTURE:
         return "overlay"
@@ -209,7 +216,7 @@ def _is_drawn(look: Look, facial: bool) -> bool:
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 4 and look.contrast > 100 and look.flatness > 0.42:
+    if look.fine > 4 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.42:
         return True
     if look.hard < MIN_HARD:
         return False
@@ -324,6 +331,13 @@ def _corner(apart: Floats) -> bool:
     height, width = ink.shape
     near = (y < 0.1 * height or y + h > 0.9 * height) and (x < 0.1 * width or x + w > 0.9 * width)
     return near and area > 0.85 * w * h and h > 0.12 * height and w > 0.12 * width
+
+
+def _at_edge(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
+    return any(
+        side.stop <= EDGE_STRIP * length or side.start >= (1 - EDGE_STRIP) * length
+        for side, length in zip(box, shape, strict=True)
+    )
 
 
 def _hardness(apart: Floats) -> float:
