@@ -3,11 +3,12 @@
 Steps of `check_file`, strongest evidence first (DESIGN.md section 1):
  1. same bytes as a release or a bank item
  2. content credentials (C2PA), if the file carries any: ours, intact, say as much as the same bytes
- 3. match by fingerprint to releases and to the bank
- 4. compare with the working copy of each matched master
- 5. identify enrolled artists: routing, never authenticity
- 6. blind detectors, if any is installed
- 7. decide, by rank
+ 3. the invisible mark, where this home ever marked anything: a pointer to a release, never a proof
+ 4. match by fingerprint to releases and to the bank; hold the file against the release that the mark names
+ 5. compare with the working copy of each release that the match or the mark led to
+ 6. identify enrolled artists: routing, never authenticity
+ 7. blind detectors, if any is installed
+ 8. decide, by rank
 The file is opened several times, so it must still be the same at the end: else nothing is said of it.
 A step that cannot speak leaves an abstention; it never counts as evidence of innocence.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,17 @@ import haechi
 from haechi.check.compare import compare_files
 from haechi.check.detectors import examine_all
 from haechi.check.identify import identify
+from haechi.check.marks import Pointer, candidate_of, held_against_release, key_for, read_mark
 from haechi.check.match import Candidate, match
+from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
 from haechi.check.verdict import Evidence, decide
 from haechi.check.verify import is_authentic, signed_release
 from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.sandbox import software_versions, warm_up
 from haechi.core.plugins import load_detectors
-from haechi.core.provenance.keys import ours
-from haechi.core.provenance.origin import Origin, read_origin
 from haechi.core.records import (
-    Abstention,
     ArtistMatch,
-    BankItem,
     Comparison,
     Finding,
     Kind,
@@ -56,14 +55,6 @@ Progress = Callable[[float], None]
 
 # A fingerprint tells a piece's ends only to its sampling interval.
 REACH_S = 4.0
-
-
-@dataclass
-class _Notes:
-    """Findings and abstentions, in the order of the steps."""
-
-    findings: list[Finding] = field(default_factory=list)
-    abstentions: list[Abstention] = field(default_factory=list)
 
 
 def check_file(
@@ -86,36 +77,41 @@ def check_file(
     snapshot = take_snapshot(path)
     info = probe_media(path, settings.limits)
     probe = _probe(snapshot, info)
-    notes = _Notes()
+    notes = Notes()
     # 1. Same bytes.
-    same = store.release_by_sha256(probe.sha256)
+    same = store.release_of_bytes(probe.sha256)
     banked = store.bank_by_sha256(probe.sha256)
-    _note_same_bytes(notes, same, banked)
+    note_same_bytes(notes, same, banked)
     # 2. Content credentials.
-    origin = _note_manifest(notes, path, settings)
+    origin = note_manifest(notes, path, settings)
     signed = is_authentic(origin)
     say(0.05)
-    # 3. Match.
+    # 3. The mark.
     known = same is not None or banked is not None or signed
+    pointer = None if known else read_mark(path, info, store, settings.limits)
+    # 4. Match.
     candidates = () if known else match(path, info, store, settings.limits)
+    candidates, pointer = _pointed(path, info, candidates, pointer, store, settings)
+    note_mark(notes, pointer, searched=not known and key_for(store, info.kind) is not None)
     bank = next((c.item_id for c in candidates if c.item == "bank"), banked.id if banked else None)
-    _note_matches(notes, candidates, store, searched=not known)
+    note_matches(notes, candidates, store, searched=not known)
     say(0.2)
-    # 4. Compare.
+    # 5. Compare.
     compared = _compare_all(path, info, candidates, store, settings, pictures, lambda x: say(0.2 + 0.7 * x))
     told = _explaining(compared)
-    # 5. Identify.
+    # 6. Identify.
     artists = _identify(notes, path, info, store, settings)
-    # 6. Blind detectors, if any is installed.
+    # 7. Blind detectors, if any is installed.
     _detect(notes, path, info, settings)
     snapshot.confirm()
     say(0.98)
-    # 7. Decide.
+    # 8. Decide.
     evidence = Evidence(
         kind=info.kind,
         same_release=same is not None,
         same_bank=banked is not None,
         signed_by_us=signed,
+        mark_differs=pointer is not None and pointer.differs,
         bank_match=bank,
         release=compared[0][0] if compared else None,
         comparison=_together([c for _, c in told]) if compared else None,
@@ -128,6 +124,24 @@ def check_file(
     elif signed and (named := signed_release(store, origin)) is not None:
         releases = [ReleaseMatch(named.id, named.title, (_whole(info),), 1.0, "c2pa")]
     return _report(probe, info, evidence, releases, notes, settings)
+
+
+def _pointed(
+    path: Path,
+    info: MediaInfo,
+    candidates: Sequence[Candidate],
+    pointer: Pointer | None,
+    store: Store,
+    settings: Settings,
+) -> tuple[tuple[Candidate, ...], Pointer | None]:
+    """The candidates, with the release that the mark names if the file shows it."""
+    if pointer is None:
+        return tuple(candidates), None
+    pointer = held_against_release(pointer, path, info, store, settings.limits)
+    named = candidate_of(pointer)
+    if named is None or any(c.item == "release" and c.item_id == named.item_id for c in candidates):
+        return tuple(candidates), pointer
+    return (*candidates, named), pointer
 
 
 def compare_pair(
@@ -160,7 +174,7 @@ def compare_pair(
     evidence = Evidence(
         kind=info.kind, release=release, comparison=comparison, unexplained_s=_unexplained(info, [comparison])
     )
-    return _report(_probe(snapshots[0], info), info, evidence, [release], _Notes(), settings)
+    return _report(_probe(snapshots[0], info), info, evidence, [release], Notes(), settings)
 
 
 def _probe(snapshot: Snapshot, info: MediaInfo) -> Probe:
@@ -169,68 +183,6 @@ def _probe(snapshot: Snapshot, info: MediaInfo) -> Probe:
 
 def _whole(info: MediaInfo) -> Segment:
     return Segment(Span(0.0, info.duration_s or 0.0), 0.0, 1.0, False)
-
-
-def _note_same_bytes(notes: _Notes, same: Release | None, bank: BankItem | None) -> None:
-    if bank is not None:
-        text = f"The file has the same bytes as the confirmed fake {bank.id} ({bank.because})."
-        data = {"id": bank.id, "because": bank.because}
-        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.bank", 1.0, data=data))
-    if same is not None:
-        text = f"The file has the same bytes as the release “{same.title}”."
-        data = {"id": same.id, "title": same.title}
-        notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.release", 1.0, data=data))
-
-
-def _note_manifest(notes: _Notes, path: Path, settings: Settings) -> Origin | None:
-    origin = read_origin(path, settings.limits, ours(settings.home))
-    if origin is None:
-        text = "The file carries no content credentials (C2PA)."
-        notes.abstentions.append(Abstention("c2pa", text, "c2pa.absent"))
-        return None
-    notes.findings.append(_manifest_finding(origin))
-    return origin
-
-
-def _manifest_finding(origin: Origin) -> Finding:
-    reading = origin.reading
-    code = "c2pa.damaged" if reading.state == "damaged" else "c2pa.present"
-    who = reading.issuer or "an unknown issuer"
-    text = {
-        "trusted": f"Content credentials signed by {who}, with a certificate of ours; intact.",
-        "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
-        "expired": f"Content credentials signed by {who}, whose certificate has ended since; they prove nothing now.",
-        "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",
-        "damaged": "Content credentials are present but damaged."
-        if reading.remote_url is None
-        else "Content credentials are kept on another server; they were not fetched.",
-    }[reading.state]
-    data = {**reading.as_data(), "by_us": origin.by_us}
-    return Finding("c2pa", 1, 1, text, code, None, data=data)
-
-
-def _note_matches(notes: _Notes, candidates: Sequence[Candidate], store: Store, *, searched: bool) -> None:
-    for candidate in candidates:
-        spans = tuple(s.span for s in candidate.segments)
-        if candidate.item == "bank":
-            text = f"Matches the confirmed fake {candidate.item_id} by fingerprint ({candidate.method})."
-            banked = store.bank_item(candidate.item_id)
-            because = banked.because if banked else ""
-            data: dict[str, Any] = {"id": candidate.item_id, "method": candidate.method, "because": because}
-            code, rank = "bank_match.found", 2
-        else:
-            release = store.release(candidate.item_id)
-            title = release.title if release else candidate.item_id
-            text = f"Made from the release “{title}”, by fingerprint ({candidate.method})."
-            data = {"id": candidate.item_id, "title": title, "method": candidate.method}
-            code, rank = "release_match.found", 3
-        name = code.split(".")[0]
-        notes.findings.append(Finding(name, 1, rank, text, code, candidate.score, spans=spans, data=data))
-    if searched and not any(c.item == "release" for c in candidates):
-        count = len(store.releases())
-        text = f"No registered release was found in the file; {count} were searched."
-        data = {"searched": count}
-        notes.findings.append(Finding("release_match", 1, 3, text, "release_match.none", None, data=data))
 
 
 def _compare_all(
@@ -346,7 +298,7 @@ def _unexplained(info: MediaInfo, comparisons: Sequence[Comparison]) -> float:
     return max(0.0, info.duration_s - sum(_explained(c) for c in comparisons))
 
 
-def _identify(notes: _Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
+def _identify(notes: Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
     if info.kind is Kind.AUDIO:
         return ()
     artists, findings, abstentions = identify(path, info, store, settings.models, settings.limits)
@@ -355,7 +307,7 @@ def _identify(notes: _Notes, path: Path, info: MediaInfo, store: Store, settings
     return artists
 
 
-def _detect(notes: _Notes, path: Path, info: MediaInfo, settings: Settings) -> None:
+def _detect(notes: Notes, path: Path, info: MediaInfo, settings: Settings) -> None:
     if info.kind is Kind.AUDIO:
         return
     findings, abstentions = examine_all(path, load_detectors(), settings.models, settings.limits)
@@ -368,7 +320,7 @@ def _report(
     info: MediaInfo,
     evidence: Evidence,
     releases: Sequence[ReleaseMatch],
-    notes: _Notes,
+    notes: Notes,
     settings: Settings,
 ) -> Report:
     decision = decide(evidence)

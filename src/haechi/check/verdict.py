@@ -4,6 +4,7 @@ Rules, in this order (DESIGN.md section 1):
  1. the same bytes as a bank item; as a release, or signed by us and intact     known_fake, authentic
  2. a match to a bank item, unless comparison shows a plain copy of a master    known_fake
  3. a comparison with the master: a changed person or voice; none               altered, authentic_copy
+    a mark of a release that the file does not show: never a copy               inconclusive
  4. a release is found but could not be compared, or damage took too much of it inconclusive
  5. an enrolled artist is depicted, and nothing above spoke                     inconclusive
  6. nothing of ours                                                             not_ours
@@ -37,6 +38,7 @@ class Evidence:
         same_release: the probe has the bytes of this release.
         same_bank: the probe has the bytes of this bank item.
         signed_by_us: the probe carries an intact manifest, signed with a certificate of ours, without any problem.
+        mark_differs: the probe carries the mark of a release that it does not show: someone moved it there.
         bank_match: id of the bank item that the probe matches, or None.
         release: the release that was compared, or None.
         comparison: with that release's master, or None when there was nothing to compare.
@@ -48,6 +50,7 @@ class Evidence:
     same_release: bool = False
     same_bank: bool = False
     signed_by_us: bool = False
+    mark_differs: bool = False
     bank_match: str | None = None
     release: ReleaseMatch | None = None
     comparison: Comparison | None = None
@@ -66,15 +69,9 @@ class Decision:
 
 def decide(evidence: Evidence) -> Decision:
     """Apply the rules of the module."""
-    # 1. The same bytes.
-    if evidence.same_bank:
-        return Decision(Verdict.KNOWN_FAKE, "same_bytes", (mark("A reviewer withdraws the bank item."),))
-    if evidence.same_release:
-        return Decision(
-            Verdict.AUTHENTIC, "same_bytes", (mark("The release turns out to have been registered wrongly."),)
-        )
-    if evidence.signed_by_us:
-        return Decision(Verdict.AUTHENTIC, "c2pa", (mark("The key that signed it turns out to have been stolen."),))
+    # 1. Proof of origin.
+    if (proven := _proven(evidence)) is not None:
+        return proven
     compared = evidence.comparison is not None and bool(evidence.comparison.segments)
     changed = evidence.comparison is not None and is_changed(evidence.comparison)
     # 2. A confirmed fake, seen again.
@@ -85,6 +82,8 @@ def decide(evidence: Evidence) -> Decision:
     # 3. Comparison with the master.
     if compared and changed:
         return Decision(Verdict.ALTERED, "comparison", _ALTERED)
+    if evidence.mark_differs:
+        return Decision(Verdict.INCONCLUSIVE, "watermark", _MOVED)
     if compared and not _hides_artist(evidence) and not _damaged(evidence):
         return Decision(Verdict.AUTHENTIC_COPY, "comparison", _COPY)
     # 4. and 5. Something of ours, but too little evidence.
@@ -94,6 +93,18 @@ def decide(evidence: Evidence) -> Decision:
         return Decision(Verdict.INCONCLUSIVE, "face_identity", _UNKNOWN_SOURCE)
     # 6. Nothing of ours.
     return Decision(Verdict.NOT_OURS, "release_match", _NOT_OURS)
+
+
+def _proven(evidence: Evidence) -> Decision | None:
+    if evidence.same_bank:
+        return Decision(Verdict.KNOWN_FAKE, "same_bytes", (mark("A reviewer withdraws the bank item."),))
+    if evidence.same_release:
+        return Decision(
+            Verdict.AUTHENTIC, "same_bytes", (mark("The release turns out to have been registered wrongly."),)
+        )
+    if evidence.signed_by_us:
+        return Decision(Verdict.AUTHENTIC, "c2pa", (mark("The key that signed it turns out to have been stolen."),))
+    return None
 
 
 def is_changed(comparison: Comparison) -> bool:
@@ -136,6 +147,7 @@ _ALTERED = (
     mark("A copy of better quality shows that the difference came from coding."),
 )
 _COPY = (mark("A copy of better quality shows a difference that this one is too coarse to show."),)
+_MOVED = (mark("A person compares it with the release whose mark it carries, and finds out how the mark got there."),)
 _UNCOMPARED = (
     mark("A copy of better quality or size, which can be laid over the master."),
     mark("The master of the remaining part is registered."),

@@ -3,10 +3,12 @@
 Steps of `verify`:
 1. The same bytes as a release or a confirmed fake.
 2. The manifest, in the file or beside it: does it hold, and did we sign it?
-3. The fingerprint: which release or fake it was made from.
-4. A file whose manifest was stripped, and that a fingerprint led to a release: the manifest that we keep of it.
-5. One word for it all.
-A fingerprint says where a file comes from, never that nothing in it was changed: that is what `check` is for.
+3. The invisible mark, read blind: which release, and whose copy.
+4. The fingerprint: which release or fake it was made from. If no mark was read, again with that release's master.
+5. The file held against the release that the mark names: a mark can be moved, and then that is the word for it.
+6. A file whose manifest was stripped, and that a mark or a fingerprint led to a release: the manifest that we keep.
+7. One word for it all.
+Marks and fingerprints say where a file comes from, never that nothing in it was changed: that is what `check` is for.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from haechi.check.marks import Pointer, held_against_release, read_mark, read_mark_informed
 from haechi.check.match import Candidate, match
 from haechi.core.errors import InputError
 from haechi.core.media.probe import probe_media
@@ -35,6 +38,7 @@ class Standing(StrEnum):
 
     KNOWN_FAKE = "known_fake"
     AUTHENTIC = "authentic"
+    TRANSPLANTED = "transplanted"
     CHANGED = "changed"
     DAMAGED = "damaged"
     TRUSTED = "trusted"
@@ -54,6 +58,7 @@ class Verification:
         verdict: one word for it all.
         release: which it is or comes from, or None.
         manifest: what the manifest says and where it was ("embedded", "sidecar", "store"), or None.
+        watermark: the invisible mark and what it leads to, or None.
         fingerprint: the match that led to the release or fake, or None.
     """
 
@@ -62,6 +67,7 @@ class Verification:
     verdict: Standing
     release: Release | None
     manifest: dict[str, Any] | None
+    watermark: dict[str, Any] | None
     fingerprint: dict[str, Any] | None
 
 
@@ -80,7 +86,7 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
     """
     # 1. The same bytes.
     snapshot = take_snapshot(path)
-    release = store.release_by_sha256(snapshot.sha256)
+    release = store.release_of_bytes(snapshot.sha256)
     fake = store.bank_by_sha256(snapshot.sha256) is not None
     same = release is not None
     # 2. The manifest.
@@ -88,25 +94,64 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
     origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
     manifest = _told(origin, "sidecar" if sidecar else "embedded") if origin else None
     release = release or signed_release(store, origin)
-    # 3. The fingerprint.
-    found = None if fake or release is not None else _best(_matches(path, store, limits, lenient=origin is not None))
+    # 3. The mark, 4. the fingerprint, 5. the mark's word against the content.
+    proven = same or is_authentic(origin)
+    trail = _follow(path, store, limits, release, fake=fake, proven=proven, lenient=origin is not None)
+    release, found, pointer = trail.release, trail.found, trail.pointer
+    fake = fake or (found is not None and found.item == "bank")
+    # 6. A stripped manifest.
+    if manifest is None and release is not None:
+        manifest = _kept(store, release, pointer)
+    snapshot.confirm()
+    # 7. One word.
+    moved = pointer is not None and pointer.differs
+    verdict = _standing(origin, fake=fake, proven=proven, moved=moved, from_release=release is not None)
+    watermark = pointer.as_data() if pointer is not None else None
+    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, _fingerprint(found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trail:
+    """What led from the content to a release or a fake."""
+
+    release: Release | None
+    found: Candidate | None = None
+    pointer: Pointer | None = None
+
+
+def _follow(
+    path: Path, store: Store, limits: Limits, release: Release | None, *, fake: bool, proven: bool, lenient: bool
+) -> _Trail:
+    """Steps 3 to 5; a file that carries a manifest is told of even if the rest does not decode."""
+    if fake:
+        return _Trail(release)
+    try:
+        info = probe_media(path, limits)
+        pointer = read_mark(path, info, store, limits, search=not proven)
+        if proven:
+            return _Trail(release, None, pointer)
+        found = None if release is not None else _best(match(path, info, store, limits))
+    except InputError:
+        if lenient or proven:
+            return _Trail(release)
+        raise
     if found is not None and found.item == "release":
         release = store.release(found.item_id)
-    fake = fake or (found is not None and found.item == "bank")
-    # 4. A stripped manifest.
-    if manifest is None and release is not None:
-        manifest = _kept(store, release)
-    snapshot.confirm()
-    # 5. One word.
-    verdict = _standing(origin, fake=fake, same=same, from_release=release is not None)
-    return Verification(path, snapshot.sha256, verdict, release, manifest, _fingerprint(found))
+    if pointer is None and release is not None:
+        pointer = read_mark_informed(path, info, release, store, limits)
+    if pointer is not None:
+        pointer = held_against_release(pointer, path, info, store, limits)
+        release = pointer.release if pointer.agrees else release
+    return _Trail(release, found, pointer)
 
 
-def _standing(origin: Origin | None, *, fake: bool, same: bool, from_release: bool) -> Standing:
+def _standing(origin: Origin | None, *, fake: bool, proven: bool, moved: bool, from_release: bool) -> Standing:
     if fake:
         return Standing.KNOWN_FAKE
-    if same or is_authentic(origin):
+    if proven:
         return Standing.AUTHENTIC
+    if moved:
+        return Standing.TRANSPLANTED
     if origin is not None and origin.reading.state != "valid":
         states = {"invalid": Standing.CHANGED, "damaged": Standing.DAMAGED, "expired": Standing.EXPIRED}
         # Ours or trusted, but something in its history does not hold: no better than a stranger's.
@@ -130,16 +175,6 @@ def signed_release(store: Store, origin: Origin | None) -> Release | None:
     return store.release(known[0].release_id) if known else None
 
 
-def _matches(path: Path, store: Store, limits: Limits, *, lenient: bool) -> Sequence[Candidate]:
-    """Fingerprint matches; of a file that carries a manifest the manifest is told even if the rest does not decode."""
-    try:
-        return match(path, probe_media(path, limits), store, limits)
-    except InputError:
-        if lenient:
-            return ()
-        raise
-
-
 def _best(candidates: Sequence[Candidate]) -> Candidate | None:
     """A release goes before a fake: the two look alike, and only a comparison tells them apart."""
     releases = [one for one in candidates if one.item == "release"]
@@ -150,9 +185,13 @@ def _told(origin: Origin, where: str) -> dict[str, Any]:
     return {"found": where, **origin.reading.as_data(), "by_us": origin.by_us}
 
 
-def _kept(store: Store, release: Release) -> dict[str, Any] | None:
-    """What the manifest said that we keep of a release; it is not held against the file, which has lost it."""
-    known = store.protections(release_id=release.id)
+def _kept(store: Store, release: Release, pointer: Pointer | None) -> dict[str, Any] | None:
+    """What the manifest said that we keep of a release; it is not held against the file, which has lost it.
+
+    Of several outputs the mark tells which one it was; else the newest stands for them.
+    """
+    marked = pointer.mark if pointer is not None and pointer.agrees else None
+    known = store.protections(label=marked.label) if marked is not None else store.protections(release_id=release.id)
     if not known:
         return None
     return {

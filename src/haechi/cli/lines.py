@@ -46,6 +46,7 @@ def report_line(say: Language, report: Mapping[str, Any]) -> str:
     """
     verdict = Verdict(report["verdict"])
     details = [_changes(say, report["changes"]), _edits(say, verdict, report["edits"]), _origin(say, report)]
+    details.append(_moved_mark(say, report))
     path = visible(report["probe"]["path"])
     line = f"{_coloured(say(VERDICTS[verdict].word), verdict)}  {path}"
     told = " · ".join(detail for detail in details if detail)
@@ -137,8 +138,22 @@ def _origin(say: Language, report: Mapping[str, Any]) -> str:
     return say(mark("from release ‘{title}’"), title=visible(release["title"]))
 
 
+def _moved_mark(say: Language, report: Mapping[str, Any]) -> str:
+    if not any(finding["code"] == "watermark.differs" for finding in report["findings"]):
+        return ""
+    words = say(mark("carries a mark of yours that was moved here from another picture"))
+    return _in_red(words)
+
+
 def _coloured(word: str, verdict: Verdict) -> str:
-    colour = _COLOURS.get(verdict)
+    return _in_colour(word, _COLOURS.get(verdict))
+
+
+def _in_red(word: str) -> str:
+    return _in_colour(word, _COLOURS[Verdict.ALTERED])
+
+
+def _in_colour(word: str, colour: str | None) -> str:
     if colour is None or not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
         return word
     return f"\x1b[{colour}m{word}\x1b[0m"

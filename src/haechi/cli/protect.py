@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,18 +16,32 @@ from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
+    from haechi.core.records import Mark
     from haechi.register.protect import Protected
     from haechi.workflows.protect import Task
+
+_UNMARKED = {
+    "asked": mark("not marked, as you asked"),
+    "kind": mark("not marked: there is no mark yet for this kind of media"),
+    "format": mark(
+        "not marked: this format cannot be written again without loss of what is in it; use JPEG, PNG or WebP"
+    ),
+    "pages": mark("not marked: the file holds more than one picture"),
+    "depth": mark("not marked: more than 8 bits a colour"),
+    "colours": mark("not marked: colours by palette or for print (CMYK); use RGB"),
+    "small": mark("not marked: the picture is smaller than 128 pixels"),
+    "quality": mark("not marked: the mark does not fit into this picture at 40 dB"),
+}
 
 
 def add_to(app: typer.Typer) -> None:
     """Make the command known."""
     app.command(
         "protect",
-        short_help=mark("Sign releases before they go out, and register them."),
+        short_help=mark("Mark and sign releases before they go out, and register them."),
         help=mark(
-            "Sign releases (C2PA) before they go out, and register what was signed. The originals are only read. "
-            "Names and folders are kept; a run that was stopped goes on where it stopped."
+            "Mark (invisibly) and sign (C2PA) releases before they go out, and register them. The originals are only "
+            "read. Names and folders are kept; a run that was stopped goes on where it stopped."
         ),
         epilog=mark('Example: haechi protect photos/ teaser.mp4 -o outgoing --artist "Haneul"'),
     )(_protect)
@@ -54,17 +69,32 @@ def _protect(
         str | None,
         typer.Option(metavar="URL", help=mark("Time stamp authority (RFC 3161) to ask."), show_default=False),
     ] = None,
+    recipient: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help=mark("Whose copies these are, e.g. a press pool: a leak is led back to them."),
+            show_default=False,
+        ),
+    ] = None,
+    no_watermark: Annotated[
+        bool, typer.Option("--no-watermark", help=mark("Sign only; leave out the invisible mark."))
+    ] = False,
     json: Json = False,
 ) -> None:
     from haechi.cli.each import note_passed_over, work_through
     from haechi.core.provenance.keys import WARN_DAYS, identity
+    from haechi.core.watermark.mark_key import make_mark_key
     from haechi.register.protect import Wish, protect
     from haechi.register.release import check_description
     from haechi.workflows.protect import plan, staging
 
     session: Session = context.obj
-    wish = Wish(identity(session.settings.home, key), artist, title, published, tsa)
+    recipient = _recipient(session, recipient, no_watermark)
+    wish = Wish(identity(session.settings.home, key), artist, title, published, tsa, recipient=recipient)
     wish.identity.signer()
+    if not no_watermark:
+        wish = replace(wish, mark_key=make_mark_key(session.settings.home))
     if wish.identity.days_left < WARN_DAYS:
         words = mark("the certificate {id} ends in {days} days; make the next one: haechi keys new")
         session.note(session.say(words, id=wish.identity.id, days=wish.identity.days_left))
@@ -86,14 +116,36 @@ def _protect(
         raise typer.Exit(UNREADABLE)
 
 
+def _recipient(session: Session, name: str | None, no_watermark: bool) -> str | None:
+    """The recipient's name as it is kept."""
+    from haechi.core.store.rows import normal_name
+
+    if name is None:
+        return None
+    if no_watermark or not normal_name(name):
+        raise InputError(session.say(mark("--recipient needs a name, and the watermark that carries it")))
+    return normal_name(name)
+
+
 def _show(session: Session, done: Protected, json: bool) -> None:
-    from haechi.check.report_page.text import visible
+    from haechi.check.report_page.text import number, visible
 
     if json:
         session.emit(_record(done))
         return
-    words = session.say(mark("was protected already") if done.reused else mark("signed and registered"))
-    session.result(f"{done.release.id}  {visible(str(done.output))} · {words}")
+    say, parts = session.say, [visible(str(done.output))]
+    if done.mark is None:
+        parts.append(say(mark("signed and registered")))
+        parts.append(say(_UNMARKED.get(done.protection.unmarked or "", _UNMARKED["kind"])))
+    else:
+        parts.append(say(mark("marked, signed and registered")))
+        if done.mark.psnr_db is not None:
+            parts.append(say(mark("{psnr} dB"), psnr=number(done.mark.psnr_db)))
+        if done.mark.recipient is not None:
+            parts.append(say(mark("copy for {recipient}"), recipient=visible(done.mark.recipient)))
+    if done.reused:
+        parts.append(say(mark("was protected already")))
+    session.result(f"{done.release.id}  {' · '.join(parts)}")
 
 
 def _record(done: Protected) -> Mapping[str, Any]:
@@ -104,7 +156,7 @@ def _record(done: Protected) -> Mapping[str, Any]:
         "output": str(done.output),
         "release": done.release.id,
         "sha256": signed.output_sha256,
-        "psnr_db": None,
+        "psnr_db": None if done.mark is None or done.mark.psnr_db is None else round(done.mark.psnr_db, 2),
         "manifest": {
             "label": signed.label,
             "sha256": signed.manifest,
@@ -112,6 +164,20 @@ def _record(done: Protected) -> Mapping[str, Any]:
             "signed_by": signed.signed_by,
             "signed_at": signed.signed_at,
         },
-        "watermark": None,
+        "watermark": _mark_record(done.mark),
+        "unmarked": _unmarked_record(done),
         "reused": done.reused,
     }
+
+
+def _mark_record(found: Mark | None) -> Mapping[str, Any] | None:
+    if found is None:
+        return None
+    return {"method": found.method, "recipient": found.recipient, "survives": found.survives}
+
+
+def _unmarked_record(done: Protected) -> Mapping[str, Any] | None:
+    code = done.protection.unmarked
+    if done.mark is not None or code is None:
+        return None
+    return {"code": code, "reason": _UNMARKED.get(code, code)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from haechi.cli.failures import UNREADABLE
 from haechi.cli.options import ArtistName, Json, Published, Title, file_argument
 from haechi.cli.registry import Noun, add_list, add_remove, register_files
 from haechi.cli.session import Session
@@ -15,6 +16,7 @@ from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
+    from haechi.check.leak import Leak
     from haechi.core.records import Release
 
 app = typer.Typer(
@@ -56,6 +58,65 @@ def _add(
 
     new, known = mark("registered"), mark("was registered already")
     register_files(session, _RELEASE, listing, register, json, new=new, known=known)
+
+
+_ABSTAINED = {
+    "nothing_marked": mark("nothing of this kind was ever marked here"),
+    "no_release": mark("no release and no mark was found in it"),
+    "no_mark": mark("it is made from this release, but no mark could be read"),
+    "unknown_number": mark("it bears a mark of yours, but its number is not known here"),
+    "disagree": mark("its marks name different copies: perhaps several were mixed"),
+    "content_differs": mark("it bears a mark that belongs to another picture: the mark was moved"),
+    "not_compared": mark("there is too little in it to tell whether the mark belongs to it"),
+}
+
+
+@app.command(
+    "leak",
+    help=mark(
+        "Say from whose copy a file was made: which recipient was sent it. Reads the invisible mark, also with the "
+        "master subtracted. Names nobody when the signs disagree. A lead for an inquiry, not proof against a person."
+    ),
+    epilog=mark("Example: haechi release leak found.jpg --json"),
+)
+def _leak(
+    context: typer.Context,
+    path: Annotated[Path, file_argument("FILE", mark("The file that was found."))],
+    json: Json = False,
+) -> None:
+    from haechi.check.leak import find_leak
+    from haechi.cli.lines import failure_line
+
+    session: Session = context.obj
+    try:
+        found = find_leak(path, session.store(), session.settings.limits)
+    except InputError as error:
+        session.note(failure_line(path, str(error)))
+        raise typer.Exit(UNREADABLE) from error
+    if json:
+        session.emit({"schema": "haechi.leak/1", **found.as_data()})
+    else:
+        session.result(_leak_line(session, found))
+
+
+def _leak_line(session: Session, found: Leak) -> str:
+    from haechi.check.report_page.text import number, visible
+
+    say, parts = session.say, [visible(str(found.path))]
+    if found.mark is None:
+        why = _ABSTAINED[found.abstained or "no_mark"]
+        parts.append(say(mark("nobody can be named: {reason}"), reason=say(why)))
+    elif found.mark.recipient is None:
+        parts.append(say(mark("made from the copy that names no recipient")))
+    else:
+        parts.append(say(mark("made from the copy for {recipient}"), recipient=visible(found.mark.recipient)))
+    if found.release is not None:
+        parts.append(f"{found.release.id} {visible(found.release.title)}")
+    if found.by == "same_bytes":
+        parts.append(say(mark("the very same file")))
+    elif found.mark is not None:
+        parts.append(say(mark("score {score}"), score=number(max(one.reading.score for one in found.heard))))
+    return " · ".join(parts)
 
 
 def _parts(_session: Session, release: Release) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from haechi.cli.failures import UNREADABLE
 from haechi.cli.options import Json, file_argument
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
-from haechi.core.language import mark
+from haechi.core.language import Language, mark
 
 if TYPE_CHECKING:
     from haechi.check.verify import Verification
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 _WORDS = {
     "known_fake": mark("A fake that a reviewer confirmed."),
     "authentic": mark("Authentic: released by you, and not changed since."),
+    "transplanted": mark(
+        "A MARK OF YOURS IN FOREIGN CONTENT: the invisible mark was moved here from a release of yours."
+    ),
     "changed": mark("CHANGED: it was altered after it was signed."),
     "damaged": mark("Its content credentials are damaged or out of reach: they prove nothing."),
     "trusted": mark("Not changed since it was signed by an issuer whom you trust."),
@@ -45,7 +49,7 @@ def add_to(app: typer.Typer) -> None:
         short_help=mark("Say what a file carries, who signed it, and which release it is."),
         help=mark(
             "Say what a file carries, who signed it, whether it was changed since, and which release it comes from. "
-            "Content credentials that were stripped are found again by fingerprint."
+            "Content credentials that were stripped are found again by invisible mark and fingerprint."
         ),
         epilog=mark("Example: haechi verify teaser.jpg --trust issuer.pem"),
     )(_verify)
@@ -95,9 +99,21 @@ def _record(found: Verification) -> dict[str, Any]:
         "verdict": found.verdict.value,
         "release": found.release.id if found.release else None,
         "manifest": found.manifest,
-        "watermark": None,
+        "watermark": found.watermark,
         "fingerprint": found.fingerprint,
     }
+
+
+def _mark_words(say: Language, found: Mapping[str, Any]) -> str:
+    from haechi.check.report_page.text import number, visible
+
+    score, release = number(found["score"]), found["release"]
+    if release is None:
+        return say(mark("invisible mark of yours, of a number that is not known here (score {score})"), score=score)
+    if found["recipient"] is not None:
+        words = mark("invisible mark: release {release}, the copy for {recipient} (score {score})")
+        return say(words, release=release, recipient=visible(found["recipient"]), score=score)
+    return say(mark("invisible mark: release {release} (score {score})"), release=release, score=score)
 
 
 def _tell(session: Session, found: Verification) -> None:
@@ -116,6 +132,8 @@ def _tell(session: Session, found: Verification) -> None:
         for problem in found.manifest.get("problems", []):
             about = visible(problem["ingredient"]) + ": " if problem["ingredient"] else ""
             session.result(f"    {about}{visible(problem['code'])}")
+    if found.watermark is not None:
+        session.result("  " + _mark_words(say, found.watermark))
     if found.fingerprint is not None:
         score = number(found.fingerprint["score"])
         method = found.fingerprint["method"]

@@ -8,10 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from haechi.core.records import Abstention, Finding
+from haechi.core.records import Abstention, Finding, Kind
 
 if TYPE_CHECKING:
     from haechi.core.media.tracks import FaceTrack
+    from haechi.core.settings import Limits
+    from haechi.core.watermark.marks import Agreement, Marking, MarkReading, Unmarked
 
 
 @runtime_checkable
@@ -31,6 +33,54 @@ class Detector(Protocol):
 
     def examine(self, track: FaceTrack) -> Finding | Abstention:
         """Score one face track, or say why that cannot be done."""
+
+
+class Watermarker(Protocol):
+    """An invisible mark for files of one kind of media; stands in the table `core.watermark.markers`.
+
+    Common arguments: `key` is the company's watermark key, `limits` what reading one file may cost; a payload is a
+    number of `payload_bits` bits. All methods raise InputError for files that cannot be read.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name and version of the mark, e.g. "haechi-mark-image-v1": what an embedded mark is called for ever."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of the files that it marks."""
+
+    @property
+    def payload_bits(self) -> int:
+        """Size of a payload."""
+
+    def embed(
+        self, source: Path, target: Path, key: bytes, payload: int, limits: Limits, *, recipient: int | None = None
+    ) -> Marking | Unmarked:
+        """Write a marked copy of `source` to `target`, in the same format, or say why that cannot be done.
+
+        Args:
+            source: is only read.
+            target: may exist; it is left whole or not at all when a mark was written, else it counts for nothing.
+            key: see the class.
+            payload: what the blind reader finds.
+            limits: see the class.
+            recipient: a second payload, which only the informed reader finds.
+        """
+
+    def fidelity(self, source: Path, marked: Path, key: bytes, payload: int, limits: Limits) -> float | None:
+        """PSNR in dB of a marked file against its source; None when the payload is not read from it."""
+
+    def detect(self, path: Path, key: bytes, limits: Limits, *, search: bool = True) -> MarkReading | None:
+        """Read the mark without a master; without `search` only in unchanged geometry and speed, quickly."""
+
+    def detect_informed(
+        self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = "release"
+    ) -> MarkReading | None:
+        """Read the mark with the unmarked master (or its working copy); `label` is "release" or "recipient"."""
+
+    def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:
+        """How far the probe shows what the master shows, where the reading says so, and where the mark is gone."""
 
 
 @runtime_checkable

@@ -298,6 +298,8 @@ class Protection:
         manifest: digest of the manifest store's blob.
         signed_by: id of the signing identity.
         signed_at: ISO 8601, UTC, by our own clock.
+        unmarked: why the output bears no mark (see `core.watermark.marks.Unmarked`; "asked": none was wanted); None
+            when it bears one, or is older than the marks.
     """
 
     label: str
@@ -308,6 +310,32 @@ class Protection:
     manifest: str
     signed_by: str
     signed_at: str
+    unmarked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The invisible mark of one output: a number of its own for every single one.
+
+    Attributes:
+        label: of the output's C2PA manifest; names the `Protection`.
+        kind: of the media.
+        method: name and version of the mark.
+        payload: what the blind reader finds; unique among all marks.
+        recipient_payload: the second number, which only the informed reader finds; unique, None without recipient.
+        recipient: whose copy it is, as the user named it.
+        psnr_db: of the output against its source.
+        survives: it stood its own test of harmful treatment.
+    """
+
+    label: str
+    kind: Kind
+    method: str
+    payload: int
+    recipient_payload: int | None
+    recipient: str | None
+    psnr_db: float | None
+    survives: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
-"""Protect a release before it goes out: sign it, see that nothing was harmed, register it, then publish it.
+"""Protect a release before it goes out: mark it, sign it, see that nothing was harmed, register it, then publish it.
 
 Steps of `protect`:
 1. The source: not a confirmed fake, and no credentials in it that fail. What the same request has made of it before,
    and still stands, is the answer.
-2. Sign into the staging folder, which lies beside the place of the output.
-3. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
-   media facts are those of the source; a picture has the very same pixels.
-4. Register it (this decodes all of it), and keep its manifest by digest, so that a copy whose metadata were stripped
-   still leads back to it.
-5. See that the source is still the one that was hashed; rename the manifest, then the output, to their places.
+2. Mark it (`marking`) in the staging folder, which lies beside the place of the output, with numbers of its own.
+3. Sign the marked copy, with the source as what it was made from.
+4. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
+   media facts are those of the source; a marked picture is as good as the source (40 dB or more) and its mark is read
+   back; an unmarked one has the very same pixels.
+5. Register the source as the release's master, unmarked, so that marks can be read by subtracting it; and keep the
+   output's digest, its numbers and its manifest, so that a copy whose metadata were stripped still leads back to it.
+6. See that the source is still the one that was hashed; rename the manifest, then the output, to their places.
+A release has one master and any number of outputs: one for each recipient, or each folder.
 
 Invariants: the source is only read. A file appears at the output's place whole, verified and registered, or not at all;
 whatever kills the process leaves only the staging folder, from which the next run goes on. Nothing is overwritten that
@@ -22,21 +25,23 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.media.decode import read_image
-from haechi.core.media.probe import hash_file, probe_media
+from haechi.core.media.probe import MediaInfo, hash_file, probe_media
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
 from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
-from haechi.core.records import Kind, Protection, Release
+from haechi.core.records import Kind, Mark, Protection, Release
 from haechi.core.settings import Limits
 from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store, now
+from haechi.core.watermark.marks import Unmarked
+from haechi.register.marking import NOT_WANTED, Copy, mark_copy, mark_of, require_mark
 from haechi.register.release import check_description, register_release
 
 STAGING = ".haechi-staging"
@@ -53,6 +58,8 @@ class Wish:
         title: of the release; the file's name when None.
         published: ISO date, or None.
         tsa: address of a time stamp authority, or None.
+        mark_key: the company's watermark key; None leaves the mark out.
+        recipient: whose copy it is, or None.
     """
 
     identity: Identity
@@ -60,10 +67,13 @@ class Wish:
     title: str | None = None
     published: str | None = None
     tsa: str | None = None
+    mark_key: bytes | None = field(default=None, repr=False)
+    recipient: str | None = None
 
     def digest(self, artist_id: str | None, source_name: str) -> str:
         """Names the request: with the same source it gives the same release."""
         words = [self.identity.id, artist_id, self.title or source_name, self.published, self.tsa]
+        words += ["marked", self.recipient] if self.mark_key is not None else []
         return f"sha256:{hashlib.sha256(json.dumps(words).encode()).hexdigest()}"
 
 
@@ -77,6 +87,7 @@ class Protected:
         sidecar: the manifest beside it, when the output cannot hold one.
         release: as registered.
         protection: what was signed.
+        mark: what the output bears, or None.
         reused: an earlier run had done it.
     """
 
@@ -85,6 +96,7 @@ class Protected:
     sidecar: Path | None
     release: Release
     protection: Protection
+    mark: Mark | None
     reused: bool
 
 
@@ -118,7 +130,7 @@ def protect(
     artist_id = check_description(store, wish.artist, wish.published)
     original = take_snapshot(source)
     request = wish.digest(artist_id, source.stem)
-    _see_that_place_is_free(store, original, output)
+    _see_that_place_is_free(store, original, output, wish)
     if (known := _done_before(original, output, request, store)) is not None:
         return known
     _see_that_credentials_hold(store, original, limits)
@@ -126,11 +138,11 @@ def protect(
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
         made = _make(original, staged, store, limits, wish, request, progress)
-    # 5. Publish.
+    # 6. Publish.
     original.confirm()
     sidecar = _publish(staged, output)
     shutil.rmtree(staged.parent, ignore_errors=True)
-    return Protected(source, output, sidecar, *made, reused=False)
+    return _protected(store, source, output, sidecar, *made, reused=False)
 
 
 def _make(
@@ -142,26 +154,33 @@ def _make(
     request: str,
     progress: Callable[[float], None] | None,
 ) -> tuple[Release, Protection]:
-    """Steps 2 to 4: the output in the staging folder, verified and registered."""
-    # 2. Sign.
+    """Steps 2 to 5: the output in the staging folder, verified and registered."""
     shutil.rmtree(staged.parent, ignore_errors=True)
     staged.parent.mkdir(parents=True)
+    # 2. Mark.
+    info = probe_media(original.path, limits)
+    copy = _marked(original.path, info, staged.parent, store, limits, wish)
+    # 3. Sign.
     artist = store.artist(wish.artist) if wish.artist is not None else None
     title = wish.title or original.path.stem
-    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now())
-    manifest = sign_media(original.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa)
-    # 3. Verify.
+    mark = None if isinstance(copy.marking, Unmarked) else copy.marking.method
+    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now(), mark)
+    manifest = sign_media(
+        copy.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa, original=original.path
+    )
+    # 4. Verify.
     reading = _verified(original.path, staged, limits, wish)
+    fidelity = _see_that_content_is_whole(original.path, staged, info, copy, limits, wish)
     original.confirm()
-    # 4. Register.
+    # 5. Register.
     told = _rest(progress)
     with store.writing():
         digest = store.put_blob(manifest)
         release = register_release(
-            staged, store, limits, artist=wish.artist, title=title, published=wish.published, progress=told
+            original.path, store, limits, artist=wish.artist, title=title, published=wish.published, progress=told
         )
         protection = Protection(
-            output_sha256=release.sha256,
+            output_sha256=hash_file(staged),
             release_id=release.id,
             source_sha256=original.sha256,
             request=request,
@@ -169,16 +188,41 @@ def _make(
             manifest=digest,
             signed_by=wish.identity.id,
             signed_at=claim.published_at,
+            unmarked=copy.marking.code if isinstance(copy.marking, Unmarked) else None,
         )
-        store.add_protection(protection)
+        store.add_protection(protection, mark_of(copy, info, protection.label, wish.recipient, fidelity))
     return release, protection
 
 
-def _see_that_place_is_free(store: Store, original: Snapshot, output: Path) -> None:
-    """An earlier output of ours may be replaced, nothing else."""
+def _marked(source: Path, info: MediaInfo, folder: Path, store: Store, limits: Limits, wish: Wish) -> Copy:
+    if wish.mark_key is None:
+        return Copy(source, NOT_WANTED)
+    return mark_copy(source, info, folder, store, limits, wish.mark_key, wish.recipient)
+
+
+def _protected(
+    store: Store,
+    source: Path,
+    output: Path,
+    sidecar: Path | None,
+    release: Release,
+    protection: Protection,
+    *,
+    reused: bool,
+) -> Protected:
+    mark = next(iter(store.marks(label=protection.label)), None)
+    return Protected(source, output, sidecar, release, protection, mark, reused)
+
+
+def _see_that_place_is_free(store: Store, original: Snapshot, output: Path, wish: Wish) -> None:
+    """An earlier output of ours for the same recipient may be replaced, nothing else."""
     there = hash_file(output) if output.is_file() and not output.is_symlink() else ""
-    if os.path.lexists(output) and not store.protections(output_sha256=there):
+    ours = store.protections(output_sha256=there)
+    if os.path.lexists(output) and not ours:
         raise InputError(f"{output} exists and is no output of ours; move it away or choose another folder with -o")
+    for mark in (mark for one in ours for mark in store.marks(label=one.label)):
+        if mark.recipient is not None and mark.recipient != wish.recipient:
+            raise InputError(f"{output} is the copy for {mark.recipient!r}; choose another folder with -o")
     beside = sidecar_of(output)
     if needs_sidecar(original.path) and os.path.lexists(beside):
         known = store.protections(manifest=hash_file(beside)) if beside.is_file() else []
@@ -196,7 +240,7 @@ def _done_before(original: Snapshot, output: Path, request: str, store: Store) -
         same = (protection.source_sha256, protection.request) == (original.sha256, request)
         whole = beside is None or _is_blob(beside, protection.manifest)
         if same and whole and release is not None:
-            return Protected(original.path, output, beside, release, protection, reused=True)
+            return _protected(store, original.path, output, beside, release, protection, reused=True)
     return None
 
 
@@ -216,25 +260,16 @@ def _see_that_credentials_hold(store: Store, original: Snapshot, limits: Limits)
 def _finish_staged(
     staged: Path, output: Path, store: Store, source_sha256: str, request: str
 ) -> tuple[Release, Protection] | None:
-    """What a run that was killed had registered but not yet published.
-
-    A release that nothing says was signed was never published and never will be: it is taken back, unless it has the
-    very bytes of the source, which then may be registered in their own right.
-    """
+    """What a run that was killed had registered but not yet published."""
     if not staged.is_file() or staged.stat().st_size == 0:
         return None
-    digest = hash_file(staged)
-    release = store.release_by_sha256(digest)
-    if release is None:
-        return None
-    known = store.protections(output_sha256=digest)
-    for protection in known:
+    for protection in store.protections(output_sha256=hash_file(staged)):
+        release = store.release(protection.release_id)
         places = (sidecar_of(staged), sidecar_of(output))
         whole = not needs_sidecar(staged) or any(_is_blob(place, protection.manifest) for place in places)
-        if whole and (protection.source_sha256, protection.request) == (source_sha256, request):
+        same = (protection.source_sha256, protection.request) == (source_sha256, request)
+        if release is not None and whole and same:
             return release, protection
-    if not known and digest != source_sha256:
-        store.remove_release(release.id)
     return None
 
 
@@ -256,9 +291,22 @@ def _verified(source: Path, staged: Path, limits: Limits, wish: Wish) -> Manifes
     before, after = probe_media(source, limits), probe_media(staged, limits)
     if replace(before, notes=()) != replace(after, notes=()):
         raise IntegrityError(f"{source}: signing changed its streams or duration; nothing was published")
-    if before.kind is Kind.IMAGE and not _same_pixels(source, staged, limits):
-        raise IntegrityError(f"{source}: signing changed its pixels; nothing was published")
     return reading
+
+
+def _see_that_content_is_whole(
+    source: Path, staged: Path, info: MediaInfo, copy: Copy, limits: Limits, wish: Wish
+) -> float | None:
+    """PSNR of a marked output; None of an unmarked one, whose pixels are the very same.
+
+    Raises:
+        IntegrityError: something was harmed.
+    """
+    if wish.mark_key is not None and copy.payload is not None:
+        return require_mark(source, staged, info, copy, wish.mark_key, limits)
+    if info.kind is Kind.IMAGE and not _same_pixels(source, staged, limits):
+        raise IntegrityError(f"{source}: signing changed its pixels; nothing was published")
+    return None
 
 
 def _same_pixels(one: Path, other: Path, limits: Limits) -> bool:

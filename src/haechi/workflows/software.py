@@ -10,6 +10,7 @@ from pathlib import Path
 import haechi
 from haechi.core.provenance.keys import ours
 from haechi.core.settings import Settings
+from haechi.core.watermark.mark_key import key_fingerprint, mark_key
 
 _PACKAGES = (
     "av",
@@ -53,7 +54,8 @@ def _lines(settings: Settings) -> list[str]:
         if path.is_file()
     ]
     known = ours(settings.home)
-    signers = [*sorted(known.serials), known.anchors_pem]
+    key = mark_key(settings.home)
+    signers = [*sorted(known.serials), known.anchors_pem, key_fingerprint(key) if key is not None else "no mark"]
     return [*code, *packages, *models, *signers, platform.python_version(), settings.limits.model_dump_json()]
 
 

@@ -54,17 +54,57 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     records = [json.loads(line) for line in run.lines]
     assert [Path(one["output"]).relative_to(out) for one in records] == [Path("a.png"), Path("봄/b.jpg")]
     for one in records:
-        assert (one["psnr_db"], one["watermark"], one["reused"]) == (None, None, False)
+        assert one["psnr_db"] >= 40
+        assert (one["watermark"]["method"], one["watermark"]["recipient"]) == ("haechi-mark-image-v1", None)
+        assert (one["unmarked"], one["reused"]) == (None, False)
         assert one["manifest"]["label"].startswith("urn:c2pa:")
     again = haechi("protect", photos, "-o", out)
     assert [line.split(" · ")[-1] for line in again.lines] == ["was protected already"] * 2
     verified = json.loads(haechi("verify", records[0]["output"], "--json").out)
     assert (verified["verdict"], verified["release"]) == ("authentic", records[0]["release"])
     assert set(verified) >= {"manifest", "watermark", "fingerprint"}
+    assert verified["watermark"].items() >= {"release": records[0]["release"], "reader": "blind"}.items()
     assert "Authentic" in haechi("verify", records[0]["output"]).out
-    source = haechi("verify", photos / "a.png").out
-    assert "haechi check" in source
-    assert "stripped from this file" in source
+    copy = tmp_path / "copy.jpg"
+    with Image.open(records[0]["output"]) as image:
+        image.convert("RGB").save(copy, quality=80)
+    said = haechi("verify", copy).out
+    assert "haechi check" in said
+    assert "stripped from this file" in said
+    assert f"invisible mark: release {records[0]['release']}" in said
+
+
+def test_a_leak_is_led_back_to_its_recipient(haechi: Haechi, home: Path, photos: Path, tmp_path: Path) -> None:
+    haechi("keys", "new", "--name", "예시")
+    source = photos / "a.png"
+    for pool in ("기자단 7", "pool 8"):
+        assert haechi("protect", source, "-o", tmp_path / pool, "--recipient", pool).code == 0
+    assert "is the copy for" in haechi("protect", source, "-o", tmp_path / "기자단 7", "--recipient", "pool 8").err
+    leaked = tmp_path / "leaked.jpg"
+    with Image.open(tmp_path / "기자단 7" / "a.png") as image:
+        image.convert("RGB").save(leaked, quality=85)
+    found = json.loads(haechi("release", "leak", leaked, "--json").out)
+    assert (found["schema"], found["recipient"], found["by"]) == ("haechi.leak/1", "기자단 7", "mark")
+    assert "made from the copy for pool 8" in haechi("release", "leak", tmp_path / "pool 8" / "a.png").out
+    assert haechi("release", "leak", tmp_path / "missing.jpg").code == 3
+    assert haechi("protect", source, "-o", tmp_path / "x", "--recipient", " ").code == 2
+    assert haechi("protect", source, "-o", tmp_path / "x", "--recipient", "a", "--no-watermark").code == 2
+    assert (home / "keys" / "watermark.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_cannot_be_marked_is_signed_and_says_why(haechi: Haechi, tmp_path: Path) -> None:
+    haechi("keys", "new", "--name", "예시")
+    small = tmp_path / "small.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (90, 200, 3), np.uint8)).save(small)
+    record = json.loads(haechi("protect", small, "-o", tmp_path / "out", "--json").out)
+    assert (record["psnr_db"], record["watermark"]) == (None, None)
+    assert record["unmarked"]["code"] == "small"
+    assert "128 pixels" in record["unmarked"]["reason"]
+    assert record["manifest"]["label"]
+    again = json.loads(haechi("protect", small, "-o", tmp_path / "out", "--json").out)
+    assert (again["reused"], again["unmarked"]) == (True, record["unmarked"])
+    plain = json.loads(haechi("protect", small, "-o", tmp_path / "plain", "--no-watermark", "--json").out)
+    assert plain["unmarked"]["code"] == "asked"
 
 
 def test_wrong_usage_is_said(haechi: Haechi, photos: Path, tmp_path: Path) -> None:

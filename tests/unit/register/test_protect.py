@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-def run(source: Path, store: Store, identity: Identity, folder: str = "out", **wish: str) -> Protected:
+def run(source: Path, store: Store, identity: Identity, folder: str = "out", **wish: Any) -> Protected:
     place = source.parent / folder
     return protect(source, place / source.name, place / STAGING, store, Limits(), Wish(identity, **wish))
 
@@ -73,7 +74,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_photo_comes_out_signed_registered_and_with_the_same_pixels(
+def test_a_photo_without_mark_comes_out_signed_registered_and_with_the_same_pixels(
     photo: Path, store: Store, identity: Identity
 ) -> None:
     before = photo.read_bytes()
@@ -81,7 +82,9 @@ def test_a_photo_comes_out_signed_registered_and_with_the_same_pixels(
     assert photo.read_bytes() == before
     assert done.release.title == "첫눈"
     assert done.release.source_name == photo.name
-    assert store.release_by_sha256(hash_file(done.output)) == done.release
+    assert store.release_of_bytes(hash_file(done.output)) == done.release
+    assert store.release_by_sha256(hash_file(photo)) == done.release
+    assert (done.mark, done.protection.unmarked) == (None, "asked")
     with Image.open(photo) as one, Image.open(done.output) as other:
         assert one.tobytes() == other.tobytes()
     origin = read_origin(done.output, Limits(), ours(store.home))

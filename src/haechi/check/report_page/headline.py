@@ -90,6 +90,8 @@ def _one_after_another(first: ReleaseMatch, report: Report) -> list[ReleaseMatch
 
 def caution(say: Language, report: Report) -> str:
     """What a reader must not conclude; empty when there is nothing to warn of."""
+    if any(finding.code == "watermark.differs" for finding in report.findings):
+        return say("It carries an invisible mark of yours that belongs to another picture: the mark was moved here.")
     if report.verdict not in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED):
         return ""
     if _foreign_sound(report):

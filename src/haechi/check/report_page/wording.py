@@ -155,6 +155,29 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "c2pa.damaged": (mark("It carries Content Credentials, but they are damaged and cannot be read."),),
     "c2pa.absent": (mark("It carries no Content Credentials (C2PA). Most files on the web carry none."),),
+    "watermark.found.recipient": (
+        mark(
+            "It carries the invisible mark of your release ‘{title}’, in the copy for {recipient}, "
+            "and shows that release."
+        ),
+    ),
+    "watermark.found": (mark("It carries the invisible mark of your release ‘{title}’, and shows that release."),),
+    "watermark.differs": (
+        mark(
+            "It carries the invisible mark of your release ‘{title}’, but shows something else: "
+            "the mark was moved here from another picture."
+        ),
+    ),
+    "watermark.unconfirmed": (
+        mark(
+            "It carries the invisible mark of your release ‘{title}’; "
+            "there is too little in it to tell whether it shows that release."
+        ),
+    ),
+    "watermark.unknown": (mark("It carries an invisible mark of yours whose number is not known here."),),
+    "watermark.gone": (
+        mark("The invisible mark is missing in places: something was laid over the picture there, or replaced it."),
+    ),
     "release_match.found": (
         mark("It was made from your release ‘{title}’."),
         mark("It was made from one of your releases."),
@@ -188,6 +211,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
+    "watermark.absent": (mark("No invisible mark of yours was read in it; heavy editing can remove one."),),
     "comparison.too_small": (mark("The faces are too small in this copy for a comparison."),),
     "comparison.not_aligned": (mark("The file could not be lined up with the original."),),
     "comparison.nothing_common": (mark("One file has only sound and the other has none: nothing can be compared."),),

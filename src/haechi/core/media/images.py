@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from haechi.core.errors import UnreadableMediaError
 from haechi.core.media.orientation import Orientation, from_exif
@@ -50,6 +50,9 @@ _SHORTEST_DELAY_S = 0.011
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_ANIMATION = frozenset({b"fcTL", b"fdAT"})
 _CRC_BLOCK_BYTES = 1 << 20
+_PNG_DEPTH_AT = 24
+_WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP"})
+_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -152,6 +155,41 @@ class ImageReader:
         elif gray and self._image.format in {"JPEG", "MPO"}:
             self._image.draft("L", self._image.size)
         return self._current(max_side, gray)
+
+    def stored(self) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
+        """The first frame as it is stored, not turned, uint8 (h, w, channels), and what it takes to write it again.
+
+        The facts name why it cannot be written again ("refused") when there are no pixels.
+        """
+        image = self._image
+        if refusal := self._refusal():
+            return {"refused": refusal}, None
+        facts: dict[str, Any] = {
+            "format": image.format,
+            "mode": image.mode,
+            "orientation": [self._orientation.transpose, self._orientation.mirror_x, self._orientation.mirror_y],
+        }
+        if image.format == "JPEG":
+            tables = getattr(image, "quantization", {})
+            facts["tables"] = [list(map(int, tables[number])) for number in sorted(tables)]
+            facts["sampling"] = JpegImagePlugin.get_sampling(image)
+            facts["progressive"] = bool(image.info.get("progressive"))
+        try:
+            pixels = np.asarray(image, np.uint8)
+        except DECODE_ERRORS as error:
+            raise self._unreadable() from error
+        return facts, pixels if pixels.ndim == 3 else pixels[:, :, None]
+
+    def _refusal(self) -> str | None:
+        image = self._image
+        if image.format not in _WRITTEN_AGAIN:
+            return "pages" if image.format == "MPO" else "format"
+        if self._is_animated():
+            return "pages"
+        deep = image.format == "PNG" and os.pread(self._file.fileno(), 1, _PNG_DEPTH_AT) != b"\x08"
+        if deep or image.mode.startswith(("I", "F")):
+            return "depth"
+        return None if image.mode in _PLAIN_MODES and "transparency" not in image.info else "colours"
 
     def frames(self, max_side: int | None, *, gray: bool) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """(time in seconds, picture) of every frame of an animation; a damaged one ends it.

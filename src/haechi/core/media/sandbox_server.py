@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.core.errors import InputError
-from haechi.core.media import frames, samples, survey, versions
+from haechi.core.media import frames, samples, stored, survey, versions
 from haechi.core.media.seccomp import refuse_network_and_writes
 from haechi.core.media.wire import MessageReader, send_message, slot_stride
 
@@ -46,6 +46,7 @@ Job = Callable[[int, str, dict[str, Any]], Iterator[tuple[dict[str, Any], NDArra
 JOBS: dict[str, Job] = {
     "frames": frames.run,
     "samples": samples.run,
+    "stored": stored.run,
     "survey": survey.run,
     "versions": versions.run,
 }

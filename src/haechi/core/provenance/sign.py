@@ -52,6 +52,7 @@ class Claim:
         artist: who performs, or None.
         source_name: name of the file that was opened.
         published_at: ISO 8601, UTC.
+        mark: name of the invisible mark in what is signed, or None.
     """
 
     title: str
@@ -59,20 +60,29 @@ class Claim:
     artist: str | None
     source_name: str
     published_at: str
+    mark: str | None = None
 
 
 def sign_media(
-    source: Path, target: Path, sidecar: Path, claim: Claim, identity: Identity, *, tsa: str | None = None
+    source: Path,
+    target: Path,
+    sidecar: Path,
+    claim: Claim,
+    identity: Identity,
+    *,
+    tsa: str | None = None,
+    original: Path | None = None,
 ) -> bytes:
     """Sign a file; see the module for the steps.
 
     Args:
-        source: the file; it is only read.
+        source: what is signed; it is only read.
         target: the signed file to write; there must be none yet.
         sidecar: where the manifest goes if the file cannot hold it; there must be none yet.
         claim: what is claimed.
         identity: who signs.
         tsa: address of a time stamp authority (RFC 3161), which is sent a digest of the signature; None for no stamp.
+        original: what the source was made from, when that is another file; its credentials are kept.
 
     Returns:
         The manifest store, as it stands in the target or in the sidecar.
@@ -99,7 +109,7 @@ def sign_media(
 
     # 1. and 2.
     try:
-        manifest = _sign(source, target, place, claim, identity, sign, tsa)
+        manifest = _sign(source, original or source, target, place, claim, identity, sign, tsa)
     except c2pa.C2paError as error:
         if failures:
             raise failures[0] from error
@@ -131,7 +141,14 @@ def _place(path: Path) -> Place:
 
 
 def _sign(
-    source: Path, target: Path, place: Place, claim: Claim, identity: Identity, sign: Any, tsa: str | None
+    source: Path,
+    original: Path,
+    target: Path,
+    place: Place,
+    claim: Claim,
+    identity: Identity,
+    sign: Any,
+    tsa: str | None,
 ) -> bytes:
     settings = dict(_SETTINGS)
     if place.is_film and source.stat().st_size > _WHOLE_BYTES and not _fragmented(source):
@@ -142,13 +159,13 @@ def _sign(
         c2pa.Builder(_definition(claim, place), context=context) as builder,
         c2pa.Signer.from_callback(sign, algorithm, identity.chain_pem, tsa) as signer,
         source.open("rb") as reading,
+        original.open("rb") as opened,
         target.open("x+b") as writing,
     ):
         builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         if not place.embedded:
             builder.set_no_embed()
-        builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, reading)
-        reading.seek(0)
+        builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, opened)
         manifest = bytes(builder.sign(signer, place.mime, reading, writing))
         writing.flush()
         _sync(writing.fileno())

@@ -12,9 +12,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from haechi.core.records import BankItem, Protection, Release
-from haechi.core.store.rows import Item, bank_row, release_row, to_bank_item, to_protection, to_release
-from haechi.core.store.schema import bank_items, fingerprints, protections, releases
+from haechi.core.records import BankItem, Kind, Mark, Protection, Release
+from haechi.core.store.rows import (
+    Item,
+    bank_row,
+    mark_row,
+    release_row,
+    to_bank_item,
+    to_mark,
+    to_protection,
+    to_release,
+)
+from haechi.core.store.schema import bank_items, fingerprints, marks, protections, releases
 
 Sets = Sequence[tuple[str, bytes]]
 """Algorithm and serialised fingerprints of each set."""
@@ -110,6 +119,31 @@ def find_protections(connection: sa.Connection, **column: str) -> list[Protectio
     """Those whose column has that value, e.g. `source_sha256=`, newest first."""
     query = sa.select(protections).filter_by(**column).order_by(protections.c.signed_at.desc())
     return [to_protection(row) for row in connection.execute(query).mappings()]
+
+
+def find_release_of_bytes(connection: sa.Connection, sha256: str) -> Release | None:
+    """The release whose master, or one of whose signed outputs, has exactly these bytes."""
+    signed = sa.select(protections.c.release_id).where(protections.c.output_sha256 == sha256)
+    query = sa.select(releases).where(sa.or_(releases.c.sha256 == sha256, releases.c.id.in_(signed)))
+    # the same bytes may be the master of one release and an output of another: the master goes first
+    row = connection.execute(query.order_by(releases.c.sha256 != sha256, releases.c.added_at)).mappings().first()
+    return to_release(row) if row else None
+
+
+def add_mark(connection: sa.Connection, mark: Mark) -> None:
+    """Note which number an output bears."""
+    connection.execute(sa.insert(marks).values(mark_row(mark)))
+
+
+def find_marks(connection: sa.Connection, **column: str | int) -> list[Mark]:
+    """Those whose column has that value, e.g. `payload=` or `label=`."""
+    query = sa.select(marks).filter_by(**column).order_by(marks.c.label)
+    return [to_mark(row) for row in connection.execute(query).mappings()]
+
+
+def has_marks(connection: sa.Connection, kind: Kind) -> bool:
+    """Whether any output of that kind bears a mark."""
+    return connection.execute(sa.select(marks.c.label).filter_by(kind=kind.value).limit(1)).first() is not None
 
 
 def wanted_blobs(connection: sa.Connection) -> set[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.core.records import Artist, BankItem, Kind, Protection, Release
+from haechi.core.records import Artist, BankItem, Kind, Mark, Protection, Release
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -89,6 +89,16 @@ def to_release(row: sa.RowMapping) -> Release:
 def to_protection(row: sa.RowMapping) -> Protection:
     """Record of a row of `protections`."""
     return Protection(**_named(row))
+
+
+def mark_row(mark: Mark) -> dict[str, Any]:
+    """Columns of `marks`."""
+    return _storable(asdict(mark))
+
+
+def to_mark(row: sa.RowMapping) -> Mark:
+    """Record of a row of `marks`."""
+    return Mark(**_named(row) | {"kind": Kind(row["kind"])})
 
 
 def to_bank_item(row: sa.RowMapping) -> BankItem:

@@ -18,7 +18,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 metadata = sa.MetaData(
@@ -108,6 +108,20 @@ protections = sa.Table(
     sa.Column("manifest", sa.String(71), nullable=False, index=True),
     sa.Column("signed_by", sa.String, nullable=False),
     sa.Column("signed_at", sa.String(32), nullable=False),
+    sa.Column("unmarked", sa.String, nullable=True),
+)
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("label", sa.String, sa.ForeignKey("protections.label", ondelete="CASCADE"), primary_key=True),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("method", sa.String, nullable=False),
+    sa.Column("payload", sa.BigInteger, nullable=False, index=True, unique=True),
+    sa.Column("recipient_payload", sa.BigInteger, nullable=True, index=True, unique=True),
+    sa.Column("recipient", sa.String, nullable=True),
+    sa.Column("psnr_db", sa.Float, nullable=True),
+    sa.Column("survives", sa.Boolean, nullable=False),
 )
 
 bank_items = sa.Table(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from haechi.core.errors import StoreError
-from haechi.core.records import Artist, BankItem, Protection, Release
+from haechi.core.records import Artist, BankItem, Kind, Mark, Protection, Release
 from haechi.core.store import artists, items, reports
 from haechi.core.store.blobs import FileBlobs
 from haechi.core.store.engines import WRITES, open_engine
@@ -164,6 +164,11 @@ class Store:
         with self._reading() as connection:
             return items.find_release(connection, sha256=sha256)
 
+    def release_of_bytes(self, sha256: str) -> Release | None:
+        """The release whose master, or one of whose signed outputs, has exactly these bytes."""
+        with self._reading() as connection:
+            return items.find_release_of_bytes(connection, sha256)
+
     def remove_release(self, release_id: str) -> bool:
         """Remove a release, its fingerprints and its working copy; False when there is none of that id."""
         with self._changing() as connection:
@@ -173,16 +178,28 @@ class Store:
             self.sweep()
         return removed
 
-    def add_protection(self, protection: Protection) -> None:
-        """Note that a release was signed; its manifest must have been put inside the same `writing()`."""
+    def add_protection(self, protection: Protection, mark: Mark | None = None) -> None:
+        """Note that a release was signed, and its mark; its manifest must have been put inside the same `writing()`."""
         with self._changing() as connection:
             self._blobs.path(protection.manifest)
             items.add_protection(connection, protection)
+            if mark is not None:
+                items.add_mark(connection, mark)
 
     def protections(self, **column: str) -> list[Protection]:
         """Signed releases whose column has that value, e.g. `source_sha256=`, newest first."""
         with self._reading() as connection:
             return items.find_protections(connection, **column)
+
+    def marks(self, **column: str | int) -> list[Mark]:
+        """Marks whose column has that value, e.g. `payload=`."""
+        with self._reading() as connection:
+            return items.find_marks(connection, **column)
+
+    def has_marks(self, kind: Kind) -> bool:
+        """Whether any output of that kind bears a mark."""
+        with self._reading() as connection:
+            return items.has_marks(connection, kind)
 
     def add_bank_item(self, item: BankItem, fingerprints: Sequence[FingerprintSet]) -> BankItem:
         """Add a confirmed fake with all its fingerprints.

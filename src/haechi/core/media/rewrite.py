@@ -1,0 +1,235 @@
+"""The same picture file with other pixels: format, size and everything that is not pixels stay as they are.
+
+Method: the picture is decoded as stored (limited child process); the new pixels are coded by Pillow as the source was
+(JPEG with its quantisation tables and subsampling), and the source's own segments or chunks - EXIF, colour profile,
+XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source are left out: they
+speak of other pixels.
+Formats: JPEG, PNG and WebP, one picture, 8 bits, grey or RGB, with or without alpha. Others are refused with a word:
+"format", "pages" (animations, JPEGs that hold a second picture), "depth" (more than 8 bits) or "colours" (palettes,
+CMYK).
+Limits: a JPEG or lossy WebP is coded a second time; of a lossy WebP the first quality is not known, and where even high
+quality loses too much colour it becomes a lossless one, several times as large.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from haechi.core.errors import UnreadableMediaError
+from haechi.core.media import sandbox
+from haechi.core.media.orientation import Orientation
+from haechi.core.media.pixels import over_mid_grey
+from haechi.core.settings import Limits
+
+FAITHFUL_QUALITY: Final = 95
+_PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
+_PIXEL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"caBX"})
+_JUMBF, _ADOBE = 0xEB, 0xEE
+_WEBP_QUALITY, _WEBP_FAITHFUL = 90, 98
+
+Bytes = NDArray[np.uint8]
+Coding = Mapping[str, Any]
+"""What Pillow is told when it codes a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """A picture as its file stores it.
+
+    Attributes:
+        pixels: uint8 (h, w, 1-4): grey, grey and alpha, RGB, or RGB and alpha; not turned.
+        format: "JPEG", "PNG" or "WEBP".
+        orientation: how it is turned for display.
+        coding: of the source, as Pillow is told it.
+    """
+
+    pixels: Bytes
+    format: str
+    orientation: Orientation
+    coding: Coding = field(default_factory=dict)
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the last channel is alpha."""
+        return self.pixels.shape[2] in (2, 4)
+
+    def shown(self) -> Bytes:
+        """As displayed: uint8 (h, w, 3), BGR, alpha over mid grey."""
+        colour = self._colour()
+        if self.has_alpha:
+            colour = over_mid_grey(colour, self.pixels[:, :, -1])
+        return self.orientation.apply(np.ascontiguousarray(colour[:, :, ::-1]))
+
+    def showing(self, image_bgr: Bytes) -> Bytes:
+        """Pixels to store for what is to be displayed; transparent ones take the same difference, alpha stays.
+
+        Args:
+            image_bgr: uint8 (h, w, 3), of the size of `shown()`.
+        """
+        wanted = _turned_back(image_bgr, self.orientation)[:, :, ::-1]
+        if self.has_alpha:
+            seen = _turned_back(self.shown(), self.orientation)[:, :, ::-1]
+            difference = wanted.astype(np.int16) - seen
+            wanted = np.clip(self._colour() + difference, 0, 255).astype(np.uint8)
+        colours = 1 if self.pixels.shape[2] <= 2 else 3
+        parts = [wanted[:, :, :colours], *([self.pixels[:, :, -1:]] if self.has_alpha else [])]
+        return np.ascontiguousarray(np.concatenate(parts, axis=2))
+
+    def codings(self) -> tuple[Coding, ...]:
+        """From the one most like the source to the most faithful one."""
+        if self.format == "JPEG":
+            return self.coding, {"quality": FAITHFUL_QUALITY, "subsampling": 0}
+        if self.format == "WEBP" and not self.coding["lossless"]:
+            return {"quality": _WEBP_QUALITY}, {"quality": _WEBP_FAITHFUL}, {"lossless": True, "exact": True}
+        return (self.coding,)
+
+    def _colour(self) -> Bytes:
+        grey = self.pixels.shape[2] <= 2
+        return np.repeat(self.pixels[:, :, :1], 3, axis=2) if grey else self.pixels[:, :, :3]
+
+
+def read_stored(path: Path, limits: Limits) -> StoredPicture | str:
+    """The picture as its file stores it, or the word that says why it cannot be written again.
+
+    Raises:
+        InputError: the file cannot be opened.
+        UnreadableMediaError: it is damaged, or beyond a limit.
+    """
+    for header, pixels in sandbox.run_job("stored", path, limits, {"max_pixels": limits.max_pixels}):
+        if "refused" in header:
+            return str(header["refused"])
+        if pixels is not None:
+            return _picture(path, header.get("stored"), pixels)
+    raise UnreadableMediaError(f"{path.name}: no picture could be decoded; get the file again from its source")
+
+
+def rewrite(source: Path, picture: StoredPicture, image_bgr: Bytes, coding: Coding) -> bytes:
+    """The source's file with other pixels.
+
+    Args:
+        source: the file that `picture` was read from.
+        picture: from `read_stored`.
+        image_bgr: what it shall display, uint8 (h, w, 3).
+        coding: one of `picture.codings()`.
+    """
+    data = source.read_bytes()
+    pixels = picture.showing(image_bgr)
+    around = _metadata_of_webp(data) if picture.format == "WEBP" else {}
+    target = io.BytesIO()
+    image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
+    image.save(target, format=picture.format, **coding, **around)
+    if picture.format == "JPEG":
+        return _with_segments(target.getvalue(), data)
+    return _with_chunks(target.getvalue(), data) if picture.format == "PNG" else target.getvalue()
+
+
+def _picture(path: Path, facts: Any, pixels: NDArray[Any]) -> StoredPicture:
+    """Check the child's answer."""
+    try:
+        turn = Orientation(*map(bool, facts["orientation"]))
+        coding: dict[str, Any] = {}
+        if facts["format"] == "JPEG":
+            tables = [list(map(int, table)) for table in facts["tables"]]
+            coding = {"qtables": tables, "progressive": bool(facts["progressive"])}
+            # grey JPEGs have no subsampling, unusual ones are coded without
+            coding["subsampling"] = max(int(facts["sampling"]), 0)
+        elif facts["format"] == "WEBP":
+            coding = {"lossless": _is_lossless_webp(path), "exact": True}
+        sane = pixels.dtype == np.uint8 and pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
+        if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP"):
+            raise ValueError
+        return StoredPicture(pixels, facts["format"], turn, coding)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableMediaError(
+            f"{path.name}: the decoder gave an impossible answer; treat the file as hostile"
+        ) from error
+
+
+def _turned_back(image: Bytes, turn: Orientation) -> Bytes:
+    """Undo `Orientation.apply`."""
+    if turn.mirror_x or turn.mirror_y:
+        image = np.asarray(
+            cv2.flip(image, -1 if turn.mirror_x and turn.mirror_y else (1 if turn.mirror_x else 0)), np.uint8
+        )
+    return np.ascontiguousarray(np.swapaxes(image, 0, 1)) if turn.transpose else image
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and bytes of each segment of a JPEG before its first frame header or scan."""
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if not (0xE0 <= marker <= 0xEF or marker in (0xFE, 0xDB, 0xC4, 0xDD)):
+            return
+        size = 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        yield marker, data[at : at + size]
+        at += size
+
+
+def _with_segments(coded: bytes, source: bytes) -> bytes:
+    """A coded JPEG with the APPn and comment segments of the source instead of its own."""
+    kept = [part for marker, part in _segments(source) if _is_about(marker) and marker not in (_JUMBF, _ADOBE)]
+    own = takewhile(lambda segment: _is_about(segment[0]), _segments(coded))
+    return coded[:2] + b"".join(kept) + coded[2 + sum(len(part) for _, part in own) :]
+
+
+def _is_about(marker: int) -> bool:
+    return 0xE0 <= marker <= 0xEF or marker == 0xFE
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and whole bytes of each chunk of a PNG."""
+    at = len(_PNG_MAGIC)
+    while at + 12 <= len(data):
+        size = 12 + int.from_bytes(data[at : at + 4], "big")
+        yield data[at + 4 : at + 8], data[at : at + size]
+        at += size
+
+
+def _with_chunks(coded: bytes, source: bytes) -> bytes:
+    """A coded PNG with the source's chunks around its pixels."""
+    before: list[bytes] = []
+    after: list[bytes] = []
+    place = before
+    for kind, chunk in _chunks(source):
+        if kind == b"IDAT":
+            place = after
+        elif kind not in _PIXEL_CHUNKS:
+            place.append(chunk)
+    own = list(_chunks(coded))
+    head = [chunk for kind, chunk in own if kind == b"IHDR"]
+    pixels = [chunk for kind, chunk in own if kind == b"IDAT"]
+    end = [chunk for kind, chunk in own if kind == b"IEND"]
+    return b"".join([_PNG_MAGIC, *head, *before, *pixels, *after, *end])
+
+
+def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each chunk of a WebP file."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, size = struct.unpack_from("<4sI", data, at)
+        yield kind, data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _metadata_of_webp(data: bytes) -> dict[str, bytes]:
+    names = {b"ICCP": "icc_profile", b"EXIF": "exif", b"XMP ": "xmp"}
+    return {names[kind]: content for kind, content in _webp_chunks(data) if kind in names}
+
+
+def _is_lossless_webp(path: Path) -> bool:
+    return any(kind == b"VP8L" for kind, _ in _webp_chunks(path.read_bytes()))

@@ -1,0 +1,85 @@
+"""The company's watermark key: 32 random bytes in `HOME/keys/watermark.key`, made once and never changed.
+
+Whoever has it can read, forge and remove every mark of the company; whoever loses it can read none of them any more. It
+is never printed, logged or put in a message. Mode 0600.
+Invariant: the file appears whole or not at all, and is never overwritten, not even by two processes at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+from haechi.core.errors import InputError, IntegrityError
+from haechi.core.store.failures import store_failures
+
+KEY_BYTES: Final = 32
+_FOLDER, _FILE = "keys", "watermark.key"
+
+
+def mark_key(home: Path) -> bytes | None:
+    """The key of a home, or None when it never marked anything.
+
+    Raises:
+        InputError: others may read it.
+        IntegrityError: it is damaged.
+        StoreError: it cannot be read.
+    """
+    path = home.expanduser() / _FOLDER / _FILE
+    with store_failures(home):
+        try:
+            mode = path.stat().st_mode
+            key = path.read_bytes()
+        except FileNotFoundError:
+            return None
+    if mode & 0o077:
+        raise InputError(f"others may read the watermark key {path}; run chmod 600 on it")
+    if len(key) != KEY_BYTES:
+        raise IntegrityError(f"the watermark key {path} is damaged; restore it from a copy")
+    return key
+
+
+def make_mark_key(home: Path) -> bytes:
+    """The key of a home, made if there is none.
+
+    Raises:
+        As `mark_key`.
+    """
+    if (known := mark_key(home)) is not None:
+        return known
+    folder = home.expanduser() / _FOLDER
+    with store_failures(home):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        staged = folder / f".new-{secrets.token_hex(8)}"
+        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
+                os.link(staged, folder / _FILE)
+        finally:
+            staged.unlink(missing_ok=True)
+        _sync(folder)
+    made = mark_key(home)
+    if made is None:
+        raise IntegrityError(f"the watermark key in {folder} vanished while it was made; run the command again")
+    return made
+
+
+def key_fingerprint(key: bytes) -> str:
+    """Names a key without telling it: "sha256:...", of a digest that is used for nothing else."""
+    return f"sha256:{hashlib.sha256(b'haechi watermark key' + key).hexdigest()}"
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

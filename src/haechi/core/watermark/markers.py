@@ -1,0 +1,17 @@
+"""The marks that Haechi writes and reads, one for each kind of media: what is not here is signed without a mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from haechi.core.protocols import Watermarker
+from haechi.core.records import Kind
+from haechi.core.watermark.image_file import ImageMarker
+
+MARKERS: Final[Mapping[Kind, Watermarker]] = {Kind.IMAGE: ImageMarker()}
+
+
+def marker_for(kind: Kind) -> Watermarker | None:
+    """The mark of a kind of media, or None."""
+    return MARKERS.get(kind)

@@ -1,0 +1,111 @@
+"""Mark a release before it is signed: every output gets numbers of its own, which the store leads back to it.
+
+One number in many pictures could be averaged out of them and pasted elsewhere, so no two outputs share one. Numbers are
+random: they tell nothing of how many releases there are, and two processes at work hardly ever choose the same one; if
+they do, the store refuses the second.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from haechi.core.errors import IntegrityError
+from haechi.core.media.probe import MediaInfo
+from haechi.core.records import Mark
+from haechi.core.settings import Limits
+from haechi.core.store import Store
+from haechi.core.watermark.markers import marker_for
+from haechi.core.watermark.marks import Marking, Unmarked
+
+LEAST_PSNR_DB: Final = 40.0
+NOT_WANTED: Final = Unmarked("asked")
+_FOLDER = "marked"
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What is going to be signed.
+
+    Attributes:
+        path: the marked copy, or the source itself.
+        marking: what was done, or why nothing.
+        payload: its number; None when unmarked.
+        recipient_payload: its second number; None without a recipient.
+    """
+
+    path: Path
+    marking: Marking | Unmarked
+    payload: int | None = None
+    recipient_payload: int | None = None
+
+
+def mark_copy(
+    source: Path, info: MediaInfo, folder: Path, store: Store, limits: Limits, key: bytes, recipient: str | None
+) -> Copy:
+    """Mark a source into `folder`; the source itself stands for it where that cannot be done.
+
+    Args:
+        source: is only read.
+        info: of the source.
+        folder: for the copy; it goes there under its own name.
+        store: knows the numbers that are taken.
+        limits: what reading the file may cost.
+        key: the company's watermark key.
+        recipient: whose copy it is, or None.
+    """
+    marker = marker_for(info.kind)
+    if marker is None:
+        return Copy(source, Unmarked("kind"))
+    payload = _free_number(store, marker.payload_bits)
+    second = _free_number(store, marker.payload_bits) if recipient is not None else None
+    place = folder / _FOLDER / source.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    marking = marker.embed(source, place, key, payload, limits, recipient=second)
+    if isinstance(marking, Unmarked):
+        return Copy(source, marking)
+    return Copy(place, marking, payload, second)
+
+
+def require_mark(source: Path, output: Path, info: MediaInfo, copy: Copy, key: bytes, limits: Limits) -> float | None:
+    """PSNR of a finished output against its source, when the mark is read back from it.
+
+    Raises:
+        IntegrityError: the mark is not there, or the output is too far from its source.
+    """
+    marker = marker_for(info.kind)
+    fidelity = None
+    if marker is not None and copy.payload is not None:
+        fidelity = marker.fidelity(source, output, key, copy.payload, limits)
+    if fidelity is None:
+        raise IntegrityError(f"{source}: the mark is not read from the finished copy; nothing was published")
+    if fidelity < LEAST_PSNR_DB:
+        raise IntegrityError(
+            f"{source}: marking changed it too much ({fidelity:.1f} dB); nothing was published; try --no-watermark"
+        )
+    return fidelity
+
+
+def mark_of(copy: Copy, info: MediaInfo, label: str, recipient: str | None, psnr_db: float | None) -> Mark | None:
+    """The record of a copy's mark; None when it bears none."""
+    if isinstance(copy.marking, Unmarked) or copy.payload is None:
+        return None
+    return Mark(
+        label=label,
+        kind=info.kind,
+        method=copy.marking.method,
+        payload=copy.payload,
+        recipient_payload=copy.recipient_payload,
+        recipient=recipient,
+        psnr_db=psnr_db,
+        survives=copy.marking.survives,
+    )
+
+
+def _free_number(store: Store, bits: int) -> int:
+    while True:
+        number = secrets.randbits(bits)
+        if not store.marks(payload=number) and not store.marks(recipient_payload=number):
+            return number

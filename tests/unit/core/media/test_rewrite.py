@@ -1,0 +1,142 @@
+"""The same file with other pixels: what is not pixels stays, what cannot stay is refused."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from haechi.core.errors import UnreadableMediaError
+from haechi.core.media.decode import read_image
+from haechi.core.media.rewrite import StoredPicture, read_stored, rewrite
+from haechi.core.settings import Limits
+
+NOISE = np.random.default_rng(4).integers(40, 200, (12, 18, 3), np.uint8)
+PICTURE = np.asarray(cv2.resize(NOISE, (180, 120), interpolation=cv2.INTER_CUBIC), np.uint8)
+ICC = b"a colour profile" * 40
+
+
+def stored(path: Path, limits: Limits) -> StoredPicture:
+    picture = read_stored(path, limits)
+    assert isinstance(picture, StoredPicture)
+    return picture
+
+
+def brighter(path: Path, limits: Limits) -> tuple[Path, np.ndarray, np.ndarray]:
+    """The file with all colours lighter by ten, what it should show, and what it shows."""
+    picture = stored(path, limits)
+    wanted = np.clip(picture.shown().astype(int) + 10, 0, 255).astype(np.uint8)
+    target = path.with_name(f"new-{path.name}")
+    target.write_bytes(rewrite(path, picture, wanted, picture.codings()[0]))
+    return target, wanted, read_image(target, limits).image
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_keeps_its_metadata_its_coding_and_its_turn(tmp_path: Path, limits: Limits, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = orientation, "사진"
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PICTURE).save(
+        path, quality=83, subsampling=2, progressive=True, exif=exif, icc_profile=ICC, dpi=(300, 300), comment=b"hi"
+    )
+    target, wanted, seen = brighter(path, limits)
+    assert seen.shape == wanted.shape == read_image(path, limits).image.shape
+    assert np.abs(seen.astype(int) - wanted).mean() < 3
+    with Image.open(path) as old, Image.open(target) as new:
+        for name in ("exif", "icc_profile", "dpi", "comment", "progressive"):
+            assert new.info[name] == old.info[name]
+        assert new.quantization == old.quantization  # type: ignore[attr-defined]
+        assert new.layer == old.layer  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_png_keeps_its_chunks_and_its_alpha(tmp_path: Path, limits: Limits, mode: str) -> None:
+    image = Image.fromarray(PICTURE).convert(mode)
+    alpha = np.tile(np.arange(180, dtype=np.uint8), (120, 1))
+    if mode.endswith("A"):
+        image.putalpha(Image.fromarray(alpha))
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "첫눈")
+    text.add(b"gAMA", struct.pack(">I", 45455))
+    path = tmp_path / "a.png"
+    image.save(path, pnginfo=text, icc_profile=ICC, dpi=(300, 300))
+    target, wanted, seen = brighter(path, limits)
+    with Image.open(path) as old, Image.open(target) as new:
+        assert new.mode == mode
+        assert {name: new.info[name] for name in ("Title", "gamma", "icc_profile", "dpi")} == {
+            name: old.info[name] for name in ("Title", "gamma", "icc_profile", "dpi")
+        }
+        if mode.endswith("A"):
+            assert np.array_equal(np.asarray(new)[:, :, -1], alpha)
+    if not mode.endswith("A"):
+        assert np.array_equal(seen, wanted)
+    else:
+        assert (seen.astype(int) - read_image(path, limits).image)[:, -20:].mean() > 5
+
+
+@pytest.mark.parametrize(("lossless", "mode"), [(True, "RGBA"), (False, "RGB"), (False, "RGBA")])
+def test_a_webp_keeps_its_metadata(tmp_path: Path, limits: Limits, lossless: bool, mode: str) -> None:
+    path = tmp_path / "a.webp"
+    exif = Image.Exif()
+    exif[0x010E] = "hello"
+    options: dict[str, Any] = {"icc_profile": ICC, "exif": exif, "xmp": b"<x/>", "lossless": lossless}
+    Image.fromarray(PICTURE).convert(mode).save(path, quality=80, **options)
+    target, wanted, seen = brighter(path, limits)
+    assert np.abs(seen.astype(int) - wanted).mean() < (0.01 if lossless else 3)
+    with Image.open(path) as old, Image.open(target) as new:
+        assert new.mode == old.mode
+        assert {name: new.info.get(name) for name in ("icc_profile", "exif", "xmp")} == {
+            name: old.info.get(name) for name in ("icc_profile", "exif", "xmp")
+        }
+    assert (b"VP8L" in target.read_bytes()) is lossless
+
+
+def png_of_16_bits(path: Path) -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = b"".join(b"\0" + bytes(6 * 8) for _ in range(8))
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def test_what_would_lose_something_is_refused_with_a_word(tmp_path: Path, limits: Limits) -> None:
+    image = Image.fromarray(PICTURE)
+    image.save(tmp_path / "a.tiff")
+    image.convert("P").save(tmp_path / "p.png")
+    image.convert("CMYK").save(tmp_path / "c.jpg")
+    image.save(tmp_path / "two.jpg", format="MPO", save_all=True, append_images=[image])
+    image.save(tmp_path / "moving.png", save_all=True, append_images=[image.rotate(180)])
+    png_of_16_bits(tmp_path / "deep.png")
+    words = {path.name: read_stored(path, limits) for path in sorted(tmp_path.iterdir())}
+    assert words == {
+        "a.tiff": "format",
+        "c.jpg": "colours",
+        "deep.png": "depth",
+        "moving.png": "pages",
+        "p.png": "colours",
+        "two.jpg": "pages",
+    }
+
+
+def test_a_damaged_picture_is_said_to_be(tmp_path: Path, limits: Limits) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PICTURE).save(path)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(UnreadableMediaError):
+        read_stored(path, limits)
+
+
+def test_credentials_of_the_source_are_left_out(tmp_path: Path, limits: Limits) -> None:
+    path = tmp_path / "a.jpg"
+    Image.fromarray(PICTURE).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:2] + b"\xff\xeb\x00\x08JP\x00\x01.." + data[2:])
+    target, _, _ = brighter(path, limits)
+    assert b"JP\x00\x01.." not in target.read_bytes()

@@ -1,0 +1,117 @@
+"""Marking before signing: numbers of their own, recipients, and nothing published that does not stand the test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from haechi.core.errors import InputError, IntegrityError
+from haechi.core.media.probe import hash_file
+from haechi.core.provenance.keys import new_identity, ours
+from haechi.core.provenance.origin import read_origin
+from haechi.core.records import Kind
+from haechi.core.settings import Limits
+from haechi.core.store import Store, open_store
+from haechi.core.watermark.mark_key import make_mark_key
+from haechi.core.watermark.markers import MARKERS
+from haechi.register import protect as protecting
+from haechi.register.protect import STAGING, Protected, Wish, protect
+
+
+@dataclass
+class Scene:
+    store: Store
+    photo: Path
+    wish: Wish
+
+    def run(self, folder: str, recipient: str | None = None) -> Protected:
+        place = self.photo.parent / folder
+        wish = replace(self.wish, recipient=recipient)
+        return protect(self.photo, place / self.photo.name, place / STAGING, self.store, Limits(), wish)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, astronaut: NDArray[np.uint8]) -> Scene:
+    store = open_store(tmp_path / "home")
+    photo = tmp_path / "사진.jpg"
+    Image.fromarray(astronaut[:, :, ::-1]).resize((400, 400)).save(photo, quality=92)
+    key = make_mark_key(store.home)
+    return Scene(store, photo, Wish(new_identity(store.home, "예시"), title="첫눈", mark_key=key))
+
+
+def test_each_output_of_one_release_has_numbers_of_its_own(scene: Scene) -> None:
+    plain, first, second = scene.run("out"), scene.run("a", "pool 7"), scene.run("b", "pool 8")
+    assert plain.release == first.release == second.release
+    assert len(scene.store.releases()) == 1
+    marks = [one.mark for one in (plain, first, second)]
+    assert [mark and mark.recipient for mark in marks] == [None, "pool 7", "pool 8"]
+    assert len({mark.payload for mark in marks if mark}) == 3
+    assert marks[0] is not None
+    assert marks[0].recipient_payload is None
+    for one in (plain, first, second):
+        assert one.mark is not None
+        assert one.mark.psnr_db is not None
+        assert one.mark.psnr_db >= 40
+        assert scene.wish.mark_key is not None
+        reading = MARKERS[Kind.IMAGE].detect(one.output, scene.wish.mark_key, Limits())
+        assert reading is not None
+        assert scene.store.marks(payload=reading.payload) == [one.mark]
+        assert scene.store.release_of_bytes(hash_file(one.output)) == one.release
+        origin = read_origin(one.output, Limits(), ours(scene.store.home))
+        assert origin is not None
+        assert origin.by_us
+        assert origin.reading.problems == ()
+
+
+def test_a_run_is_repeated_for_nobody_but_another_recipient(scene: Scene) -> None:
+    first, again = scene.run("out", "pool 7"), scene.run("out", "pool 7")
+    assert (first.reused, again.reused) == (False, True)
+    assert again.mark == first.mark
+    with pytest.raises(InputError, match="is the copy for 'pool 7'"):
+        scene.run("out", "pool 8")
+    with pytest.raises(InputError, match="is the copy for 'pool 7'"):
+        scene.run("out")
+
+
+def test_a_copy_whose_mark_is_not_read_back_is_not_published(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    sign = protecting.sign_media
+
+    def losing(source: Path, *rest: object, **named: object) -> bytes:
+        return sign(scene.photo, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(protecting, "sign_media", losing)
+    with pytest.raises(IntegrityError, match="mark is not read"):
+        scene.run("out")
+    assert not (scene.photo.parent / "out" / scene.photo.name).exists()
+    assert scene.store.releases() == []
+
+
+def test_the_key_is_in_no_message(scene: Scene) -> None:
+    assert scene.wish.mark_key is not None
+    assert repr(scene.wish.mark_key) not in repr(scene.wish)
+
+
+def test_a_removed_release_takes_its_numbers_along(scene: Scene) -> None:
+    done = scene.run("out")
+    assert done.mark is not None
+    assert scene.store.has_marks(Kind.IMAGE)
+    scene.store.remove_release(done.release.id)
+    assert scene.store.marks(payload=done.mark.payload) == []
+    assert not scene.store.has_marks(Kind.IMAGE)
+
+
+def test_an_output_can_be_protected_again(scene: Scene) -> None:
+    """An edit of an earlier release: its credentials are kept as what it was made from."""
+    done = scene.run("out")
+    place = scene.photo.parent / "next"
+    again = protect(done.output, place / "next.jpg", place / STAGING, scene.store, Limits(), scene.wish)
+    origin = read_origin(again.output, Limits(), ours(scene.store.home))
+    assert origin is not None
+    assert origin.by_us
+    assert origin.reading.problems == ()
+    assert again.mark != done.mark
