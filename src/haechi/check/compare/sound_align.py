@@ -37,7 +37,7 @@ from haechi.check.compare.sound_bands import (
 from haechi.check.compare.sound_features import HOP_S, SAMPLE_RATE, Samples, take
 from haechi.check.compare.sound_lines import Line, Piece, wave_like
 from haechi.check.compare.sound_source import divide, row_power
-from haechi.check.compare.sound_waves import confirm, polish, settle, wave_likeness
+from haechi.check.compare.sound_waves import confirm, explained, polish, settle, wave_likeness
 from haechi.core.records import Segment, Span
 
 MIN_BANDS = 0.45
@@ -46,6 +46,9 @@ NEAR_END_S = 3.0
 SHORTEST_REST_S = 0.5
 STRANGE_WAVES, STRANGE_BANDS = 0.1, 0.35
 NEAR_LAG_S = 0.3
+# How far the pictures' speed can be off, and from which likeness of waves on it is not.
+SPEED_ERRORS = (-0.006, -0.0045, -0.003, -0.0015, 0.0015, 0.003, 0.0045, 0.006)
+CLEARLY_EXPLAINED = 0.6
 KEPT_SHARE, KEPT_S, PLAIN_SHARE = 0.15, 0.3, 0.6
 LISTEN_S, LISTENS = 15.0, 4
 
@@ -63,10 +66,9 @@ def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece |
     """
     span, speed = segment.span, segment.speed
     line = Line(segment.offset_s - speed * span.start_s, speed, speed)
-    near = polish(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=NEAR_LAG_S)
+    near = _near(probe, master, span, line)
     if near is None:
         return _within_hint(probe, master, span, line)
-    near = settle(probe, master, near)
     kept = _shares(probe, master, [near], span)[0]
     if kept >= PLAIN_SHARE:
         return near
@@ -75,6 +77,23 @@ def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece |
         kept = _shares(probe, master, [near, far], span)[0]
     enough = kept >= max(KEPT_SHARE, KEPT_S / span.duration_s)
     return near if enough else far
+
+
+def _near(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
+    """The line of the pictures made exact; None when the sound on it does not agree with the master's.
+
+    Pictures tell another speed to some 1e-3, which moves waves apart: neighbouring speeds are listened to as well.
+    """
+    near = polish(probe, master, Piece(span, line, False, 0.0), window_s=2.0, lag_s=NEAR_LAG_S)
+    near = settle(probe, master, near) if near is not None else None
+    if line.speed == 1.0 or (near is not None and explained(probe, master, near) > CLEARLY_EXPLAINED):
+        return near
+    middle = 0.5 * (span.start_s + span.end_s)
+    speeds = [line.speed + error for error in SPEED_ERRORS]
+    turned = [Line(line.at(middle) - speed * middle, speed, speed) for speed in speeds]
+    pieces = [polish(probe, master, Piece(span, one, False, 0.0), window_s=1.0, lag_s=NEAR_LAG_S) for one in turned]
+    found = [settle(probe, master, piece) for piece in (*pieces, near) if piece is not None]
+    return max(found, key=lambda piece: explained(probe, master, piece), default=None)
 
 
 def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
