@@ -284,8 +284,10 @@ def _stretched(pieces: Sequence[Segment], duration_s: float | None) -> tuple[Seg
 
 
 def _master_info(master: Path, release: Release, settings: Settings) -> MediaInfo:
-    """What the working copy is; a release keeps its own duration."""
-    return replace(probe_media(master, settings.limits), duration_s=release.duration_s)
+    """What the working copy is, with the master's own duration and size: edits are told against the master."""
+    info = probe_media(master, settings.limits)
+    size = (release.width or info.width, release.height or info.height)
+    return replace(info, duration_s=release.duration_s, width=size[0], height=size[1])
 
 
 def _explained(comparison: Comparison) -> float:
