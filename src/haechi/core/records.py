@@ -339,6 +339,19 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class SoftBinding:
+    """What a manifest is found again by when it was stripped from its file (C2PA 2.2, section 9.3).
+
+    Attributes:
+        alg: name of the algorithm, e.g. "io.iscc.v0".
+        value: what the algorithm makes of the content.
+    """
+
+    alg: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BankItem:
     """A confirmed fake; `because` says who confirmed it and on what ground."""
 

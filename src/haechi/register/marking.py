@@ -7,16 +7,19 @@ they do, the store refuses the second.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from haechi.core.errors import IntegrityError
+from haechi.core.errors import IntegrityError, UnsupportedMediaError
+from haechi.core.fingerprint.iscc import ALGORITHM, image_code
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Mark
+from haechi.core.records import Kind, Mark, SoftBinding
 from haechi.core.settings import Limits
 from haechi.core.store import Store
+from haechi.core.watermark.mark_key import mark_digest
 from haechi.core.watermark.markers import marker_for
 from haechi.core.watermark.marks import Marking, Unmarked
 
@@ -102,6 +105,18 @@ def mark_of(copy: Copy, info: MediaInfo, label: str, recipient: str | None, psnr
         psnr_db=psnr_db,
         survives=copy.marking.survives,
     )
+
+
+def bindings_of(copy: Copy, info: MediaInfo, key: bytes | None, limits: Limits) -> tuple[SoftBinding, ...]:
+    """What the manifest of a copy is found again by: the ISCC of a picture, and the mark."""
+    found: list[SoftBinding] = []
+    if info.kind is Kind.IMAGE:
+        with contextlib.suppress(UnsupportedMediaError):  # HEIC
+            found.append(SoftBinding(ALGORITHM, image_code(copy.path, limits)))
+    if key is not None and copy.payload is not None and not isinstance(copy.marking, Unmarked):
+        method = copy.marking.method
+        found.append(SoftBinding(method, mark_digest(key, method, copy.payload)))
+    return tuple(found)
 
 
 def _free_number(store: Store, bits: int) -> int:

@@ -4,7 +4,7 @@ Steps of `protect`:
 1. The source: not a confirmed fake, and no credentials in it that fail. What the same request has made of it before,
    and still stands, is the answer.
 2. Mark it (`marking`) in the staging folder, which lies beside the place of the output, with numbers of its own.
-3. Sign the marked copy, with the source as what it was made from.
+3. Take the marked copy's ISCC, and sign it, with the source as what it was made from.
 4. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
    media facts are those of the source; a marked picture is as good as the source (40 dB or more) and its mark is read
    back; an unmarked one has the very same pixels.
@@ -41,7 +41,7 @@ from haechi.core.settings import Limits
 from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store, now
 from haechi.core.watermark.marks import Unmarked
-from haechi.register.marking import NOT_WANTED, Copy, mark_copy, mark_of, require_mark
+from haechi.register.marking import NOT_WANTED, Copy, bindings_of, mark_copy, mark_of, require_mark
 from haechi.register.release import check_description, register_release
 
 STAGING = ".haechi-staging"
@@ -163,8 +163,8 @@ def _make(
     # 3. Sign.
     artist = store.artist(wish.artist) if wish.artist is not None else None
     title = wish.title or original.path.stem
-    mark = None if isinstance(copy.marking, Unmarked) else copy.marking.method
-    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now(), mark)
+    bindings = bindings_of(copy, info, wish.mark_key, limits)
+    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now(), bindings)
     manifest = sign_media(
         copy.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa, original=original.path
     )
@@ -190,7 +190,8 @@ def _make(
             signed_at=claim.published_at,
             unmarked=copy.marking.code if isinstance(copy.marking, Unmarked) else None,
         )
-        store.add_protection(protection, mark_of(copy, info, protection.label, wish.recipient, fidelity))
+        mark = mark_of(copy, info, protection.label, wish.recipient, fidelity)
+        store.add_protection(protection, mark, bindings)
     return release, protection
 
 

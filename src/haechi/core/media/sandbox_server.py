@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.core.errors import InputError
-from haechi.core.media import frames, samples, stored, survey, versions
+from haechi.core.media import frames, iscc, samples, stored, survey, versions
 from haechi.core.media.seccomp import refuse_network_and_writes
 from haechi.core.media.wire import MessageReader, send_message, slot_stride
 
@@ -45,6 +45,7 @@ _MAX_OPEN_FILES = 64
 Job = Callable[[int, str, dict[str, Any]], Iterator[tuple[dict[str, Any], NDArray[Any] | None]]]
 JOBS: dict[str, Job] = {
     "frames": frames.run,
+    "iscc": iscc.run,
     "samples": samples.run,
     "stored": stored.run,
     "survey": survey.run,

@@ -2,7 +2,9 @@
 
 Steps of `sign_media`:
 1. The claims: opened from the file as it was (`parentOf`; credentials that it carried are kept inside) and published;
-   who made it and whose rights it is; not to be used for training or mining.
+   who made it and whose rights it is; not to be used for training or mining; what it is found again by when the
+   manifest was stripped: its ISCC, and a keyed digest of its mark's number, never the number itself (whoever knows the
+   numbers of many marked pictures could work out the pattern).
 2. Sign into a new file. The input is only read: signing in place would empty it.
 3. Nothing is said of success before the whole output lies on the disk.
 No action says how the content came about ("created" with a digital source type): we do not know it.
@@ -25,7 +27,12 @@ import c2pa
 from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
 from haechi.core.provenance.formats import HEAD_BYTES, Place, is_fragmented, place_of_manifest
 from haechi.core.provenance.keys import Identity
+from haechi.core.records import SoftBinding
 
+LISTED: Final = frozenset({"io.iscc.v0"})
+"""Those of our soft bindings that are on C2PA's list of algorithms."""
+MARK_LABEL: Final = "haechi.mark"
+"""Label of the private assertion for a mark that is not on the list."""
 _PIECE_KIB: Final = 1024
 _WHOLE_BYTES: Final = 64 << 20
 _NOT_ALLOWED: Final = (
@@ -52,7 +59,7 @@ class Claim:
         artist: who performs, or None.
         source_name: name of the file that was opened.
         published_at: ISO 8601, UTC.
-        mark: name of the invisible mark in what is signed, or None.
+        bindings: what the manifest is found again by; those on C2PA's list go into `c2pa.soft-binding`.
     """
 
     title: str
@@ -60,7 +67,7 @@ class Claim:
     artist: str | None
     source_name: str
     published_at: str
-    mark: str | None = None
+    bindings: tuple[SoftBinding, ...] = ()
 
 
 def sign_media(
@@ -179,7 +186,12 @@ def _fragmented(source: Path) -> bool:
 
 def _definition(claim: Claim, place: Place) -> dict[str, Any]:
     software = {"name": "Haechi", "version": version("haechi")}
-    published = {"action": "c2pa.published", "when": claim.published_at, "softwareAgent": software}
+    actions: list[dict[str, Any]] = [
+        {"action": "c2pa.published", "when": claim.published_at, "softwareAgent": software}
+    ]
+    if any(one.alg not in LISTED for one in claim.bindings):
+        # "unbound": no soft binding of C2PA's list is in the mark
+        actions.insert(0, {"action": "c2pa.watermarked.unbound", "softwareAgent": software})
     year = claim.published_at[:4]
     about: dict[str, Any] = {
         "@context": {"dc": "http://purl.org/dc/elements/1.1/"},
@@ -194,11 +206,20 @@ def _definition(claim: Claim, place: Place) -> dict[str, Any]:
         "title": claim.title,
         "format": place.mime,
         "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": [published]}},
+            {"label": "c2pa.actions.v2", "data": {"actions": actions}},
             {"label": "cawg.metadata", "data": about, "kind": "Json"},
             {"label": "cawg.training-mining", "data": {"entries": use}},
+            *(_binding(one) for one in claim.bindings),
         ],
     }
+
+
+def _binding(one: SoftBinding) -> dict[str, Any]:
+    """A list of numbers becomes a byte string, as the specification has it; a text would stay one."""
+    if one.alg in LISTED:
+        blocks = [{"scope": {}, "value": list(one.value)}]
+        return {"label": "c2pa.soft-binding", "data": {"alg": one.alg, "blocks": blocks}}
+    return {"label": MARK_LABEL, "data": {"alg": one.alg, "value": list(one.value)}}
 
 
 def _one_line(error: Exception) -> str:

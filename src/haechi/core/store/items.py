@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from haechi.core.records import BankItem, Kind, Mark, Protection, Release
+from haechi.core.records import BankItem, Kind, Mark, Protection, Release, SoftBinding
 from haechi.core.store.rows import (
     Item,
     bank_row,
@@ -23,7 +23,7 @@ from haechi.core.store.rows import (
     to_protection,
     to_release,
 )
-from haechi.core.store.schema import bank_items, fingerprints, marks, protections, releases
+from haechi.core.store.schema import bank_items, fingerprints, marks, protections, releases, soft_bindings
 
 Sets = Sequence[tuple[str, bytes]]
 """Algorithm and serialised fingerprints of each set."""
@@ -139,6 +139,18 @@ def find_marks(connection: sa.Connection, **column: str | int) -> list[Mark]:
     """Those whose column has that value, e.g. `payload=` or `label=`."""
     query = sa.select(marks).filter_by(**column).order_by(marks.c.label)
     return [to_mark(row) for row in connection.execute(query).mappings()]
+
+
+def add_soft_bindings(connection: sa.Connection, label: str, bindings: Sequence[SoftBinding]) -> None:
+    """Note what the manifest of that label is found again by."""
+    for one in bindings:
+        connection.execute(sa.insert(soft_bindings).values(label=label, alg=one.alg, value=one.value))
+
+
+def find_soft_bindings(connection: sa.Connection, alg: str) -> list[tuple[str, bytes]]:
+    """Label and value of every soft binding of an algorithm."""
+    query = sa.select(soft_bindings.c.label, soft_bindings.c.value).filter_by(alg=alg).order_by(soft_bindings.c.label)
+    return [(str(label), bytes(value)) for label, value in connection.execute(query)]
 
 
 def has_marks(connection: sa.Connection, kind: Kind) -> bool:

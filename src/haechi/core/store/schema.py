@@ -18,7 +18,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision in `migrations/versions`; a test holds the two together."""
 
 metadata = sa.MetaData(
@@ -122,6 +122,14 @@ marks = sa.Table(
     sa.Column("recipient", sa.String, nullable=True),
     sa.Column("psnr_db", sa.Float, nullable=True),
     sa.Column("survives", sa.Boolean, nullable=False),
+)
+
+soft_bindings = sa.Table(
+    "soft_bindings",
+    metadata,
+    sa.Column("label", sa.String, sa.ForeignKey("protections.label", ondelete="CASCADE"), primary_key=True),
+    sa.Column("alg", sa.String, primary_key=True, index=True),
+    sa.Column("value", sa.LargeBinary, nullable=False),
 )
 
 bank_items = sa.Table(

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from haechi.core.errors import StoreError
-from haechi.core.records import Artist, BankItem, Kind, Mark, Protection, Release
+from haechi.core.records import Artist, BankItem, Kind, Mark, Protection, Release, SoftBinding
 from haechi.core.store import artists, items, reports
 from haechi.core.store.blobs import FileBlobs
 from haechi.core.store.engines import WRITES, open_engine
@@ -178,13 +178,19 @@ class Store:
             self.sweep()
         return removed
 
-    def add_protection(self, protection: Protection, mark: Mark | None = None) -> None:
-        """Note that a release was signed, and its mark; its manifest must have been put inside the same `writing()`."""
+    def add_protection(
+        self, protection: Protection, mark: Mark | None = None, bindings: Sequence[SoftBinding] = ()
+    ) -> None:
+        """Note that a release was signed, its mark, and what its manifest is found again by.
+
+        The manifest must have been put inside the same `writing()`.
+        """
         with self._changing() as connection:
             self._blobs.path(protection.manifest)
             items.add_protection(connection, protection)
             if mark is not None:
                 items.add_mark(connection, mark)
+            items.add_soft_bindings(connection, protection.label, bindings)
 
     def protections(self, **column: str) -> list[Protection]:
         """Signed releases whose column has that value, e.g. `source_sha256=`, newest first."""
@@ -200,6 +206,11 @@ class Store:
         """Whether any output of that kind bears a mark."""
         with self._reading() as connection:
             return items.has_marks(connection, kind)
+
+    def soft_bindings(self, alg: str) -> list[tuple[str, bytes]]:
+        """Label of the manifest and value, of every soft binding of that algorithm."""
+        with self._reading() as connection:
+            return items.find_soft_bindings(connection, alg)
 
     def add_bank_item(self, item: BankItem, fingerprints: Sequence[FingerprintSet]) -> BankItem:
         """Add a confirmed fake with all its fingerprints.

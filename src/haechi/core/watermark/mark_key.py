@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -75,6 +76,12 @@ def make_mark_key(home: Path) -> bytes:
 def key_fingerprint(key: bytes) -> str:
     """Names a key without telling it: "sha256:...", of a digest that is used for nothing else."""
     return f"sha256:{hashlib.sha256(b'haechi watermark key' + key).hexdigest()}"
+
+
+def mark_digest(key: bytes, method: str, payload: int) -> bytes:
+    """What may be published of a mark's number: 16 bytes from which nobody without the key gets the number."""
+    message = b"\0".join((b"haechi mark in a manifest", method.encode(), payload.to_bytes(5, "big")))
+    return hmac.digest(key, message, "sha256")[:16]
 
 
 def _sync(folder: Path) -> None:

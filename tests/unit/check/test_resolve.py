@@ -1,0 +1,139 @@
+"""Manifests found again by mark, code and content."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import c2pa
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from haechi.check.resolve import by_binding, by_content, manifest_store, supported_algorithms
+from haechi.core.errors import InputError
+from haechi.core.fingerprint.iscc import image_code
+from haechi.core.provenance.keys import new_identity
+from haechi.core.provenance.sign import MARK_LABEL
+from haechi.core.settings import Limits
+from haechi.core.store import Store, open_store
+from haechi.core.watermark.mark_key import make_mark_key
+from haechi.register.protect import STAGING, Protected, Wish, protect
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Scene:
+    store: Store
+    one: Protected
+    other: Protected
+    plain: Protected
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory, astronaut: Picture) -> Scene:
+    folder = tmp_path_factory.mktemp("resolve")
+    store = open_store(folder / "home")
+    photo = folder / "photo.png"
+    cv2.imwrite(str(photo), cv2.resize(astronaut, (400, 400)))
+    wish = Wish(new_identity(store.home, "예시"), mark_key=make_mark_key(store.home))
+
+    def run(wish: Wish, name: str) -> Protected:
+        place = folder / name
+        return protect(photo, place / "photo.png", place / STAGING, store, Limits(), wish)
+
+    named = replace(wish, recipient="pool 8")
+    return Scene(store, run(wish, "a"), run(named, "b"), run(replace(wish, mark_key=None), "c"))
+
+
+def assertions(path: Path) -> dict[str, object]:
+    with path.open("rb") as file, c2pa.Reader("image/png", file) as reader:
+        store = json.loads(reader.json())
+    manifest = store["manifests"][store["active_manifest"]]
+    return {one["label"]: one["data"] for one in manifest["assertions"]}
+
+
+def test_the_manifest_names_its_code_and_a_digest_of_its_mark(scene: Scene) -> None:
+    found = assertions(scene.one.output)
+    binding = found["c2pa.soft-binding"]
+    assert isinstance(binding, dict)
+    assert binding["alg"] == "io.iscc.v0"
+    assert base64.b64decode(binding["blocks"][0]["value"]) == image_code(scene.one.output, Limits())
+    private = found[MARK_LABEL]
+    assert isinstance(private, dict)
+    assert private["alg"] == "haechi-mark-image-v1"
+    digest = base64.b64decode(private["value"])
+    assert by_binding(scene.store, private["alg"], digest)[0].manifest_id == scene.one.protection.label
+    assert scene.one.mark is not None
+    number = scene.one.mark.payload
+    assert number.to_bytes(5, "big") not in scene.one.output.read_bytes()
+    actions = found["c2pa.actions.v2"]
+    assert isinstance(actions, dict)
+    assert [one["action"] for one in actions["actions"]] == [
+        "c2pa.opened",
+        "c2pa.watermarked.unbound",
+        "c2pa.published",
+    ]
+    plain = assertions(scene.plain.output)
+    assert MARK_LABEL not in plain
+    assert "c2pa.soft-binding" in plain
+
+
+def test_by_binding_finds_near_codes_and_no_others(scene: Scene, tmp_path: Path, astronaut: Picture) -> None:
+    small = tmp_path / "small.jpg"
+    cv2.imwrite(str(small), cv2.resize(astronaut, (200, 200)), [cv2.IMWRITE_JPEG_QUALITY, 50])
+    found = by_binding(scene.store, "io.iscc.v0", image_code(small, Limits()))
+    assert {one.manifest_id for one in found} == {one.protection.label for one in (scene.one, scene.other, scene.plain)}
+    assert all(90 <= one.similarity_score <= 100 for one in found)
+    assert by_binding(scene.store, "io.iscc.v0", image_code(small, Limits()), most=1) == found[:1]
+    turned = tmp_path / "turned.png"
+    cv2.imwrite(str(turned), cv2.rotate(astronaut, cv2.ROTATE_180))
+    assert by_binding(scene.store, "io.iscc.v0", image_code(turned, Limits())) == []
+    assert by_binding(scene.store, "haechi-mark-image-v1", bytes(16)) == []
+    with pytest.raises(InputError, match="known are"):
+        by_binding(scene.store, "com.example.other", b"")
+    with pytest.raises(InputError, match="Image-Code"):
+        by_binding(scene.store, "io.iscc.v0", b"short")
+
+
+def test_by_content_finds_the_very_output_after_everything_was_stripped(scene: Scene, tmp_path: Path) -> None:
+    probe = tmp_path / "probe.jpg"
+    image = cv2.imread(str(scene.other.output))
+    assert image is not None
+    cv2.imwrite(str(probe), image[20:380, 10:370], [cv2.IMWRITE_JPEG_QUALITY, 70])
+    best = by_content(probe, scene.store, Limits())[0]
+    assert (best.manifest_id, best.similarity_score) == (scene.other.protection.label, 100)
+    manifest = manifest_store(scene.store, best.manifest_id)
+    assert manifest is not None
+    assert best.manifest_id.encode() in manifest
+    assert best.as_data() == {"manifestId": best.manifest_id, "similarityScore": 100}
+
+
+def test_strangers_find_nothing(scene: Scene, tmp_path: Path) -> None:
+    other = tmp_path / "other.png"
+    cv2.imwrite(str(other), np.random.default_rng(3).integers(0, 255, (300, 300, 3), np.uint8))
+    assert by_content(other, scene.store, Limits()) == []
+    assert manifest_store(scene.store, "urn:c2pa:unknown") is None
+    assert supported_algorithms().as_data()["fingerprints"] == [{"alg": "io.iscc.v0"}]
+    assert {"alg": "haechi-mark-image-v1"} in supported_algorithms().as_data()["watermarks"]
+
+
+def test_a_removed_release_is_not_found(tmp_path: Path, astronaut: Picture) -> None:
+    store = open_store(tmp_path / "home")
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), cv2.resize(astronaut, (300, 300)))
+    done = protect(
+        photo,
+        tmp_path / "out" / "p.png",
+        tmp_path / "out" / STAGING,
+        store,
+        Limits(),
+        Wish(new_identity(store.home, "x")),
+    )
+    assert len(store.soft_bindings("io.iscc.v0")) == 1
+    store.remove_release(done.release.id)
+    assert store.soft_bindings("io.iscc.v0") == []
