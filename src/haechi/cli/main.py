@@ -19,6 +19,7 @@ from haechi.cli import (
     check,
     compare,
     doctor,
+    exhibit,
     keys,
     ledger,
     models,
@@ -26,6 +27,7 @@ from haechi.cli import (
     release,
     selftest,
     user,
+    vault,
     verify,
 )
 from haechi.cli.failures import guard
@@ -43,6 +45,8 @@ _ORDER = (
     "compare",
     "bank",
     "case",
+    "exhibit",
+    "vault",
     "approve",
     "ledger",
     "user",
@@ -61,7 +65,7 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, keys, bank, case, approve, ledger, user, models):
+for part in (artist, release, keys, bank, case, exhibit, vault, approve, ledger, user, models):
     app.add_typer(part.app)
 for single in (protect, verify, check, compare, doctor, selftest):
     single.add_to(app)

@@ -205,10 +205,17 @@ class Exhibit(Record):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the bytes of a part lie: the digest of its encrypted form in the vault, or None once destroyed."""
+    """Where the bytes of a part lie.
 
-    stored: str | None
+    Attributes:
+        stored: digest of its encrypted form in the vault.
+        sealed: True when only two of three key holders can open it.
+        destroyed: True when the file is gone for good.
+    """
+
+    stored: str
     sealed: bool
+    destroyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,4 +31,7 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(platformdirs.user_data_dir("haechi")) / "models",
         description="folder of pulled model weights",
     )
+    tsa: str = Field(
+        default="local:", description="time stamp authorities to ask, URIs with blanks between; local: is our own"
+    )
     limits: Limits = Field(default_factory=Limits)

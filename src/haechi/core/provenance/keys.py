@@ -187,7 +187,7 @@ def identity(home: Path, name_or_id: str | None = None) -> Identity:
 def ours(home: Path) -> Ours:
     """What counts as signed by us; see the module."""
     known = identities(home)
-    anchors = dict.fromkeys([one.anchor_pem for one in known] + _stamp_roots(home))
+    anchors = dict.fromkeys([one.anchor_pem for one in known] + stamp_roots(home))
     return Ours("".join(anchors), frozenset(one.serial for one in known))
 
 
@@ -218,7 +218,8 @@ def trust_stamps(home: Path, roots: Path) -> int:
     return pem.count("BEGIN CERTIFICATE")
 
 
-def _stamp_roots(home: Path) -> list[str]:
+def stamp_roots(home: Path) -> list[str]:
+    """Roots of the authorities whose time stamps we believe, PEM each."""
     folder = home.expanduser() / _FOLDER / _STAMPS
     return [read_anchors(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
 

@@ -180,7 +180,7 @@ class Evidence:
         from haechi.core.evidence import Holding
 
         places = (place for holding in self.all(Holding) for place in holding.places.values())
-        return {place.stored for place in places if place.stored is not None}
+        return {place.stored for place in places if not place.destroyed}
 
 
 def _around(connection: sa.Connection) -> list[Fault]:

@@ -170,7 +170,8 @@ def all_of(connection: sa.Connection, kind: type[AnyRecord], parent: str | None)
 def bodies(connection: sa.Connection, kind: str, identity: str) -> list[tuple[int, str, bytes]]:
     """Every state of a record: number of the entry, parent, canonical bytes; oldest first."""
     query = sa.select(evidence.c.seq, evidence.c.parent, evidence.c.body).filter_by(kind=kind, id=identity)
-    return [(row.seq, row.parent, row.body) for row in connection.execute(query.order_by(evidence.c.seq))]
+    rows = connection.execute(query.order_by(evidence.c.seq))
+    return [(row.seq, str(row.parent), _bytes(row.body)) for row in rows]
 
 
 def entries_about(connection: sa.Connection, subjects: list[str]) -> list[tuple[int, bytes]]:
@@ -215,6 +216,11 @@ def missing_triggers(connection: sa.Connection) -> list[str]:
     wanted = {f"{table}_no_{verb}" for table in ("ledger", "evidence", "checkpoints") for verb in ("update", "delete")}
     present = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars()
     return sorted(wanted - set(present))
+
+
+def _bytes(body: Any) -> bytes:
+    """SQLite gives whatever type a forger left in the column."""
+    return body if isinstance(body, bytes) else str(body).encode()
 
 
 def _record(kind: type[AnyRecord], body: bytes) -> AnyRecord:

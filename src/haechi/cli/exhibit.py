@@ -1,0 +1,260 @@
+"""`haechi exhibit`: preserved items, with all that a court asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from haechi.cli.failures import FAILED
+from haechi.cli.options import Json, file_argument
+from haechi.cli.records import Because, CaseId, details, show
+from haechi.cli.session import Session
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.evidence import Exhibit
+    from haechi.core.store.evidence import Evidence
+    from haechi.preserve.verify import Verification
+
+app = typer.Typer(
+    name="exhibit",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=mark("Preserve items so that a court can rely on them."),
+)
+_Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
+_Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
+_Posted = Annotated[
+    str,
+    typer.Option(
+        "--posted",
+        metavar="TIME",
+        help=mark("When it was posted, with its zone, e.g. 2026-11-20T21:03+09:00."),
+        show_default=False,
+    ),
+]
+_Account = Annotated[
+    str,
+    typer.Option("--account", metavar="NAME", help=mark("Poster, as the public page shows it."), show_default=False),
+]
+_Platform = Annotated[
+    str,
+    typer.Option("--platform", metavar="NAME", help=mark("Service; found from the address."), show_default=False),
+]
+_Authority = Annotated[
+    str,
+    typer.Option("--authority", metavar="TEXT", help=mark("By what right, e.g. a contract."), show_default=False),
+]
+Tsa = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--tsa",
+        metavar="URI",
+        help=mark("Time stamp authority to ask, also several; local: is our own, not independent."),
+        show_default=False,
+    ),
+]
+
+
+@app.command(
+    "add",
+    help=mark("Preserve a file: hashed, encrypted, time-stamped, with who, when, why and how."),
+    epilog=mark("Example: haechi exhibit add clip.mp4 --case C-3f9c2a71d0 --url https://example.org/v/1"),
+)
+def _add(
+    context: typer.Context,
+    path: Annotated[Path, file_argument("FILE", mark("The file; it is only read."))],
+    case: CaseId,
+    url: _Url = "",
+    posted: _Posted = "",
+    account: _Account = "",
+    platform: _Platform = "",
+    authority: _Authority = "",
+    because: Because = "",
+    tsa: Tsa = None,
+    json: Json = False,
+) -> None:
+    from haechi.preserve.custody import Intent, add_file
+    from haechi.preserve.facts import Found
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    intent = Intent(Found(url, posted, account, platform).checked(), "file", path.name, authority, because)
+    limits = session.settings.limits
+    exhibit = add_file(evidence, person, case, path, intent, authorities(session, tsa), limits)
+    tell(session, evidence, exhibit, json)
+
+
+@app.command(
+    "note",
+    help=mark("Keep an address and the account alone, without any file: all that may be kept of a minor."),
+    epilog=mark("Example: haechi exhibit note --case C-3f9c2a71d0 --url https://example.org/v/1 --account someone"),
+)
+def _note(
+    context: typer.Context,
+    case: CaseId,
+    url: _Url,
+    posted: _Posted = "",
+    account: _Account = "",
+    platform: _Platform = "",
+    because: Because = "",
+    tsa: Tsa = None,
+    json: Json = False,
+) -> None:
+    from haechi.preserve.custody import Intent, add_address
+    from haechi.preserve.facts import Found
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    intent = Intent(Found(url, posted, account, platform), "report", why=because)
+    tell(session, evidence, add_address(evidence, person, case, intent, authorities(session, tsa)), json)
+
+
+@app.command(
+    "show",
+    help=mark("Show an exhibit: facts, hashes, time stamps and custody. Nothing of its picture or sound."),
+    epilog=mark("Example: haechi exhibit show E-3f9c2a71d0"),
+)
+def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
+    from haechi.core.evidence import Exhibit, Holding, Stamp
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    person.need("exhibit.see")
+    exhibit = evidence.get(Exhibit, exhibit_id)
+    evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view="facts"))
+    holding = evidence.find(Holding, exhibit_id)
+    stamps = evidence.all(Stamp, exhibit_id)
+    custody = [
+        {"at": one.at, "actor": one.actor, "act": one.act, "why": one.why} for one in evidence.history(exhibit_id)
+    ]
+    if json:
+        given = [{"id": one.id, "tsa": one.tsa, "at": one.at, "independent": one.independent} for one in stamps]
+        held = holding.to_fields()["places"] if holding else {}
+        show(session, exhibit, [], json, {"case": exhibit.parent, "held": held, "stamps": given, "custody": custody})
+        return
+    _line(session, exhibit, json)
+    for part in exhibit.parts:
+        details(session, [(part.name, f"{part.sha256} · {part.size} · {part.role}")])
+    for stamp in stamps:
+        words = "" if stamp.independent else session.say(mark("not independent"))
+        details(session, [(stamp.id, " · ".join(filter(None, (stamp.at, stamp.tsa, words))))])
+    for event in custody:
+        details(session, [(event["at"], " · ".join(filter(None, (event["actor"], event["act"], event["why"]))))])
+
+
+@app.command(
+    "verify",
+    help=mark("Find out whether an exhibit is still what was taken in. Exit code 1 when something is wrong."),
+    epilog=mark("Example: haechi exhibit verify E-3f9c2a71d0"),
+)
+def _verify(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
+    from haechi.preserve.verify import verify_exhibit
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    found = verify_exhibit(evidence, person, exhibit_id)
+    if json:
+        session.emit(_record(found))
+    else:
+        _tell_verified(session, found)
+    if found.faults:
+        raise typer.Exit(FAILED)
+
+
+@app.command(
+    "open",
+    help=mark("Write a clear copy of a part into a new file; the look is logged. The ordinary lane only."),
+    epilog=mark('Example: haechi exhibit open E-3f9c2a71d0 original.mp4 -o copy.mp4 --because "for review"'),
+)
+def _open(
+    context: typer.Context,
+    exhibit_id: _Id,
+    part: Annotated[str, typer.Argument(metavar="PART", help=mark("Name of the part."))],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=mark("The new file."), show_default=False)
+    ],
+    because: Because,
+    json: Json = False,
+) -> None:
+    from haechi.preserve.custody import open_part
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    open_part(evidence, person, exhibit_id, part, output, because)
+    _written(session, exhibit_id, [output], json)
+
+
+@app.command(
+    "destroy",
+    help=mark("Destroy the content of an exhibit; its record stays. Takes a second person."),
+    epilog=mark('Example: haechi exhibit destroy E-3f9c2a71d0 --because "request of the subject"'),
+)
+def _destroy(context: typer.Context, exhibit_id: _Id, because: Because, json: Json = False) -> None:
+    from haechi.preserve.seal import destroy
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    gone = destroy(evidence, person, exhibit_id, because)
+    show(session, gone, [session.say(mark("destroyed")), gone.because], json)
+
+
+def authorities(session: Session, given: Sequence[str] | None) -> list[str]:
+    """URIs that the user gave, or those of the settings."""
+    return list(given) if given else session.settings.tsa.split()
+
+
+def tell(session: Session, evidence: Evidence, exhibit: Exhibit, json: bool) -> None:
+    """Show a new exhibit, and which authorities did not answer."""
+    failed = [one for one in evidence.history(exhibit.id) if one.act == "exhibit.stamp_failed"]
+    if json:
+        stamped = {"case": exhibit.parent, "stamp_failures": [one.why for one in failed]}
+        show(session, exhibit, [], json, stamped)
+    else:
+        _line(session, exhibit, json)
+    for one in failed:
+        session.note(session.say(mark("no time stamp: {reason}"), reason=one.why))
+
+
+def _line(session: Session, exhibit: Exhibit, json: bool) -> None:
+    words = [exhibit.lane.value, exhibit.platform, exhibit.account, exhibit.url, exhibit.source_name, exhibit.added_at]
+    show(session, exhibit, words, json)
+
+
+def _written(session: Session, exhibit_id: str, paths: Sequence[Path], json: bool) -> None:
+    for path in paths:
+        if json:
+            session.emit({"schema": "haechi.opened/1", "exhibit": exhibit_id, "path": str(path)})
+        else:
+            session.result(session.say(mark("written: {path}"), path=str(path)))
+
+
+def _record(found: Verification) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "schema": "haechi.exhibit_verification/1",
+        "id": found.exhibit.id,
+        "ok": not found.faults,
+        "parts": found.parts_checked,
+        "sealed": found.sealed,
+        "destroyed": found.destroyed,
+        "stamps": [asdict(stamp) for stamp in found.stamps],
+        "faults": [asdict(fault) for fault in found.faults],
+    }
+
+
+def _tell_verified(session: Session, found: Verification) -> None:
+    for fault in found.faults:
+        session.result(f"{fault.where}: {fault.what}")
+    words = mark("WRONG: {count} faults") if found.faults else mark("{id} intact: parts {parts}, time stamps {stamps}")
+    session.result(
+        session.say(
+            words, count=len(found.faults), id=found.exhibit.id, parts=found.parts_checked, stamps=len(found.stamps)
+        )
+    )
+    for stamp in found.stamps:
+        details(session, [(stamp.id, " · ".join(filter(None, (stamp.at, stamp.tsa, stamp.remark))))])

@@ -1,0 +1,306 @@
+"""Custody: files become exhibits, and every look at one is written down.
+
+Steps of `add_file`, in this order:
+1. The lane decides before the file is touched: nothing of a minor is even opened; sexual media of an adult takes the
+   legal role, a second person, a reason and three key holders.
+2. The file is read once: what is hashed is what is encrypted. No plain copy is written anywhere.
+3. Time stamps over the exhibit's record, which names every part by its SHA-256.
+4. Record, holding and stamps appear in one transaction with the ledger's entries.
+A kill before step 4 leaves nothing that anyone can see; the vault's next start takes the encrypted rest away.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import mimetypes
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from haechi.core.approvals import need_second
+from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
+from haechi.core.evidence import Case, Exhibit, Holding, Lane, Part, Place, Stamp
+from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, refuse_media
+from haechi.core.ledger import canonical
+from haechi.core.ledger.entries import digest_of, moment
+from haechi.core.people import Person
+from haechi.core.sealing import VaultKeys
+from haechi.core.settings import Limits
+from haechi.core.store import new_id
+from haechi.core.store.evidence import Evidence
+from haechi.core.store.ledger import Change
+from haechi.core.store.rows import storable_text
+from haechi.core.store.vault import Intake
+from haechi.core.timestamp import Stamped, ask
+from haechi.preserve.facts import Found, tool_facts
+from haechi.preserve.tile import blurred_tile
+
+EVIDENTIARY: Final = "evidentiary"
+WORKING: Final = "working"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One part to be taken in.
+
+    Attributes:
+        name: within the exhibit.
+        role: `EVIDENTIARY` or `WORKING`.
+        media_type: as far as it is known.
+        stream: its bytes.
+    """
+
+    name: str
+    role: str
+    media_type: str
+    stream: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is to become an exhibit.
+
+    Attributes:
+        found: where it was found.
+        method: "file", "http", "browser" or "report".
+        source_name: file name that the user gave.
+        authority: by what right it is taken.
+        why: the reason; the sexual lane asks for one.
+        facts: facts of the page or the file.
+        settings: what the tool was told.
+    """
+
+    found: Found
+    method: str
+    source_name: str = ""
+    authority: str = ""
+    why: str = ""
+    facts: Mapping[str, Any] | None = None
+    settings: Mapping[str, Any] | None = None
+
+
+def add_file(
+    evidence: Evidence, person: Person, case_id: str, path: Path, intent: Intent, tsas: Sequence[str], limits: Limits
+) -> Exhibit:
+    """Make an exhibit of a file.
+
+    Args:
+        evidence: where it goes.
+        person: who does it.
+        case_id: the case.
+        path: the file; only read.
+        intent: what it is.
+        tsas: URIs of time stamp authorities.
+        limits: what decoding for the blurred tile may cost.
+
+    Raises:
+        PolicyError: the lane, the role, or a second person forbids it; the file was not touched.
+        InputError: no such case, the case is closed, or the file cannot be read.
+    """
+    case = admit(evidence, person, case_id, intent, "storing a file")
+    with _open(path) as stream:
+        modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
+        media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        part = Source(f"original{_suffix(path)}", EVIDENTIARY, media_type, stream)
+        facts = {"file_modified_at": modified, **(intent.facts or {})}
+        return keep(evidence, person, case, intent, [part, *_tiles(case, path, limits)], facts, tsas)
+
+
+def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str]) -> Exhibit:
+    """Make an exhibit of an address and the account alone: all that is ever kept of a minor.
+
+    Raises:
+        InputError: no such case, or no address.
+        PolicyError: the person may not.
+    """
+    person.need("exhibit.add")
+    case = evidence.get(Case, case_id)
+    if case.lane is not Lane.MINOR:
+        need_open(case)
+    if not intent.found.url:
+        raise InputError("the address is missing: --url URL")
+    return keep(evidence, person, case, intent, [], {}, tsas)
+
+
+def admit(evidence: Evidence, person: Person, case_id: str, intent: Intent, doing: str) -> Case:
+    """Step 1: see that media may be added to a case.
+
+    Raises:
+        PolicyError: the lane, the role, or a second person forbids it.
+        InputError: no such case, or it is closed.
+    """
+    case = evidence.get(Case, case_id)
+    refuse_media(case, doing)
+    need_open(case)
+    person.need("exhibit.add")
+    if case.lane is Lane.SEXUAL:
+        person.need("exhibit.add_sexual")
+        VaultKeys(evidence.home).need_seal()
+        rule = f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
+        about = {"url": intent.found.url, "source_name": intent.source_name, "method": intent.method}
+        need_second(evidence, person, "exhibit.add", case.id, intent.why, rule, about)
+    return case
+
+
+def keep(
+    evidence: Evidence,
+    person: Person,
+    case: Case,
+    intent: Intent,
+    sources: Sequence[Source],
+    facts: Mapping[str, Any],
+    tsas: Sequence[str],
+) -> Exhibit:
+    """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once."""
+    found = intent.found.checked()
+    keys = VaultKeys(evidence.home)
+    told = tool_facts(person.name, intent.authority, intent.method, intent.settings or {})
+    with evidence.vault.writing() as intake:
+        taken = [_take(keys, intake, source, sealed=_is_sealed(case, source)) for source in sources]
+        exhibit = Exhibit(
+            id=new_id("E"),
+            parent=case.id,
+            lane=case.lane,
+            url=storable_text(found.url),
+            posted=storable_text(found.posted),
+            account=storable_text(found.account),
+            platform=storable_text(found.platform),
+            method=intent.method,
+            source_name=storable_text(intent.source_name),
+            added_at=moment(),
+            added_by=person.name,
+            parts=tuple(part for part, _ in taken),
+            facts={**told, **facts},
+        )
+        body = canonical(exhibit.to_fields())
+        stamps, failures = _stamps(evidence, body, tsas)
+        holding = Holding(exhibit.id, case.id, {part.name: place for part, place in taken})
+
+        def work(change: Change) -> None:
+            now = change.get(Case, case.id)
+            if now.lane.strictness > case.lane.strictness:
+                raise InputError(f"{case.id} was moved to the lane {now.lane} meanwhile; nothing was kept: start again")
+            digests = {part.name: part.sha256 for part in exhibit.parts}
+            change.put(exhibit, "exhibit.add", intent.why, case=case.id, parts=digests)
+            change.put(holding, "exhibit.hold", sealed=case.lane is Lane.SEXUAL)
+            for stamp in stamps:
+                change.put(_stamp(exhibit.id, body, stamp), "exhibit.stamp", tsa=stamp.tsa, exhibit=exhibit.id)
+            for uri, reason in failures:
+                change.log("exhibit.stamp_failed", exhibit.id, reason, tsa=uri)
+
+        evidence.change(work)
+    return exhibit
+
+
+def add_stamp(evidence: Evidence, person: Person, exhibit_id: str, tsa: str) -> Stamp:
+    """Stamp an exhibit again, by another authority or anew before a certificate ends.
+
+    Raises:
+        InputError: no such exhibit or authority.
+        RemoteError: the authority cannot be reached.
+    """
+    person.need("exhibit.add")
+    exhibit = evidence.get(Exhibit, exhibit_id)
+    body = evidence.bodies(Exhibit, exhibit.id)[-1][2]
+    stamp = _stamp(exhibit.id, body, ask(tsa, body, evidence.home))
+    return evidence.change(lambda change: change.put(stamp, "exhibit.stamp", tsa=tsa, exhibit=exhibit.id))
+
+
+def open_part(evidence: Evidence, person: Person, exhibit_id: str, name: str, target: Path, why: str) -> None:
+    """Write a clear copy of a part of an ordinary exhibit into a new file; the look is logged before it happens.
+
+    Raises:
+        PolicyError: the role or the lane forbids it.
+        InputError: no such exhibit or part, it was destroyed, or the file exists.
+        IntegrityError: the part is missing or damaged.
+    """
+    person.need("exhibit.open")
+    exhibit = evidence.get(Exhibit, exhibit_id)
+    refuse_clear(lane_of(evidence, exhibit), "a clear copy")
+    place = evidence.get(Holding, exhibit_id).places.get(name)
+    if place is None or place.destroyed or place.sealed:
+        raise InputError(f"{exhibit_id} holds no part {name} that can be opened; haechi exhibit show lists them")
+    evidence.change(lambda change: change.log("exhibit.open", exhibit_id, why, part=name, view="clear"))
+    with new_file(target) as file:
+        VaultKeys(evidence.home).decrypt(evidence.vault.path(place.stored), file)
+
+
+def log_look(evidence: Evidence, person: Person, exhibit_id: str, *, clear: bool, seconds: float) -> None:
+    """Note who looked at an exhibit, blurred or clear, for how long."""
+    person.need("exhibit.see")
+    exhibit = evidence.get(Exhibit, exhibit_id)
+    if clear:
+        person.need("exhibit.open")
+        refuse_clear(lane_of(evidence, exhibit), "a clear look")
+    view = "clear" if clear else "blurred"
+    evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view=view, seconds=round(seconds, 1)))
+
+
+def lane_of(evidence: Evidence, exhibit: Exhibit) -> Lane:
+    """The lane that holds for an exhibit: the stricter of its own and its case's."""
+    return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
+
+
+def new_file(path: Path) -> BinaryIO:
+    """A new file for its owner alone.
+
+    Raises:
+        InputError: it exists, or cannot be written.
+    """
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def _is_sealed(case: Case, source: Source) -> bool:
+    """The blurred tile of sexual media is a working copy that the desk may see; everything else is sealed."""
+    return case.lane is Lane.SEXUAL and source.role == EVIDENTIARY
+
+
+def _take(keys: VaultKeys, intake: Intake, source: Source, *, sealed: bool) -> tuple[Part, Place]:
+    staged = intake.folder / new_id("part")
+    found = keys.encrypt(source.stream, staged, sealed=sealed)
+    part = Part(source.name, source.role, source.media_type, found.size, found.sha256)
+    return part, Place(intake.put(staged), sealed)
+
+
+def _stamps(evidence: Evidence, body: bytes, tsas: Sequence[str]) -> tuple[list[Stamped], list[tuple[str, str]]]:
+    """What the authorities gave; one that fails is noted, and the exhibit stands without it."""
+    stamps, failures = [], []
+    for uri in tsas:
+        try:
+            stamps.append(ask(uri, body, evidence.home))
+        except HaechiError as error:
+            failures.append((uri, str(error)))
+    return stamps, failures
+
+
+def _stamp(exhibit_id: str, body: bytes, given: Stamped) -> Stamp:
+    token = base64.b64encode(given.token).decode("ascii")
+    return Stamp(new_id("T"), exhibit_id, digest_of(body), given.tsa, given.at, given.independent, token, given.chain)
+
+
+def _tiles(case: Case, path: Path, limits: Limits) -> list[Source]:
+    """The working view of sexual media; in the ordinary lane there is none."""
+    tile = blurred_tile(path, limits) if case.lane is Lane.SEXUAL else None
+    return [] if tile is None else [Source("tile.jpg", WORKING, "image/jpeg", io.BytesIO(tile))]
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if not path.is_file():
+            raise UnreadableMediaError(f"{path}: is not a regular file")
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "impossible name"
+        raise UnreadableMediaError(f"{path}: cannot be read: {reason}; check the path and its permissions") from error
+
+
+def _suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    return suffix if suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= 8 else ""

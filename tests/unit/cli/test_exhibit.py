@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Haechi = Callable[..., Any]
+
+
+@pytest.fixture
+def case(haechi: Haechi) -> str:
+    return str(json.loads(haechi("case", "new", "t", "--artist", "하늘", "--json").out)["id"])
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(b"some bytes")
+    return path
+
+
+def test_exhibit_from_add_to_verify(haechi: Haechi, case: str, clip: Path, home: Path, tmp_path: Path) -> None:
+    where = ("--url", "https://youtu.be/1", "--posted", "2026-11-20T21:03+09:00", "--account", "someone")
+    added = json.loads(haechi("exhibit", "add", clip, "--case", case, *where, "--json").out)
+    exhibit = added["id"]
+    assert (added["schema"], added["case"], added["platform"]) == ("haechi.exhibit/1", case, "YouTube")
+    shown = json.loads(haechi("exhibit", "show", exhibit, "--json").out)
+    assert [event["act"] for event in shown["custody"]] == ["exhibit.add", "exhibit.hold", "exhibit.look"]
+    assert "not independent" in haechi("exhibit", "show", exhibit).out
+    assert "intact" in haechi("exhibit", "verify", exhibit).out
+    assert json.loads(haechi("exhibit", "verify", exhibit, "--json").out)["ok"] is True
+    assert haechi("exhibit", "open", exhibit, "original.mp4", "-o", tmp_path / "x", "--because", "look").code == 0
+    assert (tmp_path / "x").read_bytes() == b"some bytes"
+    (part,) = (home / "vault" / "blobs").rglob("??/*")
+    part.write_bytes(b"changed")
+    run = haechi("exhibit", "verify", exhibit)
+    assert run.code == 1
+    assert "part original.mp4" in run.out
+    assert haechi("exhibit", "destroy", exhibit, "--because", "x").code == 2
+    assert haechi("ledger", "verify").code == 0
+    assert exhibit in haechi("case", "show", case).out
+
+
+def test_case_of_a_minor_takes_addresses_alone(haechi: Haechi, clip: Path) -> None:
+    case = json.loads(haechi("case", "new", "t", "--artist", "하늘", "--lane", "minor", "--json").out)["id"]
+    run = haechi("exhibit", "add", clip, "--case", case, "--url", "https://example.org/v")
+    assert (run.code, run.out) == (2, "")
+    assert "rule 3" in run.err
+    assert "아청법" in run.err
+    assert haechi("exhibit", "note", "--case", case, "--url", "https://example.org/v", "--account", "a").code == 0
+
+
+def test_wrong_fields_are_one_line(haechi: Haechi, case: str, clip: Path) -> None:
+    for more in (["--url", "nonsense"], ["--posted", "2026-11-20T21:03"], ["--case", "C-none"]):
+        run = haechi("exhibit", "add", clip, "--case", case, *more)
+        assert (run.code, len(run.err.splitlines())) == (2, 1)
+    assert haechi("exhibit", "add", "absent.mp4", "--case", case).code == 3
+    run = haechi("exhibit", "add", clip, "--case", case, "--tsa", "http://127.0.0.1:1/")
+    assert run.code == 0
+    assert "no time stamp" in run.err
+
+
+def test_seal_holders(haechi: Haechi, tmp_path: Path) -> None:
+    run = haechi("vault", "holders", "a", "b", "c", "-o", tmp_path / "shares", "--json")
+    assert set(json.loads(run.out)["shares"]) == {"a", "b", "c"}
+    assert haechi("vault", "holders", "a", "b", "c", "-o", tmp_path / "more").code == 2
+    assert haechi("vault", "holders", "a", "b", "-o", tmp_path / "few").code == 2
+    assert haechi("vault", "seal").code == 0
+    share = tmp_path / "shares" / "share-1.json"
+    run = haechi(
+        "vault", "unseal", "E-none", "--share", share, "--share", share, "-o", tmp_path / "o", "--because", "x"
+    )
+    assert run.code == 2
