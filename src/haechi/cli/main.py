@@ -18,11 +18,13 @@ from haechi.cli import (
     case,
     check,
     compare,
+    deadlines,
     doctor,
     exhibit,
     keys,
     ledger,
     models,
+    notice,
     protect,
     release,
     selftest,
@@ -46,6 +48,8 @@ _ORDER = (
     "bank",
     "case",
     "exhibit",
+    "notice",
+    "deadlines",
     "vault",
     "approve",
     "ledger",
@@ -65,9 +69,9 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, keys, bank, case, exhibit, vault, approve, ledger, user, models):
+for part in (artist, release, keys, bank, case, exhibit, notice, vault, approve, ledger, user, models):
     app.add_typer(part.app)
-for single in (protect, verify, check, compare, doctor, selftest):
+for single in (protect, verify, check, compare, deadlines, doctor, selftest):
     single.add_to(app)
 
 

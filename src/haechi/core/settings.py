@@ -34,4 +34,5 @@ class Settings(BaseSettings):
     tsa: str = Field(
         default="local:", description="time stamp authorities to ask, URIs with blanks between; local: is our own"
     )
+    notice_cap: int = Field(default=30, ge=1, description="most notices that go out a day (UTC)")
     limits: Limits = Field(default_factory=Limits)

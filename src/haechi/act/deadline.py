@@ -1,0 +1,116 @@
+"""Deadlines that cannot be forgotten: what each law's clock says of each notice, and where retention ends.
+
+As a calendar (RFC 5545): one event each, with a reminder a day before (an hour, when the clock is two days or less).
+Nothing in it names an artist, a title or an address: a calendar travels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from haechi.act.notice.laws import Clock, law_named
+from haechi.core.evidence import Case, CaseState, Notice, NoticeState
+from haechi.core.store.evidence import Evidence
+
+_OPEN_BEFORE_ANSWER = (NoticeState.SENT, NoticeState.ACKNOWLEDGED)
+_LINE_BYTES = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """Something that ends.
+
+    Attributes:
+        at: when, aware, UTC.
+        subject: notice or case.
+        case: the case.
+        law: key, or empty for retention.
+        what: what ends then.
+        statutory: False for a reminder of our own.
+        starts: when the clock started, aware, UTC.
+    """
+
+    at: datetime
+    subject: str
+    case: str
+    law: str
+    what: str
+    statutory: bool
+    starts: datetime
+
+    def overdue(self, now: datetime) -> bool:
+        """True when it has passed."""
+        return self.at <= now
+
+
+def deadlines(evidence: Evidence) -> list[Deadline]:
+    """Every deadline that still matters, the nearest first."""
+    found = [one for notice in evidence.all(Notice) for one in of_notice(notice)]
+    for case in evidence.all(Case):
+        if case.state is not CaseState.LOCKED:
+            starts = datetime.fromisoformat(case.opened_at)
+            ends = datetime.fromisoformat(case.keep_until).replace(tzinfo=UTC)
+            found.append(Deadline(ends, case.id, case.id, "", "retention ends: destroy, or say why not", True, starts))
+    return sorted(found, key=lambda one: (one.at, one.subject))
+
+
+def of_notice(notice: Notice) -> list[Deadline]:
+    """The deadlines that run for a notice in its present state."""
+    clocks = [clock for clock in law_named(notice.law).clocks if _runs(clock, notice.state)]
+    return [_deadline(notice, clock) for clock in clocks]
+
+
+def to_ics(found: list[Deadline], now: datetime) -> str:
+    """The deadlines as an iCalendar file."""
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Haechi//deadlines//EN", "CALSCALE:GREGORIAN"]
+    for one in found:
+        before = "PT1H" if one.at - one.starts <= timedelta(days=2) else "P1D"
+        title = " ".join(part for part in (one.law, one.subject, one.what) if part)
+        lines += [
+            "BEGIN:VEVENT",
+            f"UID:{one.subject}-{one.at:%Y%m%dT%H%M%SZ}@haechi",
+            f"DTSTAMP:{now.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+            f"DTSTART:{one.at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+            f"SUMMARY:{_escaped(title)}",
+            f"DESCRIPTION:{_escaped('statutory' if one.statutory else 'reminder of our own')}",
+            "BEGIN:VALARM",
+            "ACTION:DISPLAY",
+            f"DESCRIPTION:{_escaped(title)}",
+            f"TRIGGER:-{before}",
+            "END:VALARM",
+            "END:VEVENT",
+        ]
+    return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _fold(line)) + "\r\n"
+
+
+def _runs(clock: Clock, state: NoticeState) -> bool:
+    if clock.after == "sent":
+        return state in _OPEN_BEFORE_ANSWER or state is NoticeState.REAPPEARED
+    return clock.after == state.value
+
+
+def _deadline(notice: Notice, clock: Clock) -> Deadline:
+    first = law_named(notice.law).clocks[0]
+    starts = datetime.fromisoformat(notice.state_at)
+    if clock == first and notice.deadline and notice.state in _OPEN_BEFORE_ANSWER:
+        starts = datetime.fromisoformat(notice.deadline) - first.due
+    at = starts.astimezone(UTC) + clock.due
+    return Deadline(at, notice.id, notice.parent, notice.law, clock.what, clock.statutory, starts)
+
+
+def _escaped(text: str) -> str:
+    for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
+        text = text.replace(plain, escaped)
+    return text
+
+
+def _fold(line: str) -> list[str]:
+    """Lines of at most 75 octets, continued with a blank, never cut within a character."""
+    folded, current = [], ""
+    for character in line:
+        if len((current + character).encode()) > _LINE_BYTES:
+            folded.append(current)
+            current = " "
+        current += character
+    return [*folded, current]

@@ -1,0 +1,1 @@
+"""Notices: what each law asks for, as data; drafts from it; signatures, states, deadlines."""

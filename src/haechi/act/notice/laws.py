@@ -1,0 +1,316 @@
+"""What each law asks of a notice, as data: fields, statements, clocks, who may file, and in which language.
+
+Sources, as of November 2026: 정보통신망법 44-2, 44-6, 44-12 and 시행령 35-6; TAKE IT DOWN Act (Pub. L. 119-12)
+section 3; 17 U.S.C. 512(c)(3); Regulation (EU) 2022/2065 article 16(2); Online Safety Act 2023 section 10(3A);
+情報流通プラットフォーム対処法.
+Limits: every text made from this is a draft for counsel and says so. A clock that no statute sets is ours, a reminder.
+The NO FAKES Act is a bill, not law: there is no template for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from haechi.core.errors import InputError
+
+LANGUAGES: Final = ("ko", "en", "ja")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence in the three languages of addressees."""
+
+    ko: str
+    en: str
+    ja: str
+
+    def speak(self, language: str) -> str:
+        """The sentence in one of `LANGUAGES`."""
+        return {"ko": self.ko, "en": self.en, "ja": self.ja}[language]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When an answer is due.
+
+    Attributes:
+        after: "sent", or the state that starts it.
+        due: how long after.
+        what: what ends then.
+        statutory: False for a reminder of our own.
+    """
+
+    after: str
+    due: timedelta
+    what: str
+    statutory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """One law.
+
+    Attributes:
+        key: as the command line has it.
+        title: name and article.
+        filer: who may file.
+        language: what its addressees read.
+        fields: required, in order; keys of `FIELDS`.
+        statements: what the signer declares; keys of `STATEMENTS`.
+        clocks: deadlines; the first that starts with "sent" is the answer's.
+        two_people: True when two must sign.
+        remark: what counsel must look at first, or None.
+    """
+
+    key: str
+    title: Words
+    filer: Words
+    language: str
+    fields: tuple[str, ...]
+    statements: tuple[str, ...]
+    clocks: tuple[Clock, ...]
+    two_people: bool = False
+    remark: Words | None = None
+
+
+FIELDS: Final[Mapping[str, Words]] = {
+    "name": Words("신고인 성명(법인: 상호)", "Name of the claimant (company: its name)", "申出人の氏名(法人名)"),
+    "representative": Words("대표자", "Representative", "代表者"),
+    "capacity": Words(
+        "권한(본인/대리인과 그 근거)", "Capacity (subject or agent, and on what ground)", "資格(本人・代理人とその根拠)"
+    ),
+    "address": Words("주소", "Address", "住所"),
+    "phone": Words("전화번호", "Telephone", "電話番号"),
+    "email": Words("전자우편", "E-mail", "メールアドレス"),
+    "location": Words("게시물 위치(URL)", "Location of the content (URL)", "情報の所在(URL)"),
+    "item": Words("대상 정보", "The content complained of", "対象となる情報"),
+    "right": Words("침해된 권리", "The right that is infringed", "侵害された権利"),
+    "facts": Words("침해 사실의 소명", "Facts that substantiate the infringement", "侵害の理由となる事実"),
+    "evidence": Words("증거", "Evidence", "証拠"),
+    "demand": Words(
+        "요청 사항(삭제 또는 반박내용 게재)", "What is demanded (removal, or a rebuttal)", "求める措置(削除等)"
+    ),
+    "result_channel": Words("처리 결과를 받을 곳", "Where the outcome is to be sent", "結果の通知先"),
+    "identification": Words("묘사된 개인의 특정", "Identification of the depicted individual", "描写された個人の特定"),
+    "intimate": Words(
+        "성적 묘사물임의 확인", "Confirmation that it is an intimate visual depiction", "性的画像である旨の確認"
+    ),
+    "work": Words("저작물의 특정", "Identification of the copyrighted work", "著作物の特定"),
+    "owner": Words("권리자", "Owner of the right", "権利者"),
+    "reasons": Words("불법인 이유", "Why the content is illegal", "違法である理由"),
+    "purpose": Words("소 제기의 목적", "Purpose of the suit", "訴訟の目的"),
+}
+
+STATEMENTS: Final[Mapping[str, Words]] = {
+    "true": Words(
+        "기재 내용은 사실이며, 거짓 신고가 거부되거나 책임을 질 수 있음을 알고 있습니다.",
+        "What is stated here is true to the best of my knowledge; I know that abusive notices may be refused.",
+        "記載内容は事実に相違ありません。",
+    ),
+    "good_faith": Words(
+        "이 통지의 정보와 주장이 정확하고 완전하다고 선의로 믿습니다.",
+        "I have a bona fide belief that the information and allegations in this notice are accurate and complete.",
+        "本通知の情報および主張が正確かつ完全であると誠実に信じています。",
+    ),
+    "non_consent": Words(
+        "이 묘사물이 묘사된 사람의 동의 없이 공개되었다고 선의로 믿습니다.",
+        "I have a good faith belief that the intimate visual depiction was published without the consent of the "
+        "identifiable individual.",
+        "当該画像が本人の同意なく公開されたと誠実に信じています。",
+    ),
+    "dmca_belief": Words(
+        "이용이 저작권자, 그 대리인 또는 법률에 의해 허락되지 않았다고 선의로 믿습니다.",
+        "I have a good faith belief that use of the material in the manner complained of is not authorized by the "
+        "copyright owner, its agent, or the law.",
+        "当該利用が著作権者、その代理人または法律によって許諾されていないと誠実に信じています。",
+    ),
+    "perjury": Words(
+        "이 통지의 정보는 정확하며, 위증의 벌을 감수하고 권리자를 대리할 권한이 있음을 진술합니다.",
+        "The information in this notification is accurate, and under penalty of perjury, I am authorized to act on "
+        "behalf of the owner of an exclusive right that is allegedly infringed.",
+        "本通知の情報は正確であり、偽証罪の罰則の下、権利者を代理する権限を有することを陳述します。",
+    ),
+}
+
+_DAY: Final = timedelta(days=1)
+_AGAIN: Final = Clock("removed", 30 * _DAY, "look whether it has come back", False)
+_KR_FILER: Final = Words(
+    "권리를 침해받은 자 또는 대리인", "the injured person or an agent", "権利を侵害された者または代理人"
+)
+_ANYONE: Final = Words("누구나", "anyone", "何人も")
+
+LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        key="kr-44-2",
+        title=Words(
+            "정보통신망법 제44조의2 정보의 삭제요청",
+            "Request under article 44-2 of the Korean Network Act",
+            "韓国情報通信網法第44条の2による削除要請",
+        ),
+        filer=_KR_FILER,
+        language="ko",
+        fields=(
+            "name",
+            "capacity",
+            "email",
+            "location",
+            "item",
+            "right",
+            "facts",
+            "evidence",
+            "demand",
+            "result_channel",
+        ),
+        statements=("true",),
+        clocks=(
+            Clock("sent", 3 * _DAY, "answer due without delay (reminder)", False),
+            Clock("acknowledged", 30 * _DAY, "temporary block may end", True),
+            _AGAIN,
+        ),
+    ),
+    Law(
+        key="kr-44-12",
+        title=Words(
+            "정보통신망법 제44조의12 및 시행령 제35조의6에 따른 신고",
+            "Report under article 44-12 of the Korean Network Act (decree 35-6)",
+            "韓国情報通信網法第44条の12による申告",
+        ),
+        filer=_ANYONE,
+        language="ko",
+        fields=("name", "representative", "phone", "email", "location", "item", "reasons", "facts", "evidence"),
+        statements=("true",),
+        clocks=(
+            Clock("sent", 7 * _DAY, "receipt and outcome expected (reminder)", False),
+            Clock("refused", 182 * _DAY, "appeal ends (6 months)", True),
+            _AGAIN,
+        ),
+        remark=Words(
+            "대규모 사업자에게만 적용되며 남용 신고자는 거부될 수 있습니다(44-13).",
+            "Applies to large providers only; abusive reporters can be refused (44-13).",
+            "大規模事業者にのみ適用されます(44-13)。",
+        ),
+    ),
+    Law(
+        key="kr-44-6",
+        title=Words(
+            "정보통신망법 제44조의6 이용자 정보의 제공청구",
+            "Request for a user's identity under article 44-6 of the Korean Network Act",
+            "韓国情報通信網法第44条の6による利用者情報の提供請求",
+        ),
+        filer=_KR_FILER,
+        language="ko",
+        fields=("name", "address", "phone", "email", "location", "purpose", "right", "facts", "evidence"),
+        statements=("true",),
+        clocks=(Clock("sent", 60 * _DAY, "mediation route ends", True),),
+        two_people=True,
+    ),
+    Law(
+        key="us-tida",
+        title=Words(
+            "미국 TAKE IT DOWN Act에 따른 삭제 요청",
+            "Notice under the TAKE IT DOWN Act, section 3",
+            "米国TAKE IT DOWN法による削除要請",
+        ),
+        filer=Words(
+            "묘사된 본인 또는 위임받은 대리인", "the person or an authorised representative", "本人または代理人"
+        ),
+        language="en",
+        fields=("name", "capacity", "email", "identification", "intimate", "location", "facts", "evidence"),
+        statements=("non_consent",),
+        clocks=(Clock("sent", timedelta(hours=48), "removal due, of identical copies too (48 h)", True), _AGAIN),
+    ),
+    Law(
+        key="us-dmca",
+        title=Words(
+            "미국 저작권법 512(c)(3)에 따른 통지",
+            "Notification of claimed infringement, 17 U.S.C. 512(c)(3)",
+            "米国著作権法512(c)(3)による通知",
+        ),
+        filer=Words("저작권자 또는 대리인", "the owner of the work or an agent", "著作権者または代理人"),
+        language="en",
+        fields=(
+            "name",
+            "capacity",
+            "address",
+            "phone",
+            "email",
+            "owner",
+            "work",
+            "location",
+            "item",
+            "facts",
+            "evidence",
+        ),
+        statements=("dmca_belief", "perjury"),
+        clocks=(
+            Clock("sent", 3 * _DAY, "expeditious removal expected (reminder)", False),
+            Clock("refused", 14 * _DAY, "after a counter-notice the content may return unless suit is filed", True),
+            _AGAIN,
+        ),
+        two_people=True,
+        remark=Words(
+            "귀사의 영상이 실제로 사용된 경우에만 해당합니다.",
+            "Only if footage that the company owns was used; a likeness alone is not copyright.",
+            "自社の映像が実際に使われた場合に限ります。",
+        ),
+    ),
+    Law(
+        key="eu-dsa16",
+        title=Words(
+            "EU 디지털서비스법 제16조 통지",
+            "Notice under article 16 of Regulation (EU) 2022/2065",
+            "EUデジタルサービス法第16条による通知",
+        ),
+        filer=_ANYONE,
+        language="en",
+        fields=("name", "email", "location", "reasons", "facts", "evidence"),
+        statements=("good_faith",),
+        clocks=(Clock("sent", 7 * _DAY, "timely decision expected (reminder)", False), _AGAIN),
+    ),
+    Law(
+        key="uk-osa",
+        title=Words(
+            "영국 온라인안전법 제10조(3A) 통지",
+            "Notice under section 10(3A) of the Online Safety Act 2023",
+            "英国オンライン安全法第10条(3A)による通知",
+        ),
+        filer=Words("당사자 또는 대리인", "the subject or an agent", "本人または代理人"),
+        language="en",
+        fields=("name", "capacity", "email", "location", "item", "facts", "evidence"),
+        statements=("good_faith", "non_consent"),
+        clocks=(Clock("sent", timedelta(hours=48), "removal due (48 h)", True), _AGAIN),
+        remark=Words(
+            "시행 여부와 필수 기재사항을 확인하십시오.",
+            "Commencement and the content that regulations require are to be confirmed.",
+            "施行状況を確認してください。",
+        ),
+    ),
+    Law(
+        key="jp-idpa",
+        title=Words(
+            "일본 정보유통플랫폼대처법에 따른 삭제 신청",
+            "Request under the Japanese Information Distribution Platform Act",
+            "情報流通プラットフォーム対処法に基づく削除の申出",
+        ),
+        filer=Words("권리를 침해받은 자", "the injured person", "権利を侵害された者"),
+        language="ja",
+        fields=("name", "email", "location", "right", "reasons", "facts", "evidence"),
+        statements=("true",),
+        clocks=(Clock("sent", 7 * _DAY, "decision and notice due (7 days)", True), _AGAIN),
+    ),
+)
+
+
+def law_named(key: str) -> Law:
+    """The law of that key.
+
+    Raises:
+        InputError: there is none.
+    """
+    for law in LAWS:
+        if law.key == key:
+            return law
+    raise InputError(f"there is no template for the law {key!r}; known are {', '.join(law.key for law in LAWS)}")
