@@ -52,7 +52,8 @@ def _manifest_finding(origin: Origin) -> Finding:
     code = "c2pa.damaged" if reading.state == "damaged" else "c2pa.present"
     who = reading.issuer or "an unknown issuer"
     text = {
-        "trusted": f"Content credentials signed by {who}, with a certificate of ours; intact.",
+        "trusted": f"Content credentials signed by {who}, "
+        + ("with a certificate of ours; intact." if origin.by_us else "whom you trust; intact."),
         "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
         "expired": f"Content credentials signed by {who}, whose certificate has ended since; they prove nothing now.",
         "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",

@@ -111,6 +111,28 @@ def _tsa(
         session.result(session.say(mark("certificates taken in: {count}"), count=count))
 
 
+@app.command(
+    "trust",
+    help=mark(
+        "Trust the issuers of others, e.g. those on C2PA's official trust list. Their signatures never count as yours."
+    ),
+    epilog=mark("Example: haechi keys trust C2PA-TRUST-LIST.pem"),
+)
+def _trust(
+    context: typer.Context,
+    issuers: Annotated[Path, file_argument("PEM", mark("Certificates of the issuers."))],
+    json: Json = False,
+) -> None:
+    from haechi.core.provenance.keys import trust_issuers
+
+    session: Session = context.obj
+    count = trust_issuers(session.settings.home, issuers)
+    if json:
+        session.emit({"schema": "haechi.trust/1", "certificates": count})
+    else:
+        session.result(session.say(mark("certificates taken in: {count}"), count=count))
+
+
 def _show(session: Session, one: Identity, json: bool, *, certificates: bool = False) -> None:
     from haechi.check.report_page.text import visible
 

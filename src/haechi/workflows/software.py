@@ -55,7 +55,12 @@ def _lines(settings: Settings) -> list[str]:
     ]
     known = ours(settings.home)
     key = mark_key(settings.home)
-    signers = [*sorted(known.serials), known.anchors_pem, key_fingerprint(key) if key is not None else "no mark"]
+    signers = [
+        *sorted(known.serials),
+        known.anchors_pem,
+        known.trusted_pem,
+        key_fingerprint(key) if key is not None else "no mark",
+    ]
     return [*code, *packages, *models, *signers, platform.python_version(), settings.limits.model_dump_json()]
 
 

@@ -107,6 +107,25 @@ def test_what_cannot_be_marked_is_signed_and_says_why(haechi: Haechi, tmp_path: 
     assert plain["unmarked"]["code"] == "asked"
 
 
+def test_issuers_are_trusted_by_configuration(haechi: Haechi, home: Path, photos: Path, tmp_path: Path) -> None:
+    """What a trusted issuer signed is `trusted`, without naming the issuer each time, and never ours."""
+    other = tmp_path / "other"
+    haechi("--home", other, "keys", "new", "--name", "Another Company")
+    haechi("--home", other, "protect", photos / "a.png", "-o", tmp_path / "theirs")
+    theirs = tmp_path / "theirs" / "a.png"
+    assert json.loads(haechi("verify", theirs, "--json").out)["verdict"] == "unknown_signer"
+    root = json.loads(haechi("--home", other, "keys", "show", "Another Company", "--json").out)["root"]
+    listed = tmp_path / "list.pem"
+    listed.write_text(root)
+    assert json.loads(haechi("keys", "trust", listed, "--json").out)["certificates"] == 1
+    found = json.loads(haechi("verify", theirs, "--json").out)
+    assert (found["verdict"], found["manifest"]["by_us"]) == ("trusted", False)
+    assert haechi("keys", "trust", photos / "a.png").code == 2
+    assert haechi("keys", "trust", tmp_path / "missing.pem").code == 2
+    assert haechi("keys", "list").lines == []
+    assert (home / "keys" / "trust").stat().st_mode & 0o777 == 0o700
+
+
 def test_wrong_usage_is_said(haechi: Haechi, photos: Path, tmp_path: Path) -> None:
     haechi("keys", "new", "--name", "예시")
     assert haechi("protect", photos, "-o", photos).code == 2

@@ -21,6 +21,17 @@ MAX_SIDECAR_BYTES = 64 << 20
 # Any type will do for a file beside which the manifests lie: all of its bytes are hashed.
 _ANY_TYPE = "application/octet-stream"
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+# What a certificate may be for (extended key usage) to count as a signer's: those that the library takes by itself and
+# C2PA's own, the only one in certificates below C2PA's official trust list: without it those would read "invalid".
+_PURPOSES = "\n".join(
+    (
+        "1.3.6.1.5.5.7.3.4",  # e-mail protection
+        "1.3.6.1.5.5.7.3.8",  # time stamping
+        "1.3.6.1.5.5.7.3.9",  # OCSP signing
+        "1.3.6.1.5.5.7.3.36",  # document signing
+        "1.3.6.1.4.1.62558.2.1",  # C2PA claim signing
+    )
+)
 # Remote manifests and revocation lists would let a file under check choose an address to call.
 _SETTINGS: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
@@ -59,9 +70,9 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _read(file: Any, manifests: bytes | None, anchors_pem: str) -> dict[str, Any]:
-    settings = dict(_SETTINGS)
+    settings = dict(_SETTINGS) | {"trust": {"trust_config": _PURPOSES}}
     if anchors_pem:
-        settings["trust"] = {"trust_anchors": anchors_pem}
+        settings["trust"] = {"trust_anchors": anchors_pem, "trust_config": _PURPOSES}
         settings["verify"] = {**_SETTINGS["verify"], "verify_trust": True}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))

@@ -6,6 +6,8 @@
         chain.pem                       certificates, signer first, issuer last
         signer.key, root.pem, root.key  only of identities that `new` made
       tsa/                              roots of time stamp authorities that we believe
+      trust/                            issuers of others whom we trust, e.g. C2PA's official trust list
+      watermark.key                     see `core.watermark.mark_key`
 
 Invariants: a folder appears whole or not at all; every file is 0600 from the moment it exists. **Ours** is a signing
 certificate that stands here, named by its issuer and number: never everything that a public issuer has signed, or else
@@ -37,7 +39,7 @@ from haechi.core.store.rows import new_id, normal_name
 WARN_DAYS: Final = 30
 """So many days before its end a certificate is spoken of."""
 _FOLDER: Final = "keys"
-_STAMPS: Final = "tsa"
+_STAMPS, _TRUSTED = "tsa", "trust"
 _ID: Final = re.compile(r"K-[0-9a-f]{10}")
 
 
@@ -101,10 +103,12 @@ class Ours:
     Attributes:
         anchors_pem: the issuers of our certificates and roots of time stamps, PEM; empty when there are none.
         serials: numbers of our signing certificates, decimal.
+        trusted_pem: issuers of others whom we trust, PEM. They make a signature `trusted`, never ours.
     """
 
     anchors_pem: str = ""
     serials: frozenset[str] = frozenset()
+    trusted_pem: str = ""
 
 
 def new_identity(home: Path, name: str) -> Identity:
@@ -188,7 +192,8 @@ def ours(home: Path) -> Ours:
     """What counts as signed by us; see the module."""
     known = identities(home)
     anchors = dict.fromkeys([one.anchor_pem for one in known] + stamp_roots(home))
-    return Ours("".join(anchors), frozenset(one.serial for one in known))
+    trusted = dict.fromkeys(_taken_in(home, _TRUSTED))
+    return Ours("".join(anchors), frozenset(one.serial for one in known), "".join(trusted))
 
 
 def trust_stamps(home: Path, roots: Path) -> int:
@@ -200,11 +205,24 @@ def trust_stamps(home: Path, roots: Path) -> int:
         InputError: there is no certificate in the file.
         StoreError: the folder cannot be written.
     """
+    return _take_in(home, _STAMPS, roots)
+
+
+def trust_issuers(home: Path, issuers: Path) -> int:
+    """Trust what descends from these issuers, e.g. C2PA's official trust list; gives the number of certificates.
+
+    Raises:
+        As `trust_stamps`.
+    """
+    return _take_in(home, _TRUSTED, issuers)
+
+
+def _take_in(home: Path, name: str, certificates: Path) -> int:
     try:
-        pem = read_anchors(roots.read_bytes())
+        pem = read_anchors(certificates.read_bytes())
     except OSError as error:
-        raise InputError(f"{roots} cannot be read: {os.strerror(error.errno or 0)}") from error
-    folder = home.expanduser() / _FOLDER / _STAMPS
+        raise InputError(f"{certificates} cannot be read: {os.strerror(error.errno or 0)}") from error
+    folder = home.expanduser() / _FOLDER / name
     with store_failures(home):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.mkdir(exist_ok=True, mode=0o700)
@@ -220,7 +238,11 @@ def trust_stamps(home: Path, roots: Path) -> int:
 
 def stamp_roots(home: Path) -> list[str]:
     """Roots of the authorities whose time stamps we believe, PEM each."""
-    folder = home.expanduser() / _FOLDER / _STAMPS
+    return _taken_in(home, _STAMPS)
+
+
+def _taken_in(home: Path, name: str) -> list[str]:
+    folder = home.expanduser() / _FOLDER / name
     return [read_anchors(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
 
 

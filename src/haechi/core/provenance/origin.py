@@ -36,7 +36,7 @@ def read_origin(
         path: the file.
         limits: what reading may cost.
         ours: from `keys.ours`.
-        trust_pem: certificates whose descendants the user trusts, PEM.
+        trust_pem: certificates whose descendants the user trusts besides those that the home knows, PEM.
         sidecar: the manifest store beside the file, instead of what is in it.
 
     Raises:
@@ -47,8 +47,8 @@ def read_origin(
         return None
     if reading.state == "trusted" and reading.serial in ours.serials:
         return Origin(reading, by_us=True)
-    if trust_pem:
-        trusted = read_manifest(path, limits, trust_anchors_pem=trust_pem, sidecar=sidecar)
+    if anchors := trust_pem + ours.trusted_pem:
+        trusted = read_manifest(path, limits, trust_anchors_pem=anchors, sidecar=sidecar)
         if trusted is not None:
             return Origin(trusted, by_us=False)
     if reading.state == "trusted":

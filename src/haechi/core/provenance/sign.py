@@ -124,6 +124,8 @@ def sign_media(
             raise RemoteError(
                 f"{tsa} gave no time stamp ({_one_line(error)}); try again later", permanent=False
             ) from error
+        if isinstance(error, c2pa.C2paError.Signature):
+            raise InputError(f"the certificate {identity.id} cannot sign for C2PA ({_one_line(error)})") from error
         raise UnsupportedMediaError(f"{source}: cannot be signed ({_one_line(error)}); is the file whole?") from error
     # 3.
     if not place.embedded:

@@ -7,13 +7,17 @@ import random
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from haechi.core.errors import InputError, UnreadableMediaError
-from haechi.core.provenance import read
+from haechi.core.provenance import certificates, read
+from haechi.core.provenance.keys import Identity, new_identity
 from haechi.core.provenance.read import ManifestReading, read_manifest
+from haechi.core.provenance.sign import Claim, sign_media
 from haechi.core.settings import Limits
 
 Sign = Callable[..., bytes]
@@ -136,3 +140,42 @@ def test_nonsense_from_the_library_is_survived() -> None:
     for store in stores:
         reading = read._reading({"state": "Odd", "store": store})
         assert reading.state == "damaged"
+
+
+@pytest.fixture
+def identity_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Identity]:
+    """An identity whose certificate has one purpose alone."""
+
+    def make(purpose: str) -> Identity:
+        only = x509.ExtendedKeyUsage([x509.ObjectIdentifier(purpose)])
+        with monkeypatch.context() as patch:
+            # its own view of the module: the library remembers the classes of the real one
+            patch.setattr(certificates, "x509", SimpleNamespace(**vars(x509) | {"ExtendedKeyUsage": lambda _: only}))
+            return new_identity(tmp_path / "home", "예시")
+
+    return make
+
+
+CLAIM = Claim("t", "예시", None, "a.jpg", "2026-05-01T00:00:00+00:00")
+
+
+def test_a_certificate_for_c2pa_alone_is_taken(
+    tmp_path: Path, plain: bytes, identity_for: Callable[[str], Identity]
+) -> None:
+    """Certificates below C2PA's official trust list carry no other purpose."""
+    identity = identity_for("1.3.6.1.4.1.62558.2.1")
+    source, target = tmp_path / "a.jpg", tmp_path / "signed.jpg"
+    source.write_bytes(plain)
+    sign_media(source, target, tmp_path / "signed.c2pa", CLAIM, identity)
+    reading = read_manifest(target, trust_anchors_pem=identity.anchor_pem)
+    assert reading is not None
+    assert (reading.state, reading.problems) == ("trusted", ())
+
+
+def test_a_certificate_for_servers_does_not_sign(
+    tmp_path: Path, plain: bytes, identity_for: Callable[[str], Identity]
+) -> None:
+    source = tmp_path / "a.jpg"
+    source.write_bytes(plain)
+    with pytest.raises(InputError, match="certificate"):
+        sign_media(source, tmp_path / "b.jpg", tmp_path / "b.c2pa", CLAIM, identity_for("1.3.6.1.5.5.7.3.1"))
