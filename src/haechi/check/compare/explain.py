@@ -26,6 +26,8 @@ from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
 
 N_LOOKS, STRONG = 8, 0.6
+# Captions follow each other; what is taken off at once is one of them at the least.
+MAX_LAYERS = 3
 LOWEST_FACE_CODE = CODES[Region.FACE]
 # Flatness and contrast from which content is graphic; on a face, skin painted over with skin must not pass as such.
 GRAPHIC = (0.62, 22.0)
@@ -96,11 +98,15 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
     something was laid over a person, it is taken off and the rest is judged anew: a caption must not hide a mouth.
     """
     found = _explained(window)
-    over = [component for component, _, kind in found if kind == "overlay" and _touches_face(component, window)]
-    if over:
-        beneath = _explained(judged_anew(window, _taken_off(window, over)))
+    layer = found
+    for _ in range(MAX_LAYERS):
+        over = [component for component, _, kind in layer if kind == "overlay"]
+        if not any(_touches_face(component, window) for component in over):
+            break
+        window = judged_anew(window, _taken_off(window, over))
+        layer = _explained(window)
         changes = [component for component, _, kind in found if kind is None]
-        found += [each for each in beneath if _hidden(*each) and not any(_same(each[0], c) for c in changes)]
+        found += [each for each in layer if _hidden(*each) and not any(_same(each[0], c) for c in changes)]
     return found
 
 
@@ -216,7 +222,7 @@ def _is_drawn(look: Look, facial: bool) -> bool:
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 4 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.42:
+    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.42:
         return True
     if look.hard < MIN_HARD:
         return False
