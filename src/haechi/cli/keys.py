@@ -48,7 +48,9 @@ def _add(
     name: _Name,
     key: Annotated[
         str,
-        typer.Option(metavar="URI", help=mark("file:PATH or exec:COMMAND, see the manual."), show_default=False),
+        typer.Option(
+            metavar="URI", help=mark("file:PATH, pkcs11:URI or exec:COMMAND, see the manual."), show_default=False
+        ),
     ],
     json: Json = False,
 ) -> None:

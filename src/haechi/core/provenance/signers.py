@@ -1,6 +1,7 @@
 """Whoever holds a private key signs with it: chosen by URI, and every signature is checked before it is used.
 
 - `file:/path/key.pem`: a private key in PEM, without a passphrase, readable by its owner alone;
+- `pkcs11:token=...;object=...?module-path=...`: a key in a hardware module or smart card (see `hsm`);
 - `exec:command arguments`: a program of the company's, for a key that never leaves its place (a hardware module, a
   cloud service). It gets the bytes to sign on standard input and writes the signature to standard output, either as
   the standards of COSE have it (ECDSA: r and s, joined) or, ECDSA, in DER as OpenSSL writes it. No shell is involved.
@@ -25,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from haechi.core.errors import InputError, IntegrityError
+from haechi.core.provenance.hsm import pkcs11_signer
 
 Sign = Callable[[bytes], bytes]
 EXEC_WAIT_S = 60.0
@@ -161,5 +163,9 @@ def _pss() -> padding.PSS:
     return padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
 
 
-SIGNERS: Mapping[str, Callable[[str, str], Sign]] = {"file": _file_signer, "exec": _exec_signer}
+SIGNERS: Mapping[str, Callable[[str, str], Sign]] = {
+    "file": _file_signer,
+    "exec": _exec_signer,
+    "pkcs11": pkcs11_signer,
+}
 """URI scheme -> opener."""
