@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -132,6 +133,41 @@ def _close(context: typer.Context, case_id: _Id, because: Because, json: Json = 
     session: Session = context.obj
     evidence, person = session.evidence()
     _show(session, close_case(evidence, person, case_id, because), json)
+
+
+@app.command(
+    "bundle",
+    help=mark("Write a case into one ZIP that anyone can verify: report, exhibits by lane, time stamps, ledger proof."),
+    epilog=mark("Example: haechi case bundle C-3f9c2a71d0 -o case.zip"),
+)
+def _bundle(
+    context: typer.Context,
+    case_id: _Id,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=mark("The new file."), show_default=False)
+    ],
+    because: Because = "",
+    json: Json = False,
+) -> None:
+    from haechi.preserve.bundle.write import write_bundle
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    done = write_bundle(evidence, person, case_id, output, because)
+    if json:
+        record = {"case": case_id, "path": str(done.path), "sha256": done.sha256, "bytes": done.size}
+        session.emit({"schema": "haechi.bundle/1", **record, "exhibits": done.exhibits, "parts": done.parts})
+    else:
+        session.result(
+            session.say(
+                mark("{path}: exhibits {exhibits}, {sha256}"),
+                path=str(done.path),
+                exhibits=done.exhibits,
+                sha256=done.sha256,
+            )
+        )
+    for note in done.notes:
+        session.note(note)
 
 
 def lane_named(session: Session, name: str) -> Lane:

@@ -31,6 +31,7 @@ from haechi.cli import (
     user,
     vault,
     verify,
+    verify_bundle,
 )
 from haechi.cli.failures import guard
 from haechi.cli.help import speak
@@ -50,6 +51,7 @@ _ORDER = (
     "exhibit",
     "notice",
     "deadlines",
+    "verify-bundle",
     "vault",
     "approve",
     "ledger",
@@ -71,7 +73,7 @@ app = typer.Typer(
 )
 for part in (artist, release, keys, bank, case, exhibit, notice, vault, approve, ledger, user, models):
     app.add_typer(part.app)
-for single in (protect, verify, check, compare, deadlines, doctor, selftest):
+for single in (protect, verify, check, compare, deadlines, verify_bundle, doctor, selftest):
     single.add_to(app)
 
 

@@ -52,6 +52,8 @@ COMMANDS = [
     ["notice", "answer"],
     ["notice", "list"],
     ["deadlines"],
+    ["case", "bundle"],
+    ["verify-bundle"],
     ["vault", "holders"],
     ["vault", "seal"],
     ["vault", "unseal"],

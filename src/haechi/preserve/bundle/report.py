@@ -1,0 +1,136 @@
+"""The report of a bundle for people: PDF/A-2b by typst, Korean and English.
+
+All text of a case goes in as data, never as typst code. Fonts come from the machine; where none of them has Hangul the
+Korean report cannot be set, and `pdf_report` says so instead of setting empty boxes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any, Final
+
+from haechi.core.errors import HaechiError
+from haechi.core.evidence import Case, Exhibit, Holding, Notice, Stamp
+from haechi.core.ledger import Checkpoint, Entry
+from haechi.core.ledger.entries import canonical, digest_of
+from haechi.preserve.bundle.wording import GLOSSARY, LIMITS, REPORT
+
+HANGUL: Final = (
+    "Noto Sans CJK KR",
+    "Noto Sans KR",
+    "Source Han Sans KR",
+    "Apple SD Gothic Neo",
+    "Malgun Gothic",
+    "NanumGothic",
+    "Nanum Gothic",
+    "Noto Serif CJK KR",
+    "UnDotum",
+    "Baekmuk Dotum",
+)
+_LATIN: Final = "Libertinus Serif"
+_MONO: Final = "DejaVu Sans Mono"
+STANDARD: Final = "a-2b"
+LANGUAGES: Final = ("ko", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the report tells: one case with all that belongs to it, and the ledger's standing."""
+
+    case: Case
+    exhibits: Sequence[Exhibit]
+    holdings: Mapping[str, Holding]
+    stamps: Mapping[str, Sequence[Stamp]]
+    notices: Sequence[Notice]
+    custody: Sequence[Entry]
+    checkpoint: Checkpoint
+
+
+class NoFontError(HaechiError):
+    """No font of this machine has Hangul."""
+
+
+def pdf_report(told: Told, language: str) -> bytes:
+    """The report as PDF/A.
+
+    Raises:
+        NoFontError: Korean was asked for and no font of this machine has Hangul.
+    """
+    import typst
+
+    known = set(typst.Fonts(include_system_fonts=True).families())
+    hangul = [name for name in HANGUL if name in known]
+    if language == "ko" and not hangul:
+        raise NoFontError("no font with Hangul is on this machine, so report.ko.pdf is missing; install Noto Sans CJK")
+    template = files("haechi.preserve.bundle").joinpath("report.typ").read_bytes()
+    data = report_data(told, language) | {"fonts": [*hangul[:1], _LATIN], "mono": [_MONO, *hangul[:1]]}
+    inputs = {"data": json.dumps(data, ensure_ascii=False)}
+    moment = datetime.fromisoformat(told.checkpoint.at).replace(microsecond=0)
+    pdf = typst.compile(template, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD], timestamp=moment)
+    return bytes(pdf)
+
+
+def report_data(told: Told, language: str) -> dict[str, Any]:
+    """Everything that the template sets, in one language."""
+    words, case, point = REPORT[language], told.case, told.checkpoint
+    return {
+        "lang": language,
+        "words": dict(words),
+        "title": words["title"].format(case=case.id),
+        "author": f"Haechi {version('haechi')}",
+        "case": [
+            [words["case_title"], case.title, False],
+            [words["artist"], case.artist, False],
+            [words["lane"], case.lane.value, False],
+            [words["opened"], f"{case.opened_at}, {case.opened_by}", False],
+            [words["keep_until"], case.keep_until, False],
+        ],
+        "exhibits": [_exhibit(told, exhibit, words) for exhibit in told.exhibits],
+        "custody": [[entry.at, entry.actor, f"{entry.act} {entry.subject}", entry.why] for entry in told.custody],
+        "notices": [[one.id, one.law, one.to, one.state.value, one.state_at] for one in told.notices],
+        "ledger": [
+            [words["entries"], str(point.size), False],
+            [words["root"], point.root, True],
+            [words["signed_at"], point.at, False],
+            [words["key"], point.key, True],
+        ],
+        "limits": list(LIMITS[language]),
+        "glossary": [list(pair) for pair in GLOSSARY[language]],
+    }
+
+
+def _exhibit(told: Told, exhibit: Exhibit, words: Mapping[str, str]) -> dict[str, Any]:
+    facts = exhibit.facts
+    rows = [
+        [words["url"], exhibit.url, False],
+        [words["platform"], exhibit.platform, False],
+        [words["account"], exhibit.account, False],
+        [words["posted"], exhibit.posted, False],
+        [words["added"], f"{exhibit.added_at}, {exhibit.added_by}", False],
+        [words["authority_fact"], str(facts.get("authority", "")), False],
+        [words["tool"], f"{facts.get('tool')} {facts.get('version')}, {exhibit.method}", False],
+        [words["record"], digest_of(canonical(exhibit.to_fields())), True],
+        [words["withheld"], _withheld(told.holdings.get(exhibit.id), words), False],
+    ]
+    standing = {True: words["independent"], False: words["not_independent"]}
+    return {
+        "id": exhibit.id,
+        "facts": [row for row in rows if row[1]],
+        "parts": [[part.name, str(part.size), part.sha256.removeprefix("sha256:")] for part in exhibit.parts],
+        "stamps": [[one.at, one.tsa, standing[one.independent]] for one in told.stamps.get(exhibit.id, ())],
+    }
+
+
+def _withheld(holding: Holding | None, words: Mapping[str, str]) -> str:
+    places = holding.places if holding is not None else {}
+    told = [
+        f"{name}: {words['destroyed'] if place.destroyed else words['sealed']}"
+        for name, place in places.items()
+        if place.destroyed or place.sealed
+    ]
+    return "; ".join(told)
