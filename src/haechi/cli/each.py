@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, Self, TypeVar
 
 import typer
 
@@ -48,8 +51,10 @@ def work_through(
     path_of: Callable[[Entry], Path],
     work: Callable[[Entry, Callable[[float], None]], Done],
     show: Callable[[Done], None],
+    *,
+    side_by_side: int = 1,
 ) -> int:
-    """Work on every entry and show what came of it at once; gives the number of those that failed.
+    """Work on every entry and show what came of it, in their order; gives the number of those that failed.
 
     Args:
         session: where to say what.
@@ -57,16 +62,17 @@ def work_through(
         path_of: the file that an entry is about.
         work: does one; takes the entry and where to tell the progress.
         show: writes the result line.
+        side_by_side: how many are worked on at once; more than one takes work that threads can do.
 
     Raises:
         StoreError: the store cannot take any more; the rest is not tried.
     """
     failures = 0
-    with session.bar() as bar:
+    with session.bar() as bar, _Ahead(entries, work, side_by_side) as ahead:
         for index, entry in enumerate(entries):
             path = entry.path if isinstance(entry, Failed) else path_of(entry)
             try:
-                done = _one(entry, work, bar.begin(path.name, index, len(entries)))
+                done = ahead.result(index, bar.begin(path.name, index, len(entries)))
             except StoreError:
                 raise
             except HaechiError as error:
@@ -77,6 +83,51 @@ def work_through(
                 with bar.paused():
                     show(done)
     return failures
+
+
+class _Ahead(Generic[Entry, Done]):
+    """Does the work of some entries ahead of the one that is shown; the progress is that of the one that is shown."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry | Failed],
+        work: Callable[[Entry, Callable[[float], None]], Done],
+        side_by_side: int,
+    ) -> None:
+        self._entries = entries
+        self._work = work
+        self._pool = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
+        self._ahead: deque[Future[Done]] = deque()
+        self._begun = 0
+        self._most = side_by_side
+        self._shown: tuple[int, Callable[[float], None]] = (0, _ignore)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def result(self, index: int, progress: Callable[[float], None]) -> Done:
+        """What the work on the next entry gives or raises."""
+        if self._pool is None:
+            return _one(self._entries[index], self._work, progress)
+        self._shown = index, progress
+        while self._begun < len(self._entries) and len(self._ahead) < self._most:
+            told = partial(self._tell, self._begun)
+            self._ahead.append(self._pool.submit(_one, self._entries[self._begun], self._work, told))
+            self._begun += 1
+        return self._ahead.popleft().result()
+
+    def _tell(self, index: int, fraction: float) -> None:
+        shown, progress = self._shown
+        if shown == index:
+            progress(fraction)
+
+
+def _ignore(_fraction: float) -> None:
+    return
 
 
 def note_passed_over(session: Session, count: int) -> None:

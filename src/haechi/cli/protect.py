@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from haechi.register.protect import Protected
     from haechi.workflows.protect import Task
 
+_SIDE_BY_SIDE = 4  # a picture of 12 megapixels takes some 400 MB while it is marked
 _UNMARKED = {
     "asked": mark("not marked, as you asked"),
     "kind": mark("not marked: there is no mark yet for this kind of media"),
@@ -110,7 +112,12 @@ def _protect(
             return protect(task.source, task.output, place, store, session.settings.limits, wish, progress)
 
         failures = work_through(
-            session, tasks.tasks, lambda task: task.source, work, lambda done: _show(session, done, json)
+            session,
+            tasks.tasks,
+            lambda task: task.source,
+            work,
+            lambda done: _show(session, done, json),
+            side_by_side=min(_SIDE_BY_SIDE, os.cpu_count() or 1),
         )
     if failures:
         raise typer.Exit(UNREADABLE)

@@ -134,15 +134,21 @@ def protect(
     if (known := _done_before(original, output, request, store)) is not None:
         return known
     _see_that_credentials_hold(store, original, limits)
-    staged = staging / original.sha256.removeprefix("sha256:")[:16] / output.name
+    staged = staging / _place_name(original, output) / output.name
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
         made = _make(original, staged, store, limits, wish, request, progress)
-    # 6. Publish.
+    # 6. Publish. What another run of ours has put there meanwhile stays.
     original.confirm()
+    _see_that_place_is_free(store, original, output, wish)
     sidecar = _publish(staged, output)
     shutil.rmtree(staged.parent, ignore_errors=True)
     return _protected(store, source, output, sidecar, *made, reused=False)
+
+
+def _place_name(original: Snapshot, output: Path) -> str:
+    """Of the staging folder of one source and output: two outputs of the same bytes may be made side by side."""
+    return hashlib.sha256(f"{original.sha256} {output.resolve()}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 def _make(

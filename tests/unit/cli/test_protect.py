@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from haechi.core.media.encode import write_audio
+
 Haechi = Callable[..., Any]
 
 
@@ -72,6 +74,27 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert "haechi check" in said
     assert "stripped from this file" in said
     assert f"invisible mark: release {records[0]['release']}" in said
+
+
+def test_files_are_worked_on_side_by_side_and_told_in_order(
+    haechi: Haechi, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of the same bytes, two whose sidecars would have one name, and a broken one among them."""
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    haechi("keys", "new", "--name", "예시")
+    (photos / "again.png").write_bytes((photos / "a.png").read_bytes())
+    for name, rate in (("song.ogg", 300.0), ("song.opus", 500.0)):
+        sound = np.sin(np.arange(48_000) * rate / 48_000).astype(np.float32) * 0.5
+        write_audio(photos / name, sound, 48_000, codec="libopus")
+    run = haechi("protect", photos, "-o", tmp_path / "out", "--no-watermark", "--json")
+    records = [json.loads(line) for line in run.lines]
+    told = [Path(one["source"]).name for one in records]
+    assert told == [*sorted(told[:-1]), "b.jpg"]
+    assert {"a.png", "again.png", "b.jpg"} <= set(told)
+    assert len({"song.ogg", "song.opus"} & set(told)) == 1
+    assert "belongs to another file" in run.err
+    for one in records:
+        assert json.loads(haechi("verify", one["output"], "--json").out)["verdict"] == "authentic"
 
 
 def test_a_leak_is_led_back_to_its_recipient(haechi: Haechi, home: Path, photos: Path, tmp_path: Path) -> None:

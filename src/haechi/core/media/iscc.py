@@ -57,10 +57,12 @@ def read_small_gray(path: Path, limits: Limits) -> bytes:
 
 
 def _normal(image: Image.Image) -> NDArray[np.uint8]:
-    shown = ImageOps.exif_transpose(image).convert("RGBA")
-    flat = Image.alpha_composite(Image.new("RGBA", shown.size, _WHITE), shown).convert("RGB")
+    shown = ImageOps.exif_transpose(image)
+    if "A" in shown.mode or "transparency" in shown.info or shown.mode == "P":
+        colours = shown.convert("RGBA")
+        shown = Image.alpha_composite(Image.new("RGBA", colours.size, _WHITE), colours)
+    flat = shown.convert("RGB")
     border = Image.new("RGB", flat.size, flat.getpixel((0, 0)))
-    difference = ImageChops.difference(flat, border)
-    inner = ImageChops.add(difference, difference).getbbox()
-    flat = flat.crop(inner) if inner is not None else flat
+    inner = ImageChops.difference(flat, border).getbbox()
+    flat = flat.crop(inner) if inner not in (None, (0, 0, *flat.size)) else flat
     return np.asarray(flat.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BICUBIC), np.uint8)
