@@ -137,12 +137,13 @@ def decode(container: Any, stream: Any, damage: Damage) -> Iterator[Any | None]:
     flushed = False
     for packet in demux(container, stream, damage):
         flushed = packet.dts is None and packet.size == 0
-        yield from _decode_packet(stream, packet, damage)
+        yield from decode_packet(stream, packet, damage)
     if not flushed:
-        yield from _decode_packet(stream, None, damage)
+        yield from decode_packet(stream, None, damage)
 
 
-def _decode_packet(stream: Any, packet: Any | None, damage: Damage) -> Iterator[Any | None]:
+def decode_packet(stream: Any, packet: Any | None, damage: Damage) -> Iterator[Any | None]:
+    """Frames of one packet, of the flush when it is None; None where it gave no frame."""
     try:
         frames = stream.codec_context.decode(packet)
     except av.error.EOFError:

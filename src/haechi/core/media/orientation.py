@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 _EXIF = {
     1: (False, False, False),
@@ -47,11 +49,13 @@ class Orientation:
         """Whether left and right are exchanged in the stored picture."""
         return (self.transpose + self.mirror_x + self.mirror_y) % 2 == 1
 
-    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Turn uint8 (h, w) or (h, w, 3) into display orientation; an upright one is returned as it is."""
+    def apply(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
+        """Turn (h, w) or (h, w, 3) into display orientation; an upright one is returned as it is."""
         if not (self.transpose or self.mirror_x or self.mirror_y):
             return image
-        result: Any = cv2.transpose(image) if self.transpose else image
+        result: Any = image
+        if self.transpose:
+            result = cv2.transpose(result)
         if self.mirror_x or self.mirror_y:
             result = cv2.flip(result, -1 if self.mirror_x and self.mirror_y else (1 if self.mirror_x else 0))
         return np.ascontiguousarray(result)

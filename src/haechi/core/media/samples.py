@@ -72,7 +72,7 @@ def mix(frame: Any) -> NDArray[np.float32]:
     values = frame.to_ndarray()
     if values.shape[0] != len(names):
         values = values.reshape(-1, len(names)).T
-    planes = _to_float(values)
+    planes = to_float(values)
     weights = np.array([_WEIGHTS.get(name, 1.0) for name in names], np.float32)
     if not weights.sum():
         weights[:] = 1.0
@@ -81,7 +81,8 @@ def mix(frame: Any) -> NDArray[np.float32]:
     return np.asarray(np.clip(clean, -1.0, 1.0), dtype=np.float32)
 
 
-def _to_float(values: NDArray[Any]) -> NDArray[np.float32]:
+def to_float(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Samples of any kind as float32, -1..1."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     if values.dtype == np.uint8:

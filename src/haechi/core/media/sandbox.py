@@ -279,7 +279,7 @@ class _Conversation:
 def _cpu_limit_s(job: str, limits: Limits) -> int:
     """CPU seconds of one child: streams may be long, and several threads work at once."""
     cores = os.cpu_count() or 1
-    if job in {"frames", "samples"}:
+    if job in {"frames", "samples", "mark_audio", "mark_video"}:
         return int(_SHORT_CPU_S + cores * 20 * limits.max_duration_s)
     return int(max(_SHORT_CPU_S, 4 * cores * limits.stall_s))
 

@@ -42,9 +42,28 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST_HEAP_BLOCK = 32 << 20  # glibc allows no more
 _MAX_OPEN_FILES = 64
 
-Job = Callable[[int, str, dict[str, Any]], Iterator[tuple[dict[str, Any], NDArray[Any] | None]]]
+Messages = Iterator[tuple[dict[str, Any], NDArray[Any] | None]]
+Job = Callable[[int, str, dict[str, Any]], Messages]
+
+
+def _mark_audio(descriptor: int, name: str, params: dict[str, Any]) -> Messages:
+    """Loaded in the child that marks: no other needs it."""
+    from haechi.core.watermark.audio.job import run
+
+    return run(descriptor, name, params)
+
+
+def _mark_video(descriptor: int, name: str, params: dict[str, Any]) -> Messages:
+    """Loaded in the child that marks: no other needs it."""
+    from haechi.core.watermark.video.job import run
+
+    return run(descriptor, name, params)
+
+
 JOBS: dict[str, Job] = {
     "frames": frames.run,
+    "mark_audio": _mark_audio,
+    "mark_video": _mark_video,
     "iscc": iscc.run,
     "samples": samples.run,
     "stored": stored.run,

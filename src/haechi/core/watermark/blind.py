@@ -71,10 +71,10 @@ def _searched(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
     found = lattice.search(lattice.spectrum_of(whiten(small)), pattern.lattice, _CANDIDATES)
     for start in range(0, len(found), _TOGETHER):
         part = found[start : start + _TOGETHER]
-        yield [placed(pattern, *_laid_out(gray, one, small.shape)) for one in part]
+        yield [placed(pattern, *laid_out(gray, one, small.shape)) for one in part]
 
 
-def _laid_out(gray: Bytes, one: lattice.Hypothesis, analysed: tuple[int, ...]) -> tuple[Floats, Matrix]:
+def laid_out(gray: Bytes, one: lattice.Hypothesis, analysed: tuple[int, ...]) -> tuple[Floats, Matrix]:
     """The whitened picture in the mark's pixels, and the map from the picture's pixels to the mark's (3, 3)."""
     scale = float(np.sqrt(abs(np.linalg.det(one.linear))))
     base = canvas(gray, max(TILE, round(max(analysed) * scale)))

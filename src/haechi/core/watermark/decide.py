@@ -11,7 +11,7 @@ Invariant: part of the mark's version.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,8 @@ from haechi.core.watermark.records import Geometry, Reading
 from haechi.core.watermark.spread import COARSE, WEIGHT, pilot_scores, soft_bits
 
 MIN_SCORE: Final = 0.52
+PICTURE: Final = (WEIGHT, COARSE)
+"""How the coefficients of a single picture are weighed."""
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -43,12 +45,12 @@ class Candidate:
     matrix: Matrix
 
 
-def known_place(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
+def known_place(pattern: Pattern, white: Floats, matrix: Matrix, weights: Sequence[Floats] = PICTURE) -> Candidate:
     """Soft bits of a whitened canvas whose first pixel is the mark's first pixel."""
-    return Candidate(_both(pattern, coefficients(to_tiles(white)), 0, 0), matrix)
+    return Candidate(_weighed(pattern, coefficients(to_tiles(white)), 0, 0, weights), matrix)
 
 
-def placed(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
+def placed(pattern: Pattern, white: Floats, matrix: Matrix, weights: Sequence[Floats] = PICTURE) -> Candidate:
     """Soft bits of a whitened canvas that starts at some tile of the map: the pilot says which."""
     values = coefficients(to_tiles(white))
     scores = pilot_scores(pattern, values)
@@ -56,11 +58,11 @@ def placed(pattern: Pattern, white: Floats, matrix: Matrix) -> Candidate:
     matrix = matrix.copy()
     # the map repeats every 16 tiles, twice the canvas: a picture's first tile is at most a few tiles before the mark's
     matrix[:2, 2] += TILE * (column if column < MAP - 4 else column - MAP), TILE * (row if row < MAP - 4 else row - MAP)
-    return Candidate(_both(pattern, values, row, column), matrix)
+    return Candidate(_weighed(pattern, values, row, column, weights), matrix)
 
 
-def _both(pattern: Pattern, values: Floats, row: int, column: int) -> Floats:
-    return np.stack([soft_bits(pattern, values, row, column, weight=weight) for weight in (WEIGHT, COARSE)])
+def _weighed(pattern: Pattern, values: Floats, row: int, column: int, weights: Sequence[Floats]) -> Floats:
+    return np.stack([soft_bits(pattern, values, row, column, weight=weight) for weight in weights])
 
 
 def choose(batches: Iterable[list[Candidate]]) -> Reading | None:

@@ -27,6 +27,10 @@ NOISE: Final = np.minimum(2.7, 9.6 / _RADIUS).astype(np.float32)
 AMPLITUDE: Final = ((_RADIUS / 8.0) ** -_TILT).astype(np.float32)
 WEIGHT: Final = (AMPLITUDE / NOISE**2).astype(np.float32)
 """Matched filter of a coefficient, float32 (2 * COUNT,)."""
+LOW: Final = np.exp(-((_RADIUS / 9.0) ** 2)).astype(np.float32)
+"""Weights for films of low quality: what coders leave lies low."""
+TILT: Final = ((_RADIUS / 6.0) ** -0.4).astype(np.float32)
+"""How a film's amplitudes are tilted towards low frequencies, on top of `AMPLITUDE`."""
 COARSE: Final = (WEIGHT * np.exp(-((_RADIUS / 9.0) ** 4))).astype(np.float32)
 """Matched filter for pictures that lost their fine structure."""
 

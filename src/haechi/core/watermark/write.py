@@ -76,7 +76,7 @@ def write(host: Host, pattern: Pattern, payload: int, psnr_db: float, *, beside:
     # how strongly the whitened picture answers one unit of chip, per tile
     gain = (answer * signs * WEIGHT).mean(2) / (np.abs(wanted) * WEIGHT).mean(2)
     gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
-    vote = _host_votes(host.values * WEIGHT, pattern, signs)
+    vote = host_votes(host.values * WEIGHT, pattern, signs)
     spare = vote * WEIGHT / gain
     share = min(_CANCELLED, _MOST_ENERGY * float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12))))
     spare *= np.float32(share)
@@ -84,7 +84,7 @@ def write(host: Host, pattern: Pattern, payload: int, psnr_db: float, *, beside:
     return _added(host.image_bgr, plane if beside is None else plane + beside)
 
 
-def _host_votes(weighed: Floats, pattern: Pattern, signs: Floats) -> Floats:
+def host_votes(weighed: Floats, pattern: Pattern, signs: Floats) -> Floats:
     """For each chip, what the host around its tile says about its bit, per squared weight: (rows, columns, n)."""
     rows, columns = weighed.shape[:2]
     at = places(rows, columns)

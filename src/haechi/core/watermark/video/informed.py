@@ -1,0 +1,151 @@
+"""Informed reading of a film: with the unmarked master the pictures themselves are no noise.
+
+Steps:
+1. Each probe frame's partner: the master's frame whose small picture is most like it; as it lies, else after one frame
+   was registered to the master by its features.
+2. What the partner does not explain is whitened (`informed.residual`), frame by frame, and averaged.
+3. Soft bits are decoded; without a master's frame that is like the probe, nothing is read.
+Limits: one geometry for the whole film; a master of hours is read through once; under a crop of a steadily moving
+picture the partner can be a neighbour of the right frame, and its geometry a little off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.core.watermark.canvas import canvas, coefficients, scaling, to_tiles
+from haechi.core.watermark.decide import Candidate, choose
+from haechi.core.watermark.informed import RELEASE, registered, residual
+from haechi.core.watermark.pattern import pattern_of
+from haechi.core.watermark.records import Reading
+from haechi.core.watermark.spread import AMPLITUDE, LOW, soft_bits
+
+_THUMB = 32
+_ALIKE = 0.9
+_REGISTERED_WITH = 8
+_LEAST_ALIKE, _SURELY_ALIKE = 0.6, 0.97
+_PAIRS = 24
+_LOOKED_AT = 10
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A probe frame and the master's frame that it shows, luma, and how much alike they are, up to 1."""
+
+    probe: Bytes
+    master: Bytes
+    alike: float
+
+
+def read_informed_frames(
+    probe: Sequence[Bytes], master: Sequence[Bytes], key: bytes, *, label: str = RELEASE
+) -> Reading | None:
+    """The payload of frames of a film that was made from a master, or None.
+
+    Args:
+        probe: luma, uint8 (h, w), all of one size.
+        master: luma of the film before it was marked, all of one size, as many frames of it as can be had.
+        key: the company's watermark key.
+        label: which of the payloads.
+    """
+    if not probe or not master:
+        return None
+    pattern = pattern_of(key, label)
+
+    def tried() -> Iterator[list[Candidate]]:
+        for matrix, pairs in _geometries(probe, master):
+            rest = residual(pairs[0].probe, pairs[0].master, matrix)
+            for pair in pairs[1:]:
+                rest = rest + residual(pair.probe, pair.master, matrix)
+            values = coefficients(to_tiles(rest))
+            soft = np.stack([soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, LOW)])
+            yield [Candidate(soft, matrix)]
+
+    return choose(tried())
+
+
+def _geometries(probe: Sequence[Bytes], master: Sequence[Bytes]) -> Iterator[tuple[Matrix, list[Paired]]]:
+    """Step 1: as it lies, then registered."""
+    target = canvas(master[0]).shape
+    lying = scaling(probe[0].shape, target)
+    pairs = paired(probe, master, lying)
+    if pairs and float(np.median([pair.alike for pair in pairs])) >= _ALIKE:
+        yield lying, pairs
+    middle = probe[len(probe) // 2]
+    best: tuple[float, Matrix] | None = None
+    for known in master[:: max(1, len(master) // _REGISTERED_WITH)]:
+        matrix = registered(middle, known)
+        if matrix is not None:
+            alike = max((pair.alike for pair in paired([middle], [known], matrix)), default=0.0)
+            best = (alike, matrix) if best is None or alike > best[0] else best
+        if best is not None and best[0] >= _SURELY_ALIKE:
+            break
+    if best is not None and (pairs := paired(probe, master, best[1])):
+        yield best[1], pairs
+
+
+def paired(
+    probe: Sequence[Bytes], master: Sequence[Bytes], matrix: Matrix, *, least_alike: float = _LEAST_ALIKE
+) -> list[Paired]:
+    """Probe frames with their partners.
+
+    Args:
+        probe: luma, uint8 (h, w).
+        master: luma, uint8 (h, w).
+        matrix: float64 (3, 3), pixels of the probe -> pixels of the master's canvas.
+        least_alike: frames without a partner so much alike are left out.
+    """
+    height, width = canvas(master[0]).shape
+    small = np.diag([_THUMB / width, _THUMB / height, 1.0])
+    inside = _thumb(np.full_like(probe[0], 255), small @ matrix) > 250
+    if inside.sum() < _THUMB:
+        return []
+    known = np.stack([cv2.resize(frame, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA)[inside] for frame in master])
+    unit_known = _unit(known.astype(np.float32))
+    out = []
+    for frame in probe[:: max(1, len(probe) // _PAIRS)]:
+        alike = unit_known @ _unit(_thumb(frame, small @ matrix)[inside][None])[0]
+        best = int(alike.argmax())
+        if alike[best] >= least_alike:
+            near = np.argsort(-alike)[:_LOOKED_AT]
+            out.append(Paired(frame, master[_nearest(frame, master, near, matrix)], float(alike[best])))
+    return out
+
+
+def _nearest(frame: Bytes, master: Sequence[Bytes], near: NDArray[np.int64], matrix: Matrix) -> int:
+    """Among master frames that are alike when small, the one whose fine structure is the probe's."""
+    height, width = canvas(master[0]).shape
+    size = (width // 2, height // 2)
+    half = np.diag([0.5, 0.5, 1.0])
+    seen = cv2.warpAffine(frame, (half @ matrix)[:2], size, flags=cv2.INTER_AREA).astype(np.float32)
+    inside = cv2.warpAffine(np.ones_like(frame), (half @ matrix)[:2], size, flags=cv2.INTER_NEAREST) > 0
+    fine = _unit(_fine(np.asarray(seen, np.float32))[inside][None])[0]
+    known = [_fine(cv2.resize(master[one], size, interpolation=cv2.INTER_AREA).astype(np.float32)) for one in near]
+    return int(near[int(np.argmax([float(_unit(one[inside][None])[0] @ fine) for one in known]))])
+
+
+def _fine(plane: Floats) -> Floats:
+    return np.asarray(plane - cv2.GaussianBlur(plane, (0, 0), 6), np.float32)
+
+
+def _thumb(frame: Bytes, matrix: Matrix) -> Floats:
+    """A frame laid on the master's small picture: shrunk first, so that nothing is missed."""
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+    view = canvas(frame, max(8, round(max(frame.shape) * min(scale, 1.0))))
+    to_view = matrix @ np.linalg.inv(scaling(frame.shape, view.shape))
+    laid = cv2.warpAffine(view, to_view[:2], (_THUMB, _THUMB), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(laid, np.float32)
+
+
+def _unit(rows: Floats) -> Floats:
+    centred = rows - rows.mean(1, keepdims=True)
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6), np.float32)

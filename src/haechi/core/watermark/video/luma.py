@@ -1,0 +1,163 @@
+"""The mark in the luma of a film, frame by frame, fast enough to go along with the encoder.
+
+Method: the pattern of the image mark (`haechi-mark-image-v1`: the same tiles, code, lattice and map), laid out once for
+the film's shape and tilted a little towards low frequencies, which is what strong coding leaves. Each frame's own
+texture shapes it (`canvas.mask`) and each frame gets the same mean square, so the pattern stands still while the
+picture moves: a reader adds frames up, and a still of the film reads as a marked picture. At the beginning of a scene,
+and every `_REFRESH` frames, the mark takes account of what the picture itself says to the reader, as `write` does; the
+change is faded in.
+Depths of 8 to 16 bits, limited or full range: the mark is scaled with the code values, HDR signals are left as they
+are.
+Limits: the pattern is the same all through a film, so averaging the film's frames helps to estimate it: a pointer,
+never a proof.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from haechi.core.media.orientation import Orientation
+from haechi.core.watermark.canvas import coefficients, from_tiles, mask, synthesise, to_tiles, whiten
+from haechi.core.watermark.code import encode
+from haechi.core.watermark.pattern import LONG_SIDE, Pattern
+from haechi.core.watermark.spread import TILT, WEIGHT, chips
+from haechi.core.watermark.write import host_votes
+
+NAME: Final = "haechi-mark-video-v1"
+PSNR_DB: Final = 42.0
+"""Of the luma of each frame, code values of 8 bits or their like."""
+_REFRESH, _FADED = 24, 8
+_CANCELLED, _MOST_ENERGY = 0.6, 0.3
+_SCENE = 12.0
+_SAMPLED = 4
+_USUALLY_LOST, _MOST_LOST = 1.06, 1.2
+_BESIDE = 0.5
+_UPRIGHT = Orientation()
+
+Floats = NDArray[np.float32]
+
+
+class LumaMarker:
+    """Marks the luma of one film.
+
+    Args:
+        pattern: the key's choices.
+        payload: 40 bits.
+        shape: (h, w) of the frames as they are stored.
+        displayed: (w, h) as displayed.
+        orientation: how a stored frame is turned for display.
+        bits: of a code value.
+        psnr_db: of each frame.
+        recipient: a second payload and its pattern, `_BESIDE` as strong, without a lattice.
+    """
+
+    def __init__(
+        self,
+        pattern: Pattern,
+        payload: int,
+        shape: tuple[int, int],
+        *,
+        displayed: tuple[int, int] | None = None,
+        orientation: Orientation = _UPRIGHT,
+        bits: int = 8,
+        psnr_db: float = PSNR_DB,
+        recipient: tuple[Pattern, int] | None = None,
+    ) -> None:
+        width, height = displayed or (shape[1], shape[0])
+        factor = LONG_SIDE / max(width, height)
+        self._canvas = max(1, round(height * factor)), max(1, round(width * factor))
+        self._orientation, self._turned = orientation, _turned(self._canvas, orientation)
+        self._shape, self._unit = shape, float(1 << (bits - 8))
+        self._power = 255.0**2 / 10 ** (psnr_db / 10) - 1 / 12 / self._unit**2
+        rows, columns = (-(-side // 64) for side in self._canvas)
+        self._pattern = pattern
+        self._wanted = chips(pattern, encode(payload), rows, columns) * TILT
+        self._signs = np.sign(self._wanted)
+        self._beside = np.zeros(self._turned, np.float32)
+        if recipient is not None:
+            second = chips(recipient[0], encode(recipient[1]), rows, columns, lattice=False) * TILT
+            self._beside = self._plane_of(second) * np.float32(_BESIDE)
+        self._from = self._to = self._plane_of(self._wanted)
+        self._fade, self._lost = _FADED, _USUALLY_LOST
+        self._age = 0
+        self._last: Floats | None = None
+        self._error, self._pixels = 0.0, 0
+
+    @property
+    def psnr_db(self) -> float:
+        """Of all frames so far."""
+        return 10 * float(np.log10(255.0**2 * self._pixels / self._error)) if self._error else 99.0
+
+    def mark(self, luma: NDArray[Any]) -> NDArray[Any]:
+        """The marked luma of the next frame, uint8 or uint16 (h, w); what comes in is left alone."""
+        small: Floats = cv2.resize(luma, self._turned[::-1], interpolation=cv2.INTER_AREA).astype(np.float32)
+        if self._unit != 1:
+            small /= self._unit
+        self._follow(small)
+        share = np.float32(min(self._fade, _FADED) / _FADED)
+        plane = self._to if share >= 1 else self._from * (1 - share) + self._to * share
+        self._fade += 1
+        plane = plane * mask(small)
+        plane *= np.float32(np.sqrt(self._power / max(float(np.mean(plane * plane)), 1e-9)) * self._unit)
+        plane *= np.float32(self._lost)
+        full = cv2.resize(plane, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
+        self._measure_loss(plane, full)
+        out: NDArray[Any] = cv2.add(luma, full, dtype=cv2.CV_8U if luma.dtype == np.uint8 else cv2.CV_16U)
+        part = np.s_[::_SAMPLED, ::_SAMPLED]
+        change = (out[part].astype(np.float32) - luma[part]) / np.float32(self._unit)
+        self._error += float(np.sum(change * change))
+        self._pixels += change.size
+        return out
+
+    def _measure_loss(self, plane: Floats, full: NDArray[Any]) -> None:
+        """Enlarging smooths: the next frame makes good what this one lost."""
+        some = full[::_SAMPLED, ::_SAMPLED]
+        left = float(np.mean(some * some)) / max(float(np.mean(plane * plane)), 1e-9)
+        self._lost = float(np.clip(1 / np.sqrt(max(left, 1e-9)), 1.0, _MOST_LOST))
+
+    def _follow(self, small: Floats) -> None:
+        """Take account of the picture at the beginning of a scene, and now and then."""
+        thumb = np.asarray(cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA), np.float32)
+        cut = self._last is None or float(np.abs(thumb - self._last).mean()) > _SCENE
+        self._last = thumb
+        self._age += 1
+        if cut or self._age >= _REFRESH:
+            shown = self._plane_for(small)
+            self._from = shown if cut else self._to
+            self._to, self._fade, self._age = shown, (_FADED if cut else 0), 0
+
+    def _plane_for(self, small: Floats) -> Floats:
+        """The pattern's plane, the host's own votes cancelled as far as the energy allows; steps 1 to 3 of `write`."""
+        upright = np.asarray(self._orientation.apply(small), np.float32)
+        values = coefficients(to_tiles(whiten(upright)))
+        added = from_tiles(synthesise(self._wanted), *self._canvas) * mask(upright)
+        added *= np.float32(np.sqrt(self._power / max(float(np.mean(added * added)), 1e-9)))
+        answer = coefficients(to_tiles(whiten(upright + added))) - values
+        gain = (answer * self._signs * WEIGHT).mean(2) / (np.abs(self._wanted) * WEIGHT).mean(2)
+        gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
+        spare = host_votes(values * WEIGHT, self._pattern, self._signs) * WEIGHT / gain
+        limit = float(np.sqrt(np.mean(self._wanted**2) / max(float(np.mean(spare**2)), 1e-12)))
+        cancelled = spare * np.float32(min(_CANCELLED, _MOST_ENERGY * limit))
+        return self._plane_of(self._wanted - cancelled) + self._beside
+
+    def _plane_of(self, wanted: Floats) -> Floats:
+        plane = from_tiles(synthesise(wanted), *self._canvas)
+        plane = turned_back(plane, self._orientation)
+        return plane / np.float32(max(float(np.sqrt(np.mean(plane * plane))), 1e-9))
+
+
+def _turned(canvas: tuple[int, int], orientation: Orientation) -> tuple[int, int]:
+    return canvas[::-1] if orientation.transpose else canvas
+
+
+def turned_back(plane: Floats, turn: Orientation) -> Floats:
+    """From display orientation to stored orientation: undo `Orientation.apply`."""
+    if turn.mirror_x:
+        plane = plane[:, ::-1]
+    if turn.mirror_y:
+        plane = plane[::-1]
+    return np.ascontiguousarray(plane.T if turn.transpose else plane)

@@ -1,0 +1,96 @@
+"""The video mark on files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from haechi.core.media.encode import write_video
+from haechi.core.media.probe import probe_media
+from haechi.core.settings import Limits
+from haechi.core.watermark.marks import Marking, Unmarked
+from haechi.core.watermark.video_file import VideoMarker
+from unit.core.watermark.audio.sounds import song
+from unit.core.watermark.video.films import film
+
+KEY, LIMITS, MARKER = b"a company's key!", Limits(), VideoMarker()
+PAYLOAD, COPY = 0x9123456789, 77
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    write_video(path, film(322, 242, 40, seed=1), 20.0, audio=song(2), crf=14)
+    return path
+
+
+@pytest.fixture(scope="module")
+def marked(source: Path) -> Path:
+    target = source.with_name("marked.mp4")
+    made = MARKER.embed(source, target, KEY, PAYLOAD, LIMITS, recipient=COPY)
+    assert isinstance(made, Marking)
+    assert made.psnr_db is not None
+    assert made.psnr_db >= 40
+    return target
+
+
+def packets(path: Path) -> list[bytes]:
+    with av.open(str(path)) as container:
+        return [bytes(packet) for packet in container.demux(container.streams.audio[0])]
+
+
+def test_sound_goes_through_untouched(source: Path, marked: Path) -> None:
+    assert packets(source) == packets(marked)
+
+
+def test_the_facts_stay(source: Path, marked: Path) -> None:
+    before, after = probe_media(source, LIMITS), probe_media(marked, LIMITS)
+    assert replace(before, notes=()) == replace(after, notes=())
+
+
+def test_it_reads_back_blind_and_informed(source: Path, marked: Path) -> None:
+    reading = MARKER.detect(marked, KEY, LIMITS, search=False)
+    assert reading is not None
+    assert reading.payload == PAYLOAD
+    second = MARKER.detect_informed(marked, source, KEY, LIMITS, label="recipient")
+    assert second is not None
+    assert second.payload == COPY
+    assert MARKER.detect(source, KEY, LIMITS, search=False) is None
+
+
+def test_the_mark_agrees_with_its_film_only(source: Path, marked: Path, tmp_path: Path) -> None:
+    reading = MARKER.detect(marked, KEY, LIMITS, search=False)
+    assert reading is not None
+    assert MARKER.agreement(marked, source, reading, KEY, LIMITS).agrees
+    other = tmp_path / "other.mp4"
+    write_video(other, film(322, 242, 20, seed=9), 20.0)
+    assert not MARKER.agreement(other, source, reading, KEY, LIMITS).agrees
+
+
+def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
+    source, target = tmp_path / "deep.mkv", tmp_path / "marked.mkv"
+    write_video(source, film(256, 192, 12, seed=3), 25.0, pixel_format="yuv420p10le", crf=12)
+    assert isinstance(MARKER.embed(source, target, KEY, PAYLOAD, LIMITS), Marking)
+    assert probe_media(target, LIMITS).pixel_format == "yuv420p10le"
+    assert MARKER.fidelity(source, target, KEY, PAYLOAD, LIMITS) is not None
+    assert MARKER.fidelity(source, target, KEY, PAYLOAD + 1, LIMITS) is None
+
+
+def test_what_cannot_be_marked_says_why(tmp_path: Path) -> None:
+    small, odd = tmp_path / "small.mp4", tmp_path / "old.mpg"
+    write_video(small, film(96, 96, 3), 25.0)
+    write_video(odd, [cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR) for frame in film(256, 192, 5)], 25.0, codec="mpeg2video")
+    target = tmp_path / "target"
+    assert MARKER.embed(small, target, KEY, 1, LIMITS) == Unmarked("small")
+    assert MARKER.embed(odd, target, KEY, 1, LIMITS) == Unmarked("format")
+    assert not target.exists()
+
+
+def test_wrong_keys_read_nothing(marked: Path) -> None:
+    assert MARKER.detect(marked, b"another company!", LIMITS, search=False) is None
+    assert np.isfinite(MARKER.fidelity(marked, marked, KEY, PAYLOAD, LIMITS) or np.nan)
