@@ -27,7 +27,7 @@ app = typer.Typer(
 )
 _Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
 _Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
-_Posted = Annotated[
+Posted = Annotated[
     str,
     typer.Option(
         "--posted",
@@ -36,15 +36,15 @@ _Posted = Annotated[
         show_default=False,
     ),
 ]
-_Account = Annotated[
+Account = Annotated[
     str,
     typer.Option("--account", metavar="NAME", help=mark("Poster, as the public page shows it."), show_default=False),
 ]
-_Platform = Annotated[
+Platform = Annotated[
     str,
     typer.Option("--platform", metavar="NAME", help=mark("Service; found from the address."), show_default=False),
 ]
-_Authority = Annotated[
+Authority = Annotated[
     str,
     typer.Option("--authority", metavar="TEXT", help=mark("By what right, e.g. a contract."), show_default=False),
 ]
@@ -69,10 +69,10 @@ def _add(
     path: Annotated[Path, file_argument("FILE", mark("The file; it is only read."))],
     case: CaseId,
     url: _Url = "",
-    posted: _Posted = "",
-    account: _Account = "",
-    platform: _Platform = "",
-    authority: _Authority = "",
+    posted: Posted = "",
+    account: Account = "",
+    platform: Platform = "",
+    authority: Authority = "",
     because: Because = "",
     tsa: Tsa = None,
     json: Json = False,
@@ -97,9 +97,9 @@ def _note(
     context: typer.Context,
     case: CaseId,
     url: _Url,
-    posted: _Posted = "",
-    account: _Account = "",
-    platform: _Platform = "",
+    posted: Posted = "",
+    account: Account = "",
+    platform: Platform = "",
     because: Because = "",
     tsa: Tsa = None,
     json: Json = False,

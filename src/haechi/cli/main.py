@@ -15,6 +15,7 @@ from haechi.cli import (
     approve,
     artist,
     bank,
+    capture,
     case,
     check,
     compare,
@@ -48,6 +49,7 @@ _ORDER = (
     "compare",
     "bank",
     "case",
+    "capture",
     "exhibit",
     "notice",
     "deadlines",
@@ -73,7 +75,7 @@ app = typer.Typer(
 )
 for part in (artist, release, keys, bank, case, exhibit, notice, vault, approve, ledger, user, models):
     app.add_typer(part.app)
-for single in (protect, verify, check, compare, deadlines, verify_bundle, doctor, selftest):
+for single in (protect, verify, check, compare, capture, deadlines, verify_bundle, doctor, selftest):
     single.add_to(app)
 
 

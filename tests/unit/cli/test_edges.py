@@ -39,6 +39,7 @@ COMMANDS = [
     ["case", "show"],
     ["case", "lane"],
     ["case", "close"],
+    ["capture"],
     ["exhibit", "add"],
     ["exhibit", "note"],
     ["exhibit", "show"],

@@ -1,0 +1,51 @@
+"""`haechi capture`: a public page or media file becomes an exhibit."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from haechi.cli.exhibit import Account, Authority, Platform, Posted, Tsa, authorities, tell
+from haechi.cli.options import Json
+from haechi.cli.records import Because, CaseId
+from haechi.cli.session import Session
+from haechi.core.language import mark
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make the command known."""
+    app.command(
+        "capture",
+        short_help=mark("Preserve a public page or media file as it answers now."),
+        help=mark(
+            "Preserve a public page or media file as it answers now, as a web archive (WACZ). Pages that are gone are "
+            "exhibits, too. No sign-in, no private addresses; robots.txt is respected."
+        ),
+        epilog=mark("Example: haechi capture https://example.org/v/1 --case C-3f9c2a71d0"),
+    )(_capture)
+
+
+def _capture(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help=mark("Address of the page or file."))],
+    case: CaseId,
+    posted: Posted = "",
+    account: Account = "",
+    platform: Platform = "",
+    authority: Authority = "",
+    because: Because = "",
+    tsa: Tsa = None,
+    json: Json = False,
+) -> None:
+    from haechi.core.fetch import Client
+    from haechi.preserve.capture import capture
+    from haechi.preserve.custody import Intent
+    from haechi.preserve.facts import Found
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    found = Found(url, posted, account, platform).checked()
+    intent = Intent(found, "http", authority=authority, why=because)
+    exhibit = capture(evidence, person, case, intent, authorities(session, tsa), Client())
+    tell(session, evidence, exhibit, json)

@@ -1,0 +1,120 @@
+"""Capture: a public page or media file, as it answered, becomes an exhibit.
+
+Steps:
+1. The lane, the role and, where asked, the second person decide before anything is asked of the network.
+2. The guarded client fetches, redirects included, into a private folder in memory where the machine has one.
+3. The exchanges become a WACZ (WARC, SHA-256); the body of the last is a part of its own.
+4. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
+A page that is gone (404, 410, 451), empty or endless is an exhibit as well: it proves removal, or what was served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography import x509
+
+from haechi.core.evidence import Exhibit
+from haechi.core.fetch import Client, Exchange
+from haechi.core.people import Person
+from haechi.core.store.evidence import Evidence
+from haechi.preserve.archive import write_wacz
+from haechi.preserve.custody import EVIDENTIARY, Intent, Source, admit, keep
+from haechi.preserve.page_facts import MOST_BYTES, page_facts
+
+_SUFFIXES: Final = {
+    "text/html": ".html",
+    "application/xhtml+xml": ".html",
+    "application/json": ".json",
+    "text/plain": ".txt",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "audio/mpeg": ".mp3",
+    "audio/mp4": ".m4a",
+}
+GONE: Final = (404, 410, 451)
+
+
+def capture(
+    evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str], client: Client
+) -> Exhibit:
+    """Capture an address by plain HTTP.
+
+    Raises:
+        PolicyError: lane, role, second person, a private address, robots.txt; nothing was kept.
+        RemoteError: no answer at all.
+        InputError: no such case, or no address.
+    """
+    case = admit(evidence, person, case_id, intent, "capturing")
+    client.guard.check(intent.found.url)
+    with _private_folder() as folder:
+        room = shutil.disk_usage(folder).free // 3  # the body, the WARC, the WACZ
+        client = replace(client, limits=replace(client.limits, max_bytes=min(client.limits.max_bytes, room)))
+        exchanges = client.fetch(intent.found.url, folder)
+        last = exchanges[-1]
+        kind = last.header("content-type").split(";")[0].strip().lower()
+        facts = capture_facts(exchanges)
+        if kind in ("text/html", "application/xhtml+xml"):
+            with last.body.open("rb") as file:
+                facts["page"] = page_facts(file.read(MOST_BYTES))
+        wacz = write_wacz(exchanges, str(facts.get("page", {}).get("title", "")), folder)
+        with ExitStack() as stack:
+            parts = [Source("capture.wacz", EVIDENTIARY, "application/wacz", stack.enter_context(wacz.open("rb")))]
+            if last.size:
+                name = f"body{_SUFFIXES.get(kind, '.bin')}"
+                stream = stack.enter_context(last.body.open("rb"))
+                parts.append(Source(name, EVIDENTIARY, kind or "application/octet-stream", stream))
+            return keep(evidence, person, case, intent, parts, facts, tsas)
+
+
+def capture_facts(exchanges: Sequence[Exchange]) -> dict[str, Any]:
+    """What the network told: where it led, what answered, from where, in which state."""
+    last = exchanges[-1]
+    facts: dict[str, Any] = {
+        "final_url": last.url,
+        "status": last.status,
+        "state": state_of(last),
+        "address": last.address,
+        "started_at": exchanges[0].started_at,
+        "ended_at": last.ended_at,
+        "redirects": [{"url": one.url, "status": one.status} for one in exchanges[:-1]],
+        "truncated": last.truncated,
+    }
+    if last.certificate is not None:
+        certificate = x509.load_der_x509_certificate(last.certificate)
+        facts["tls"] = {
+            "sha256": f"sha256:{hashlib.sha256(last.certificate).hexdigest()}",
+            "subject": certificate.subject.rfc4514_string(),
+            "issuer": certificate.issuer.rfc4514_string(),
+        }
+    return facts
+
+
+def state_of(exchange: Exchange) -> str:
+    """What a response says of the page: "gone", "empty", "cut off", "error" or "there"."""
+    if exchange.status in GONE:
+        return "gone"
+    if exchange.truncated:
+        return "cut off"
+    if exchange.status >= 400:
+        return "error"
+    return "there" if exchange.size else "empty"
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder for its owner alone, in memory where there is room for that: nothing clear stays on a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - made anew for its owner alone
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="haechi-") as name:
+        yield Path(name)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts import DESK, REVIEWER
+from haechi.core.errors import PolicyError
+from haechi.core.evidence import Case, Exhibit, Lane
+from haechi.core.fetch import Client, FetchLimits, Guard
+from haechi.core.store.evidence import Evidence
+from haechi.preserve.capture import capture
+from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.facts import Found
+from haechi.preserve.judge import judge
+from haechi.preserve.page_facts import page_facts
+from web_server import PAGE, Site, serving
+
+Take = Callable[..., Exhibit]
+
+
+@pytest.fixture
+def site() -> Iterator[tuple[str, type[Site], Guard]]:
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def take(evidence: Evidence, new_case: Callable[..., Case], site: tuple[str, type[Site], Guard]) -> Take:
+    url, _, guard = site
+
+    def run(path: str, lane: Lane = Lane.ORDINARY, **limits: Any) -> Exhibit:
+        intent = Intent(Found(f"{url}/{path}"), "http", why="w")
+        return capture(evidence, DESK, new_case(lane).id, intent, ["local:"], Client(guard, FetchLimits(**limits)))
+
+    return run
+
+
+def content(evidence: Evidence, exhibit: Exhibit, name: str, folder: Path) -> bytes:
+    target = folder / f"{exhibit.id}-{name}"
+    open_part(evidence, REVIEWER, exhibit.id, name, target, "test")
+    return target.read_bytes()
+
+
+def test_page_becomes_an_exhibit(evidence: Evidence, take: Take, tmp_path: Path) -> None:
+    exhibit = take("moved")
+    assert [part.name for part in exhibit.parts] == ["capture.wacz", "body.html"]
+    assert content(evidence, exhibit, "body.html", tmp_path) == PAGE
+    facts = exhibit.facts
+    assert (facts["status"], facts["state"], len(facts["redirects"])) == (200, "there", 1)
+    assert facts["page"]["title"] == "가짜 영상"
+    assert facts["page"]["og:title"] == "Fake"
+    assert facts["page"]["json_ld"][0]["uploadDate"] == "2026-11-20"
+
+
+@pytest.mark.parametrize("path", ["moved", "video", "chunks", "absent", "empty", "bomb"])
+def test_archive_is_whole_for_us_and_for_warcio(evidence: Evidence, take: Take, tmp_path: Path, path: str) -> None:
+    exhibit = take(path)
+    wacz = tmp_path / "capture.wacz"
+    wacz.write_bytes(content(evidence, exhibit, "capture.wacz", tmp_path))
+    assert judge(wacz).faults == []
+    with zipfile.ZipFile(wacz) as archive:
+        (tmp_path / "data.warc.gz").write_bytes(archive.read("archive/data.warc.gz"))
+    found = judge(tmp_path / "data.warc.gz")
+    assert found.faults == []
+    assert found.facts["digests"]
+    warcio = Path(sys.executable).with_name("warcio")
+    done = subprocess.run([warcio, "check", "-v", tmp_path / "data.warc.gz"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert "digest pass" in done.stdout
+    data = bytearray((tmp_path / "data.warc.gz").read_bytes())
+    from warcio.archiveiterator import ArchiveIterator
+
+    kinds = [record.rec_type for record in ArchiveIterator(io.BytesIO(bytes(data)))]
+    assert kinds[0] == "warcinfo"
+    assert kinds.count("response") == kinds.count("request") == len(exhibit.facts["redirects"]) + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "status"), [("absent", "gone", 404), ("legal", "gone", 451), ("empty", "empty", 200)]
+)
+def test_dead_pages_are_exhibits(take: Take, path: str, state: str, status: int) -> None:
+    exhibit = take(path)
+    assert (exhibit.facts["state"], exhibit.facts["status"]) == (state, status)
+
+
+def test_endless_page_is_an_exhibit(take: Take) -> None:
+    assert take("endless", max_bytes=20_000).facts["state"] == "cut off"
+
+
+def test_of_a_minor_nothing_is_asked_of_the_network(
+    take: Take, site: tuple[str, type[Site], Guard], evidence: Evidence
+) -> None:
+    with pytest.raises(PolicyError, match="rule 3"):
+        take("page", Lane.MINOR)
+    with pytest.raises(PolicyError):
+        take("page", Lane.SEXUAL)
+    assert site[1].seen == []
+    assert evidence.all(Exhibit) == []
+
+
+def test_refused_address_leaves_nothing(take: Take, evidence: Evidence) -> None:
+    with pytest.raises(PolicyError):
+        take("inward")
+    assert evidence.all(Exhibit) == []
+
+
+def test_hostile_pages_are_bounded() -> None:
+    assert page_facts(b"") == {}
+    assert page_facts(b"<" * 1_000_000) == {}
+    many = b"".join(b'<meta property="og:%d" content="x">' % number for number in range(5000))
+    assert len(page_facts(many)) == 100
+    deep = b'<script type="application/ld+json">' + b"[" * 30_000 + b"</script>"
+    assert "json_ld" not in page_facts(deep)
+    assert page_facts(b"<title>" + b"x" * 100_000)["title"] == "x" * 2000
+    assert page_facts(b'<script>alert(1)</script><script type="application/ld+json">nonsense</script>') == {}
