@@ -33,8 +33,8 @@ LOWEST_FACE_CODE = CODES[Region.FACE]
 GRAPHIC = (0.62, 22.0)
 GRAPHIC_ON_FACE = (0.8, 45.0)
 DRAWN = (0.84, 50.0, 0.25)
-# A sticker on hair or cloth, whose own detail heavy coding has taken.
-FLAT_ON_DETAIL = (0.94, 0.8)
+# A sticker whose own detail heavy coding has taken: quite flat, and yet it has more than painted skin has.
+FLAT, FLAT_DETAIL, FLAT_DETAIL_ON_FACE = 0.94, 0.8, 0.9
 # A whole video made small is richer in detail than a piece of the scene pasted in.
 SMALL_PICTURE = 2.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
@@ -210,9 +210,7 @@ def _is_drawn(look: Look, facial: bool) -> bool:
     Skin painted over with skin lacks both outline and detail.
     """
     drawn = look.flatness > DRAWN[0] and look.contrast > DRAWN[1] and look.hard > DRAWN[2]
-    if drawn and (look.fine > 1.15 or look.flatness > 0.98):
-        return True
-    if drawn and not facial and look.flatness > FLAT_ON_DETAIL[0] and look.fine > FLAT_ON_DETAIL[1]:
+    if drawn and look.fine > (1.15 if look.flatness < FLAT else FLAT_DETAIL_ON_FACE if facial else FLAT_DETAIL):
         return True
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
     graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else AS_DETAILED)
