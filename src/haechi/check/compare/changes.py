@@ -10,14 +10,14 @@ Limits: spans are good to a frame or two at strong changes, to about 0.2 s at we
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from haechi.check.compare.regions import REGION_OF_CODE
+from haechi.check.compare.regions import CODES, REGION_OF_CODE
 from haechi.check.compare.residual import Energies, Scores, level, standardise
 from haechi.core.records import Region
 
@@ -38,7 +38,11 @@ HIGH: dict[Region, float] = {
 }
 # ... and so many times what a harmless re-post of this very clip reaches.
 NULL_MARGIN = 1.25
+# A weak difference of a face counts when it is large and lasts: its extent over that of the largest in the harmless
+# re-post, and over the face's own cells. Extent: scores above LOW, summed over cells and frames.
+EXTENT_MARGIN, LEAST_NULL_EXTENT, EXTENT_OF_FACE = 10.0, 30.0, 0.7
 FACIAL = (Region.MOUTH, Region.EYES, Region.FACE)
+FACIAL_CODES = [CODES[region] for region in FACIAL]
 JOIN_GAP_S = 0.6
 
 Volume = NDArray[np.float32]
@@ -98,7 +102,7 @@ def judge(
     scores = standardise(probe)
     s, null = (smooth(x, times_s) / np.float32(factor) for x in (scores, standardise(harmless)))
     high = thresholds(null, codes)
-    return Judged(s, high, tuple(components(s, scores.z, codes, high)))
+    return Judged(s, high, tuple(components(s, scores.z, codes, high, least_extent(null, codes))))
 
 
 def smooth(scores: Scores, times_s: NDArray[np.float64]) -> Volume:
@@ -146,7 +150,21 @@ def thresholds(null: Volume, codes: NDArray[np.uint8]) -> dict[Region, float]:
     }
 
 
-def components(s: Volume, z: Volume, codes: NDArray[np.uint8], high: Mapping[Region, float]) -> list[Component]:
+def least_extent(null: Volume, codes: NDArray[np.uint8]) -> float:
+    """Extent from which a weak difference of a face counts in this clip; arguments as `thresholds`."""
+    labels, count = ndimage.label(null > LOW)
+    face = np.isin(codes, FACIAL_CODES)
+    inside = face & (labels > 0)
+    largest = float(np.bincount(labels[inside], null[inside] - LOW).max(initial=0.0)) if count else 0.0
+    return max(
+        EXTENT_MARGIN * max(largest, LEAST_NULL_EXTENT),
+        EXTENT_OF_FACE * float(face.sum(axis=(1, 2)).mean()),
+    )
+
+
+def components(
+    s: Volume, z: Volume, codes: NDArray[np.uint8], high: Mapping[Region, float], extent: float = np.inf
+) -> list[Component]:
     """Differences above the thresholds of their part, strongest first.
 
     Args:
@@ -154,14 +172,19 @@ def components(s: Volume, z: Volume, codes: NDArray[np.uint8], high: Mapping[Reg
         z: raw scores, same shape.
         codes: regions, uint8, same shape.
         high: from `thresholds`.
+        extent: from `least_extent`; a weak difference of so great an extent counts as one that just reaches its
+            threshold.
     """
     labels, count = ndimage.label(s > LOW)
     found = []
     for index, box in enumerate(ndimage.find_objects(labels, count), start=1):
         inside = labels[box] == index
-        if float(s[box][inside].max()) < min(high.values()):
+        wide = float((s[box][inside] - LOW).sum()) > extent
+        if not wide and float(s[box][inside].max()) < min(high.values()):
             continue
         component = _describe(s, z, codes, box, inside)
+        if wide and component.region in FACIAL:
+            component = replace(component, peak=max(component.peak, high[component.region]))
         if component.peak >= high[component.region]:
             found.append(component)
     return sorted(found, key=lambda c: -c.peak)
