@@ -43,6 +43,9 @@ from haechi.core.store import Store
 
 MIN_INLIERS: Final = 16
 MIN_AGREEMENT: Final = 0.3
+# Portraits taken in one way share up to 29 features, agreeing in .77 of their blocks; copies agree in nearly all.
+FEW_INLIERS: Final = 32
+MIN_AGREEMENT_OF_FEW: Final = 0.8
 MIN_FLAT_INLIERS: Final = 24
 MIN_FLAT_SPREAD: Final = 0.05
 
@@ -178,13 +181,14 @@ def _confirmed(
 ) -> Iterator[tuple[Master, list[Pair]]]:
     """Masters with accepted pairs, most inliers first; SIFT is asked only while nothing is `found`, which grows."""
     judged = [_judged(pictures, votes, master) for master, votes in named]
-    good = [[pair for pair, _ in rows if pair is not None and _is_good(pair)] for rows in judged]
+    alone = len(pictures) == 1
+    good = [[pair for pair, _ in rows if pair is not None and _is_good(pair, alone=alone)] for rows in judged]
     points = cache(lambda sample, mirrored: sift_features(_turned(pictures[sample].gray, mirrored)))
 
     def by_sift(k: int) -> list[Pair]:
         _, vote = max(judged[k], key=lambda one: one[0].inliers if one[0] is not None else 0)
         pair = _by_sift(pictures[vote.picture], points(vote.picture, vote.mirrored), vote, named[k][0], limits)
-        return [pair] if pair is not None and _is_good(pair) else []
+        return [pair] if pair is not None and _is_good(pair, alone=alone) else []
 
     with ThreadPoolExecutor(_SIFT_THREADS) as pool:
         asked: dict[int, Future[list[Pair]]] = {}
@@ -207,7 +211,10 @@ def _turned(gray: NDArray[np.uint8], mirrored: bool) -> NDArray[np.uint8]:
     return np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
 
 
-def _is_good(pair: Pair) -> bool:
+def _is_good(pair: Pair, *, alone: bool) -> bool:
+    """Whether a pair is accepted; one that stands `alone` has no motion to confirm it."""
+    if alone and pair.agreement is not None and pair.inliers < FEW_INLIERS:
+        return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT_OF_FEW
     if pair.agreement is None:  # too flat to look alike: many faint features all over the picture must agree
         return pair.inliers >= MIN_FLAT_INLIERS and pair.spread >= MIN_FLAT_SPREAD
     return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT
