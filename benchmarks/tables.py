@@ -48,7 +48,8 @@ def _sections(every: Sequence[Row]) -> list[str]:
 def _foreign_sound(rows: Sequence[Row]) -> str:
     named = sum("audio_replaced" in row["edits"] for row in rows)
     altered = sum(row["verdict"] == "altered" for row in rows)
-    return f"**Our pictures under another's speech**: named so in {named} of {len(rows)} clips, called altered in {altered}."
+    of = f"of {len(rows)} clips"
+    return f"**Our pictures under another's speech**: named so in {named} {of}, called altered in {altered}."
 
 
 def _detection(rows: Sequence[Row]) -> str:
