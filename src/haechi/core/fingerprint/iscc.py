@@ -3,10 +3,11 @@
 Input: the picture as displayed, alpha over white, an even border trimmed, grey, 32 x 32 by bicubic scaling
 (`media.iscc`, after iscc-sdk); the code itself by iscc-lib. 256 bits. Value of a soft binding: the unit's two header
 bytes and its body (ISCC-SEQ of IEP-0020).
-Different works lie 92 bits and more apart, copies that were coded again 16 and less, measured before on photographs; up
+Different scenes lie 92 bits and more apart, copies that were coded again mostly 14 and less (docs/soft-binding.md); up
 to `SAME_BITS` apart they are called the same work.
-Limits: lost by crops, rotation and mirroring: our own fingerprints find those. Films and sound have no code here:
-theirs take an MPEG-7 signature or Chromaprint.
+Limits: lost by crops, rotation and mirroring, and by any coding of a picture with an even border, which is trimmed only
+as long as it has exactly one colour: our own fingerprints find those. Films and sound have no code here: theirs take an
+MPEG-7 signature or Chromaprint.
 """
 
 from __future__ import annotations
