@@ -78,7 +78,7 @@ def change_lane(evidence: Evidence, person: Person, case_id: str, lane: Lane, wh
             f"{MINOR_RULE}; law: {MINOR_LAW}: {case_id} never leaves this lane; open a new case if it erred"
         )
     detail = {"from": case.lane.value, "to": lane.value}
-    second = need_second(evidence, person, "case.loosen", case_id, why, SEXUAL_RULE, detail) if loosens else ""
+    consent = need_second(evidence, person, "case.loosen", case_id, why, SEXUAL_RULE, detail) if loosens else None
 
     def work(change: Change) -> Case:
         now = change.get(Case, case_id)
@@ -86,7 +86,9 @@ def change_lane(evidence: Evidence, person: Person, case_id: str, lane: Lane, wh
             raise InputError(f"{case_id} has changed its lane meanwhile; look again: haechi case show {case_id}")
         state = CaseState.LOCKED if lane is Lane.MINOR else now.state
         act = "case.loosen" if loosens else "case.tighten"
-        said = detail | ({"second": second} if second else {})
+        if consent is not None:
+            consent.use(change, why)
+        said = detail | ({"second": consent.second} if consent is not None else {})
         return change.put(replace(now, lane=lane, state=state), act, why, **said)
 
     return evidence.change(work)

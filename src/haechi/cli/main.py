@@ -29,6 +29,7 @@ from haechi.cli import (
     protect,
     release,
     selftest,
+    sighting,
     user,
     vault,
     verify,
@@ -51,6 +52,7 @@ _ORDER = (
     "case",
     "capture",
     "exhibit",
+    "sighting",
     "notice",
     "deadlines",
     "verify-bundle",
@@ -73,7 +75,7 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, keys, bank, case, exhibit, notice, vault, approve, ledger, user, models):
+for part in (artist, release, keys, bank, case, exhibit, sighting, notice, vault, approve, ledger, user, models):
     app.add_typer(part.app)
 for single in (protect, verify, check, compare, capture, deadlines, verify_bundle, doctor, selftest):
     single.add_to(app)

@@ -56,7 +56,7 @@ def capture(
         RemoteError: no answer at all.
         InputError: no such case, or no address.
     """
-    case = admit(evidence, person, case_id, intent, "capturing")
+    case, consent = admit(evidence, person, case_id, intent, "capturing")
     client.guard.check(intent.found.url)
     with _private_folder() as folder:
         room = shutil.disk_usage(folder).free // 3  # the body, the WARC, the WACZ
@@ -75,7 +75,7 @@ def capture(
                 name = f"body{_SUFFIXES.get(kind, '.bin')}"
                 stream = stack.enter_context(last.body.open("rb"))
                 parts.append(Source(name, EVIDENTIARY, kind or "application/octet-stream", stream))
-            return keep(evidence, person, case, intent, parts, facts, tsas)
+            return keep(evidence, person, case, intent, parts, facts, tsas, consent)
 
 
 def capture_facts(exchanges: Sequence[Exchange]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import mimetypes
 import os
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from haechi.core.approvals import need_second
+from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane, Part, Place, Stamp
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, refuse_media
@@ -101,13 +102,14 @@ def add_file(
         PolicyError: the lane, the role, or a second person forbids it; the file was not touched.
         InputError: no such case, the case is closed, or the file cannot be read.
     """
-    case = admit(evidence, person, case_id, intent, "storing a file")
+    case, consent = admit(evidence, person, case_id, intent, "storing a file")
     with _open(path) as stream:
         modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         part = Source(f"original{_suffix(path)}", EVIDENTIARY, media_type, stream)
         facts = {"file_modified_at": modified, **(intent.facts or {})}
-        return keep(evidence, person, case, intent, [part, *_tiles(case, path, limits)], facts, tsas)
+        parts = [part, *_tiles(case, path, limits)]
+        return keep(evidence, person, case, intent, parts, facts, tsas, consent)
 
 
 def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str]) -> Exhibit:
@@ -126,8 +128,8 @@ def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent
     return keep(evidence, person, case, intent, [], {}, tsas)
 
 
-def admit(evidence: Evidence, person: Person, case_id: str, intent: Intent, doing: str) -> Case:
-    """Step 1: see that media may be added to a case.
+def admit(evidence: Evidence, person: Person, case_id: str, intent: Intent, doing: str) -> tuple[Case, Consent | None]:
+    """Step 1: see that media may be added to a case; gives it, and the second person's consent where it takes one.
 
     Raises:
         PolicyError: the lane, the role, or a second person forbids it.
@@ -142,8 +144,8 @@ def admit(evidence: Evidence, person: Person, case_id: str, intent: Intent, doin
         VaultKeys(evidence.home).need_seal()
         rule = f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
         about = {"url": intent.found.url, "source_name": intent.source_name, "method": intent.method}
-        need_second(evidence, person, "exhibit.add", case.id, intent.why, rule, about)
-    return case
+        return case, need_second(evidence, person, "exhibit.add", case.id, intent.why, rule, about)
+    return case, None
 
 
 def keep(
@@ -154,6 +156,7 @@ def keep(
     sources: Sequence[Source],
     facts: Mapping[str, Any],
     tsas: Sequence[str],
+    consent: Consent | None = None,
 ) -> Exhibit:
     """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once."""
     found = intent.found.checked()
@@ -184,6 +187,8 @@ def keep(
             now = change.get(Case, case.id)
             if now.lane.strictness > case.lane.strictness:
                 raise InputError(f"{case.id} was moved to the lane {now.lane} meanwhile; nothing was kept: start again")
+            if consent is not None:
+                consent.use(change, intent.why)
             digests = {part.name: part.sha256 for part in exhibit.parts}
             change.put(exhibit, "exhibit.add", intent.why, case=case.id, parts=digests)
             change.put(holding, "exhibit.hold", sealed=case.lane is Lane.SEXUAL)
@@ -243,6 +248,17 @@ def log_look(evidence: Evidence, person: Person, exhibit_id: str, *, clear: bool
 def lane_of(evidence: Evidence, exhibit: Exhibit) -> Lane:
     """The lane that holds for an exhibit: the stricter of its own and its case's."""
     return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
+
+
+def remove_superseded(evidence: Evidence, exhibit_id: str) -> None:
+    """Remove files that a holding once had and has no more: a kill may have come between the record and the removal."""
+    places = [
+        {place["stored"]: place.get("destroyed", False) for place in json.loads(body)["places"].values()}
+        for _, _, body in evidence.bodies(Holding, exhibit_id)
+    ]
+    kept = {stored for stored, destroyed in places[-1].items() if not destroyed} if places else set()
+    for stored in {stored for one in places for stored in one} - kept:
+        evidence.vault.destroy(stored)
 
 
 def new_file(path: Path) -> BinaryIO:

@@ -21,7 +21,7 @@ from haechi.core.sealing import OpenSeal, Seal, VaultKeys
 from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
-from haechi.preserve.custody import EVIDENTIARY, new_file
+from haechi.preserve.custody import EVIDENTIARY, new_file, remove_superseded
 
 
 def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folder: Path) -> tuple[Seal, list[Path]]:
@@ -33,8 +33,9 @@ def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folde
     """
     person.need("vault.holders")
     keys = VaultKeys(evidence.home)
+    consent, told = None, {"names": list(names)}
     if keys.seal() is not None:
-        need_second(evidence, person, "vault.holders", "vault", "new holders", "dual control", {"names": list(names)})
+        consent = need_second(evidence, person, "vault.holders", "vault", "new holders", "dual control", told)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = [folder / f"share-{number}.json" for number in range(1, len(names) + 1)]
     files = [new_file(path) for path in paths]
@@ -44,9 +45,13 @@ def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folde
             file.write(share)
             file.flush()
             os.fsync(file.fileno())
-    evidence.change(
-        lambda change: change.log("vault.holders", "vault", recipient=seal.recipient, holders=list(seal.holders))
-    )
+
+    def work(change: Change) -> None:
+        if consent is not None:
+            consent.use(change, "new holders")
+        change.log("vault.holders", "vault", recipient=seal.recipient, holders=list(seal.holders))
+
+    evidence.change(work)
     return seal, paths
 
 
@@ -72,6 +77,7 @@ def seal_case(evidence: Evidence, person: Person, case: Case, why: str) -> list[
     sealed = []
     for exhibit in evidence.all(Exhibit, case.id):
         holding = evidence.find(Holding, exhibit.id)
+        remove_superseded(evidence, exhibit.id)
         open_parts = {
             part.name: holding.places[part.name]
             for part in exhibit.parts
@@ -102,9 +108,14 @@ def open_seal(
         raise InputError(f"{exhibit_id} holds nothing that is sealed")
     seal = OpenSeal(shares)
     rule = f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
-    second = need_second(evidence, person, "exhibit.unseal", exhibit_id, why, rule, {"holders": list(seal.holders)})
-    told = {"holders": list(seal.holders), "second": second, "parts": sorted(places)}
-    evidence.change(lambda change: change.log("exhibit.unseal", exhibit_id, why, **told))
+    consent = need_second(evidence, person, "exhibit.unseal", exhibit_id, why, rule, {"holders": list(seal.holders)})
+    told = {"holders": list(seal.holders), "second": consent.second, "parts": sorted(places)}
+
+    def work(change: Change) -> None:
+        consent.use(change, why)
+        change.log("exhibit.unseal", exhibit_id, why, **told)
+
+    evidence.change(work)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     written = []
     for name, place in places.items():
@@ -126,19 +137,19 @@ def destroy(evidence: Evidence, person: Person, exhibit_id: str, why: str) -> Ho
     held = evidence.get(Holding, exhibit_id)
     if all(place.destroyed for place in held.places.values()):
         raise InputError(f"{exhibit_id} holds nothing any more")
-    second = need_second(evidence, person, "exhibit.destroy", exhibit_id, why, "dual control", {})
+    consent = need_second(evidence, person, "exhibit.destroy", exhibit_id, why, "dual control", {})
 
     def work(change: Change) -> Holding:
+        consent.use(change, why)
         now = change.get(Holding, exhibit_id)
         places = {name: replace(place, destroyed=True) for name, place in now.places.items()}
         digests = {part.name: part.sha256 for part in exhibit.parts}
         return change.put(
-            replace(now, places=places, because=why), "exhibit.destroy", why, second=second, parts=digests
+            replace(now, places=places, because=why), "exhibit.destroy", why, second=consent.second, parts=digests
         )
 
     gone = evidence.change(work)
-    for place in gone.places.values():
-        evidence.vault.destroy(place.stored)
+    remove_superseded(evidence, exhibit_id)
     return gone
 
 
@@ -166,8 +177,7 @@ def _seal(evidence: Evidence, exhibit_id: str, parts: Mapping[str, Place], why: 
             change.put(replace(now, places={**now.places, **places}, because=why), "exhibit.seal", why)
 
         evidence.change(work)
-    for place in parts.values():
-        evidence.vault.destroy(place.stored)
+    remove_superseded(evidence, exhibit_id)
 
 
 def _memory() -> str | None:

@@ -24,6 +24,7 @@ from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.timestamp import judge_token, load_certificates
 from haechi.core.timestamp.authorities import believed
+from haechi.preserve.custody import remove_superseded
 
 NOT_INDEPENDENT: Final = "not independent"
 
@@ -62,6 +63,7 @@ def verify_exhibit(evidence: Evidence, person: Person, exhibit_id: str) -> Verif
     person.need("exhibit.see")
     exhibit = evidence.get(Exhibit, exhibit_id)
     holding = evidence.find(Holding, exhibit_id) or Holding(exhibit_id, exhibit.parent, {})
+    remove_superseded(evidence, exhibit_id)
     faults = _record_faults(evidence, exhibit)
     for part in exhibit.parts:
         faults += _part_faults(evidence, exhibit_id, part, holding.places.get(part.name))
@@ -97,7 +99,6 @@ def _part_faults(evidence: Evidence, exhibit_id: str, part: Part, place: Place |
     if place is None:
         return [Fault(where, "has no place in the vault")]
     if place.destroyed:
-        evidence.vault.destroy(place.stored)  # a kill may have come between the record and the removal
         return []
     if evidence.vault.damaged({place.stored}):
         return [Fault(where, f"its encrypted file {place.stored} is missing or was changed")]

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -112,7 +112,7 @@ def _signature_fault(signed: dict[str, Any]) -> str:
         key.verify(signature, str(signed["hash"]).encode(), ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         return "the signature does not hold"
-    except (ValueError, KeyError, TypeError, AttributeError, InputError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, InputError, UnsupportedAlgorithm) as error:
         return f"the signature cannot be read: {error}"
     return _chain_fault(chain, signed) if chain else ""
 

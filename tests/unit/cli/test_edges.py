@@ -46,6 +46,8 @@ COMMANDS = [
     ["exhibit", "verify"],
     ["exhibit", "open"],
     ["exhibit", "destroy"],
+    ["sighting", "add"],
+    ["sighting", "show"],
     ["notice", "draft"],
     ["notice", "show"],
     ["notice", "sign"],

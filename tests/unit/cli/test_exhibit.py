@@ -74,3 +74,22 @@ def test_seal_holders(haechi: Haechi, tmp_path: Path) -> None:
         "vault", "unseal", "E-none", "--share", share, "--share", share, "-o", tmp_path / "o", "--because", "x"
     )
     assert run.code == 2
+
+
+def test_sightings_tell_how_an_item_spread(haechi: Haechi, case: str) -> None:
+    start = ("sighting", "add", "https://youtu.be/1", "--case", case, "--item", "E-1")
+    assert haechi(*start, "--reach", "views=1200").code == 0
+    assert haechi(*start, "--state", "removed").code == 0
+    assert haechi(*start, "--reach", "views=many").code == 2
+    run = haechi("sighting", "show", "--case", case, "--item", "E-1")
+    assert "removed 1" in run.out
+    assert json.loads(haechi("sighting", "show", "--case", case, "--item", "E-1", "--json").out)["reach"] == {
+        "views": 1200
+    }
+
+
+def test_capture_of_this_machine_is_refused(haechi: Haechi, case: str) -> None:
+    run = haechi("capture", "http://127.0.0.1:9/x", "--case", case)
+    assert (run.code, run.out) == (2, "")
+    assert "rule 6" in run.err
+    assert haechi("capture", "file:///etc/passwd", "--case", case).code == 2

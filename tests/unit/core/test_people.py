@@ -82,7 +82,11 @@ def test_auditor_and_administrator_see_no_media(act: str) -> None:
 
 
 def ask(evidence: Evidence, who: Person, detail: dict[str, str] | None = None) -> str:
-    return need_second(evidence, who, "exhibit.unseal", "E-1", "for counsel", "rule 4", detail or {"to": "x"})
+    consent = need_second(evidence, who, "exhibit.unseal", "E-1", "for counsel", "rule 4", detail or {"to": "x"})
+    evidence.change(lambda change: consent.use(change, "for counsel"))
+    with pytest.raises(PolicyError, match="used before"):
+        evidence.change(lambda change: consent.use(change, "for counsel"))
+    return consent.second
 
 
 def test_second_person_consents_once_and_to_that_alone(evidence: Evidence) -> None:

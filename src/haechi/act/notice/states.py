@@ -98,24 +98,26 @@ def mark_sent(evidence: Evidence, person: Person, notice_id: str, channel: str, 
     """
     person.need("notice.send")
     _may_send(evidence.get(Notice, notice_id), _sent_today(evidence.all(Notice)), cap)
-    second = ""
+    consent = None
     if not person.alone:
         notice = evidence.get(Notice, notice_id)
         told = {"text": digest_of(notice.text.encode()), "to": notice.to}
-        second = need_second(
+        consent = need_second(
             evidence, person, "notice.send", notice_id, why or f"{notice.law} to {notice.to}", RULE, told
         )
 
     def work(change: Change) -> Notice:
         notice = change.get(Notice, notice_id)
         _may_send(notice, _sent_today(change.all(Notice)), cap)
+        if consent is not None:
+            consent.use(change, why)
         now = datetime.now(UTC)
         clock = law_named(notice.law).clocks[0]
         deadline = (now + clock.due).isoformat(timespec="seconds")
         sent = replace(
             notice, state=NoticeState.SENT, state_at=now.isoformat(timespec="milliseconds"), deadline=deadline
         )
-        return change.put(sent, "notice.send", why, channel=channel, second=second)
+        return change.put(sent, "notice.send", why, channel=channel, second=consent.second if consent else "")
 
     return evidence.change(work)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -119,9 +119,7 @@ def _make(path: Path) -> None:
 
 def sign_checkpoint(key: LedgerKey, checkpoint: Checkpoint) -> bytes:
     """The file of a checkpoint: statement, signature and public key."""
-    statement = checkpoint.statement()
-    signature = base64.b64encode(key.sign(statement)).decode()
-    return canonical({**json.loads(statement), "signature": signature, "public_key": key.public_pem.decode()})
+    return _file(checkpoint, key.sign(checkpoint.statement()), key.public_pem.decode())
 
 
 def read_checkpoint(data: bytes, key_id: str | None = None) -> Checkpoint:
@@ -141,8 +139,11 @@ def read_checkpoint(data: bytes, key_id: str | None = None) -> Checkpoint:
         found = Checkpoint(fields["ledger"], fields["size"], fields["root"], fields["at"], fields["key"])
         public = serialization.load_pem_public_key(fields["public_key"].encode())
         statement = found.statement()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise InputError("this is not a checkpoint of a ledger; haechi ledger checkpoint writes them") from error
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    if data != _file(found, signature, pem):
+        raise IntegrityError("the checkpoint was changed: these are not the bytes that were written")
     der = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     if digest_of(der) != found.key or (key_id is not None and key_id != found.key):
         raise IntegrityError("the checkpoint was signed with another key than this ledger's")
@@ -153,3 +154,9 @@ def read_checkpoint(data: bytes, key_id: str | None = None) -> Checkpoint:
     except InvalidSignature as error:
         raise IntegrityError("the signature of the checkpoint does not hold: it was changed") from error
     return found
+
+
+def _file(checkpoint: Checkpoint, signature: bytes, public_pem: str) -> bytes:
+    """The one way to write a checkpoint: base64 and PEM could be written in several."""
+    more = {"signature": base64.b64encode(signature).decode(), "public_key": public_pem}
+    return canonical({**json.loads(checkpoint.statement()), **more})

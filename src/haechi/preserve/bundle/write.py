@@ -22,7 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from haechi.core.approvals import need_second
+from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import InputError
 from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Notice, Record, Sighting, Stamp
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
@@ -31,6 +31,7 @@ from haechi.core.ledger.tree import Tree
 from haechi.core.people import Person
 from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
+from haechi.core.store.ledger import Change
 from haechi.preserve.bundle.report import LANGUAGES, NoFontError, Told, pdf_report
 from haechi.preserve.bundle.verify import CHECKPOINT, ENTRIES, KEY, RECORDS, SIGNATURE, SUMS
 from haechi.preserve.bundle.wording import README
@@ -60,8 +61,14 @@ def write_bundle(evidence: Evidence, person: Person, case_id: str, output: Path,
         PolicyError: the role or a second person forbids it.
         IntegrityError: a part is missing or damaged.
     """
-    case = _admit(evidence, person, case_id, output, why)
-    evidence.change(lambda change: change.log("case.export", case.id, why, file=output.name))
+    case, consent = _admit(evidence, person, case_id, output, why)
+
+    def work(change: Change) -> None:
+        if consent is not None:
+            consent.use(change, why)
+        change.log("case.export", case.id, why, file=output.name)
+
+    evidence.change(work)
     signed = evidence.keep_checkpoint()
     told, subjects = _gather(evidence, case, read_checkpoint(signed, evidence.key.id))
     staged = output.with_name(f".{output.name}.unfinished")
@@ -82,15 +89,15 @@ def write_bundle(evidence: Evidence, person: Person, case_id: str, output: Path,
     return Bundled(output, digest, len(told.exhibits), writer.parts, output.stat().st_size, tuple(notes))
 
 
-def _admit(evidence: Evidence, person: Person, case_id: str, output: Path, why: str) -> Case:
+def _admit(evidence: Evidence, person: Person, case_id: str, output: Path, why: str) -> tuple[Case, Consent | None]:
     person.need("case.export")
     case = evidence.get(Case, case_id)
     if output.exists() or not output.parent.is_dir():
         raise InputError(f"{output} exists already, or its folder does not")
     if case.lane is not Lane.ORDINARY or not person.alone:
         rule = "dual control" if case.lane is Lane.ORDINARY else f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
-        need_second(evidence, person, "case.export", case.id, why, rule, {})
-    return case
+        return case, need_second(evidence, person, "case.export", case.id, why, rule, {})
+    return case, None
 
 
 def _gather(evidence: Evidence, case: Case, point: Checkpoint) -> tuple[Told, list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from haechi.core.errors import InputError, IntegrityError
-from haechi.core.ledger import Checkpoint, LedgerKey, ledger_key, read_checkpoint, sign_checkpoint
+from haechi.core.ledger import Checkpoint, LedgerKey, canonical, ledger_key, read_checkpoint, sign_checkpoint
 
 
 @pytest.fixture
@@ -45,7 +45,13 @@ def test_any_change_breaks_the_signature(key: LedgerKey, checkpoint: Checkpoint,
     fields = json.loads(sign_checkpoint(key, checkpoint))
     fields[field] = 4 if field == "size" else fields[field] + "x"
     with pytest.raises(IntegrityError, match="was changed"):
-        read_checkpoint(json.dumps(fields).encode())
+        read_checkpoint(canonical(fields))
+
+
+def test_same_statement_in_other_bytes_is_a_change(key: LedgerKey, checkpoint: Checkpoint) -> None:
+    data = sign_checkpoint(key, checkpoint)
+    with pytest.raises(IntegrityError, match="not the bytes"):
+        read_checkpoint(json.dumps(json.loads(data)).encode())
 
 
 def test_another_key_is_refused(tmp_path: Path, key: LedgerKey, checkpoint: Checkpoint) -> None:

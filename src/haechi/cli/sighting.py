@@ -1,0 +1,96 @@
+"""`haechi sighting`: where an item was seen, and how it spread."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from haechi.cli.exhibit import Account, Platform, Posted
+from haechi.cli.options import Json
+from haechi.cli.records import CaseId, details, show
+from haechi.cli.session import Session
+from haechi.core.errors import InputError
+from haechi.core.language import mark
+
+app = typer.Typer(
+    name="sighting",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=mark("Follow where an item is seen and how it spreads, by what pages show."),
+)
+_Item = Annotated[
+    str, typer.Option("--item", metavar="ID", help=mark("Exhibit, bank item or digest."), show_default=False)
+]
+
+
+@app.command(
+    "add",
+    help=mark("Note that an item was seen at an address, is gone from there, or came back."),
+    epilog=mark("Example: haechi sighting add https://example.org/v/1 --case C-3f9c2a71d0 --item E-3f9c2a71d0"),
+)
+def _add(
+    context: typer.Context,
+    url: Annotated[str, typer.Argument(metavar="URL", help=mark("Where it was seen."))],
+    case: CaseId,
+    item: _Item,
+    posted: Posted = "",
+    account: Account = "",
+    platform: Platform = "",
+    state: Annotated[str, typer.Option(metavar="STATE", help=mark("up, removed or reappeared."))] = "up",
+    reach: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=COUNT", help=mark("A figure that the page shows; several."), show_default=False),
+    ] = None,
+    json: Json = False,
+) -> None:
+    from haechi.act.spread import add_sighting
+    from haechi.core.evidence import Sighting
+    from haechi.preserve.facts import Found
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    found = Found(url, posted, account, platform).checked()
+    given = Sighting("", "", item, url, found.platform, account, posted, "", state, _figures(session, reach or []))
+    seen = add_sighting(evidence, person, case, given)
+    show(session, seen, [seen.platform, seen.account, seen.url, seen.state, seen.seen_at], json)
+
+
+@app.command(
+    "show",
+    help=mark("Show how an item spread: first seen, order, accounts, reach, removals, reappearances."),
+    epilog=mark("Example: haechi sighting show --case C-3f9c2a71d0 --item E-3f9c2a71d0"),
+)
+def _one(context: typer.Context, case: CaseId, item: _Item, json: Json = False) -> None:
+    from dataclasses import asdict
+
+    from haechi.act.spread import impact
+    from haechi.core.evidence import Sighting
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    person.need("case.see")
+    found = impact(evidence.all(Sighting, case), item)
+    if json:
+        record = asdict(found)
+        for place in record["places"]:
+            place["posted"] = place["posted"].isoformat() if place["posted"] else None
+        session.emit({"schema": "haechi.impact/1", "item": item, **record})
+        return
+    for number, place in enumerate(found.places, 1):
+        when = place.posted.isoformat() if place.posted else place.first.seen_at
+        parts = (when, place.first.platform, place.first.account, place.first.url, place.last.state)
+        details(session, [(str(number), " · ".join(part for part in parts if part))])
+    words = mark("addresses up {up}, removed {removed}, reappeared {reappeared}")
+    session.result(session.say(words, up=found.up, removed=found.removed, reappeared=found.reappeared))
+    details(session, [(name, str(value)) for name, value in found.reach.items()])
+
+
+def _figures(session: Session, given: list[str]) -> dict[str, int]:
+    figures = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        if not name or not value.isdigit():
+            raise InputError(session.say(mark("a figure is given as NAME=COUNT, e.g. --reach views=1200")))
+        figures[name] = int(value)
+    return figures

@@ -1,0 +1,195 @@
+"""Kill a process at its n-th write, for every n, and look at what it left: run as a program, prints one JSON object.
+
+    python killing.py SCENARIO FOLDER
+
+Every call that reaches the disk is counted: files made, synchronised, renamed, linked, removed, and every statement and
+commit of the database. The child kills itself with SIGKILL before the n-th of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from accounts import ADMIN, APPROVER, DESK, LEGAL, evidence_of
+from haechi.act.case import open_case
+from haechi.core.approvals import decide
+from haechi.core.errors import PolicyError
+from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane
+from haechi.core.people import alone
+from haechi.core.settings import Limits
+from haechi.preserve.bundle.examine import examine_bundle
+from haechi.preserve.bundle.write import write_bundle
+from haechi.preserve.custody import Intent, add_file
+from haechi.preserve.facts import Found
+from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
+from haechi.preserve.verify import verify_exhibit
+from haechi.workflows.lanes import move_to_lane
+
+CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
+WHY = "request of the subject"
+
+
+def prepare(home: Path) -> None:
+    """A home with key holders, one case, one exhibit and a consent to destroy it."""
+    evidence = evidence_of(home)
+    name_holders(evidence, ADMIN, ["a", "b", "c"], home.parent / "shares")
+    case = open_case(evidence, DESK, "t", "하늘")
+    clip = home.parent / "clip.mp4"
+    clip.write_bytes(b"some bytes of a clip" * 2000)
+    exhibit = add_file(evidence, DESK, case.id, clip, Intent(Found(), "file"), ["local:"], Limits())
+    try:
+        destroy(evidence, LEGAL, exhibit.id, WHY)
+    except PolicyError:
+        (asked,) = evidence.all(Approval)
+        decide(evidence, APPROVER, asked.id, True, "")
+
+
+def add(home: Path) -> None:
+    evidence = evidence_of(home)
+    case = evidence.all(Case)[0]
+    add_file(evidence, DESK, case.id, home.parent / "clip.mp4", Intent(Found(), "file"), ["local:"], Limits())
+
+
+def seal(home: Path) -> None:
+    evidence = evidence_of(home)
+    case = evidence.all(Case)[0]
+    if case.lane is Lane.ORDINARY:
+        move_to_lane(evidence, DESK, case.id, Lane.SEXUAL, "nudity")
+    seal_what_must_be(evidence, DESK)
+    assert all(place.sealed for one in evidence.all(Holding) for place in one.places.values())
+
+
+def bundle(home: Path) -> None:
+    evidence = evidence_of(home)
+    output = home / "case.zip"
+    if not output.exists():
+        write_bundle(evidence, alone(), evidence.all(Case)[0].id, output)
+
+
+def append(home: Path) -> None:
+    evidence = evidence_of(home)
+    evidence.change(lambda change: change.log("exhibit.look", "E-1"))
+    evidence.keep_checkpoint()
+
+
+def remove(home: Path) -> None:
+    evidence = evidence_of(home)
+    (holding,) = evidence.all(Holding)
+    if not holding.places["original.mp4"].destroyed:
+        destroy(evidence, LEGAL, holding.id, WHY)
+    verify_exhibit(evidence, DESK, holding.id)
+
+
+SCENARIOS: dict[str, Callable[[Path], None]] = {
+    "add": add,
+    "seal": seal,
+    "bundle": bundle,
+    "append": append,
+    "remove": remove,
+}
+
+
+class Countdown:
+    """Kills this process before the n-th call that reaches the disk."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def tick(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def install(self) -> None:
+        for name in CALLS:
+            setattr(os, name, self._counted(getattr(os, name)))
+        opened = os.open
+
+        def counted_open(path: Any, flags: int, *rest: Any, **more: Any) -> int:
+            if flags & os.O_CREAT:
+                self.tick()
+            return opened(path, flags, *rest, **more)
+
+        os.open = counted_open
+        sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: self.tick())
+        sa.event.listen(sa.Engine, "commit", lambda *_: self.tick())
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **more: Any) -> Any:
+            self.tick()
+            return call(*arguments, **more)
+
+        return counted
+
+
+def run_killed(scenario: Callable[[Path], None], home: Path, number: int) -> bool:
+    """Run in a child that dies before its n-th write; True when it died."""
+    child = os.fork()
+    if child == 0:
+        Countdown(number).install()
+        try:
+            scenario(home)
+        except BaseException as error:  # noqa: BLE001 - the parent sees the code
+            os.write(2, f"{type(error).__name__}: {error}\n".encode())
+            os._exit(9)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.WEXITSTATUS(status) == 0, f"the scenario failed: {os.WEXITSTATUS(status)}"
+    return False
+
+
+def problems(home: Path) -> list[str]:
+    """What is wrong with a home after a kill."""
+    evidence = evidence_of(home)
+    found = [f"{fault.where}: {fault.what}" for fault in evidence.audit().faults]
+    exhibits = evidence.all(Exhibit)
+    if not exhibits:
+        found.append("an acknowledged exhibit is gone")
+    for exhibit in exhibits:
+        found += [f"{fault.where}: {fault.what}" for fault in verify_exhibit(evidence, DESK, exhibit.id).faults]
+    found += [f"{path.name} is not intact" for path in home.glob("*.zip") if examine_bundle(path).faults]
+    return found
+
+
+def strays(home: Path) -> list[str]:
+    """Files of the vault that no record points to."""
+    evidence = evidence_of(home)
+    places = [place for one in evidence.all(Holding) for place in one.places.values()]
+    held = {place.stored.removeprefix("sha256:") for place in places if not place.destroyed}
+    return [path.name for path in (home / "vault" / "blobs").glob("??/*") if path.name not in held]
+
+
+def main() -> None:
+    scenario, folder = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
+    prepare(folder / "home")
+    wrong: list[str] = []
+    number, died = 0, True
+    while died:
+        number += 1
+        home = folder / "copy" / "home"
+        shutil.copytree(folder, folder / "copy", ignore=shutil.ignore_patterns("copy"))
+        died = run_killed(scenario, home, number)
+        wrong += [f"killed before write {number}: {one}" for one in problems(home)]
+        if run_killed(scenario, home, 0):
+            wrong.append(f"killed before write {number}: the next run does not go on")
+        wrong += [f"killed before write {number}, then again: {one}" for one in problems(home)]
+        wrong += [f"killed before write {number}: {one} was left behind" for one in strays(home)]
+        shutil.rmtree(folder / "copy")
+    print(json.dumps({"writes": number - 1, "wrong": wrong}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
