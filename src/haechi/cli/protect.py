@@ -26,13 +26,18 @@ _UNMARKED = {
     "asked": mark("not marked, as you asked"),
     "kind": mark("not marked: there is no mark yet for this kind of media"),
     "format": mark(
-        "not marked: this format cannot be written again without loss of what is in it; use JPEG, PNG or WebP"
+        "not marked: this format cannot be written again without loss of what is in it; use JPEG, PNG or WebP, H.264 "
+        "or HEVC, WAV or FLAC"
     ),
     "pages": mark("not marked: the file holds more than one picture"),
     "depth": mark("not marked: more than 8 bits a colour"),
     "colours": mark("not marked: colours by palette or for print (CMYK); use RGB"),
     "small": mark("not marked: the picture is smaller than 128 pixels"),
     "quality": mark("not marked: the mark does not fit into this picture at 40 dB"),
+    "interlaced": mark("not marked: the film is interlaced; deinterlace it first"),
+    "streams": mark("not marked: something in the file beside picture and sound cannot be written again"),
+    "times": mark("not marked: its time stamps or its length would not stay what they are"),
+    "short": mark("not marked: too short or too quiet for a mark to be read"),
 }
 
 

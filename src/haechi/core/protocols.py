@@ -69,7 +69,7 @@ class Watermarker(Protocol):
         """
 
     def fidelity(self, source: Path, marked: Path, key: bytes, payload: int, limits: Limits) -> float | None:
-        """PSNR in dB of a marked file against its source; None when the payload is not read from it."""
+        """PSNR in dB of a marked file against its source, infinity for sound; None when the payload is not read."""
 
     def detect(self, path: Path, key: bytes, limits: Limits, *, search: bool = True) -> MarkReading | None:
         """Read the mark without a master; without `search` only in unchanged geometry and speed, quickly."""

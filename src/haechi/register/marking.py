@@ -8,6 +8,7 @@ they do, the store refuses the second.
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Kind, Mark, SoftBinding
 from haechi.core.settings import Limits
 from haechi.core.store import Store
-from haechi.core.watermark.mark_key import mark_digest
+from haechi.core.watermark.mark_key import make_mark_key, mark_digest, mark_key
 from haechi.core.watermark.markers import marker_for
 from haechi.core.watermark.marks import Marking, Unmarked
 
@@ -43,6 +44,20 @@ class Copy:
     marking: Marking | Unmarked
     payload: int | None = None
     recipient_payload: int | None = None
+
+
+def company_key(store: Store) -> bytes:
+    """The watermark key of the store's home, made if nothing was ever marked with another one.
+
+    Raises:
+        IntegrityError: outputs bear marks, and the key that reads them is gone.
+        InputError, StoreError: as `mark_key`.
+    """
+    if mark_key(store.home) is None and any(store.has_marks(kind) for kind in Kind):
+        raise IntegrityError(
+            f"{store.home}/keys/watermark.key is gone, and releases bear marks that only it reads; restore it from a copy"
+        )
+    return make_mark_key(store.home)
 
 
 def mark_copy(
@@ -73,7 +88,7 @@ def mark_copy(
 
 
 def require_mark(source: Path, output: Path, info: MediaInfo, copy: Copy, key: bytes, limits: Limits) -> float | None:
-    """PSNR of a finished output against its source, when the mark is read back from it.
+    """PSNR of a finished output against its source, None for sound, when the mark is read back from it.
 
     Raises:
         IntegrityError: the mark is not there, or the output is too far from its source.
@@ -88,7 +103,7 @@ def require_mark(source: Path, output: Path, info: MediaInfo, copy: Copy, key: b
         raise IntegrityError(
             f"{source}: marking changed it too much ({fidelity:.1f} dB); nothing was published; try --no-watermark"
         )
-    return fidelity
+    return fidelity if math.isfinite(fidelity) else None
 
 
 def mark_of(copy: Copy, info: MediaInfo, label: str, recipient: str | None, psnr_db: float | None) -> Mark | None:

@@ -25,14 +25,14 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.media.decode import read_image
-from haechi.core.media.probe import MediaInfo, hash_file, probe_media
+from haechi.core.media.probe import MediaInfo, hash_file, probe_media, same_facts
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
 from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
@@ -295,8 +295,7 @@ def _verified(source: Path, staged: Path, limits: Limits, wish: Wish) -> Manifes
         raise IntegrityError(f"{source}: the signed copy does not verify ({found}); nothing was published")
     if wish.tsa is not None and reading.signed_at is None:
         raise IntegrityError(f"{source}: the signed copy holds no valid time stamp; nothing was published")
-    before, after = probe_media(source, limits), probe_media(staged, limits)
-    if replace(before, notes=()) != replace(after, notes=()):
+    if not same_facts(probe_media(source, limits), probe_media(staged, limits)):
         raise IntegrityError(f"{source}: signing changed its streams or duration; nothing was published")
     return reading
 

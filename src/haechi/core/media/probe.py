@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from haechi.core.records import Kind
 from haechi.core.settings import Limits
 
 _HASH_BLOCK_BYTES = 1 << 20
+_LENGTH_SLACK_S, _RATE_SLACK = 0.03, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,15 @@ def probe_media(path: Path, limits: Limits) -> MediaInfo:
     if not isinstance(found, dict):
         raise UnreadableMediaError(f"{path.name}: could not be examined; get the file again from its source")
     return _media_info(found, path)
+
+
+def same_facts(before: MediaInfo, after: MediaInfo) -> bool:
+    """Whether two files are alike but for the notes and a coder's last few samples or ticks."""
+    lengths, rates = ([getattr(info, name) or 0.0 for info in (before, after)] for name in ("duration_s", "frame_rate"))
+    if abs(lengths[0] - lengths[1]) > _LENGTH_SLACK_S or abs(rates[0] - rates[1]) > _RATE_SLACK * rates[0]:
+        return False
+    one, other = (replace(info, notes=(), duration_s=None, frame_rate=None) for info in (before, after))
+    return one == other
 
 
 def hash_file(path: Path) -> str:

@@ -22,7 +22,7 @@ class Remade:
 
     Attributes:
         facts: what the change tells; empty when refused.
-        refused: why the file cannot be written again: "format", "colours", "depth", "interlaced" or "streams"; or None.
+        refused: why the file cannot be written again: "format", "interlaced" or "streams"; or None.
     """
 
     facts: Mapping[str, Any]

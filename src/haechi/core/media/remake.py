@@ -126,10 +126,8 @@ def _refusal(frame: Any, stream: Any) -> str | None:
     codec = VIDEO_CODECS.get(stream.codec_context.name)
     if codec is None:
         return "format"
-    if frame.format.name not in _PIXELS:
-        return "colours"
-    known = av.codec.Codec(codec[0], "w").video_formats or ()
-    return None if frame.format.name in {one.name for one in known} else "depth"
+    known = {one.name for one in av.codec.Codec(codec[0], "w").video_formats or ()}
+    return None if frame.format.name in _PIXELS & known else "format"
 
 
 class _Film:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.media.audio import read_all_audio, read_audio
+from haechi.core.media.probe import probe_media, same_facts
 from haechi.core.media.remade import remake_file
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
@@ -48,6 +49,9 @@ class AudioMarker:
             if made.refused is not None:
                 target.unlink(missing_ok=True)
                 return Unmarked(made.refused)
+            if not same_facts(probe_media(source, limits), probe_media(target, limits)):
+                target.unlink()
+                return Unmarked("times")
             reading = _read(target, key, limits, search=False)
             if reading is not None and reading.payload == payload:
                 return Marking(NAME, None, bool(made.facts["survives"]))

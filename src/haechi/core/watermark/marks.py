@@ -27,7 +27,8 @@ class Unmarked:
     """A file was not marked, and why.
 
     Attributes:
-        code: "kind", "format", "pages", "depth", "colours", "small" or "quality".
+        code: "kind", "format", "pages", "depth", "colours", "small", "quality"; of films and sounds also "interlaced",
+            "streams" (one that the container cannot take again), "times" (stamps or length would change) or "short".
     """
 
     code: str

@@ -29,8 +29,8 @@ WEIGHT: Final = (AMPLITUDE / NOISE**2).astype(np.float32)
 """Matched filter of a coefficient, float32 (2 * COUNT,)."""
 LOW: Final = np.exp(-((_RADIUS / 9.0) ** 2)).astype(np.float32)
 """Weights for films of low quality: what coders leave lies low."""
-TILT: Final = ((_RADIUS / 6.0) ** -0.4).astype(np.float32)
-"""How a film's amplitudes are tilted towards low frequencies, on top of `AMPLITUDE`."""
+OCTAVES: Final = np.log2(_RADIUS / 6.0).astype(np.float32)
+"""Of each coefficient above 6 cycles per tile, float32 (2 * COUNT,)."""
 COARSE: Final = (WEIGHT * np.exp(-((_RADIUS / 9.0) ** 4))).astype(np.float32)
 """Matched filter for pictures that lost their fine structure."""
 

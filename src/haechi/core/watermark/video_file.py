@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.media.decode import FrameRequest, read_frames
-from haechi.core.media.probe import probe_media
+from haechi.core.media.probe import probe_media, same_facts
 from haechi.core.media.remade import remake_file
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
@@ -60,6 +60,9 @@ class VideoMarker:
             if made.refused is not None:
                 target.unlink(missing_ok=True)
                 return Unmarked(made.refused)
+            if not same_facts(info, probe_media(target, limits)):
+                target.unlink()
+                return Unmarked("times")
             fidelity = self.fidelity(source, target, key, payload, limits)
             if fidelity is not None and fidelity >= LEAST_PSNR_DB:
                 return Marking(NAME, fidelity, survives=True)

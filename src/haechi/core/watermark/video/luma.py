@@ -1,11 +1,11 @@
 """The mark in the luma of a film, frame by frame, fast enough to go along with the encoder.
 
 Method: the pattern of the image mark (`haechi-mark-image-v1`: the same tiles, code, lattice and map), laid out once for
-the film's shape and tilted a little towards low frequencies, which is what strong coding leaves. Each frame's own
-texture shapes it (`canvas.mask`) and each frame gets the same mean square, so the pattern stands still while the
-picture moves: a reader adds frames up, and a still of the film reads as a marked picture. At the beginning of a scene,
-and every `_REFRESH` frames, the mark takes account of what the picture itself says to the reader, as `write` does; the
-change is faded in.
+the film's shape and tilted towards low frequencies, which is what strong coding leaves, as far as the picture's own
+coarse structure leaves it readable. Each frame's own texture shapes it (`canvas.mask`) and each frame gets the same
+mean square, so the pattern stands still while the picture moves: a reader adds frames up, and a still of the film reads
+as a marked picture. At the beginning of a scene, and every `_REFRESH` frames, the mark takes account of what the
+picture itself says to the reader, as `write` does; the change is faded in.
 Depths of 8 to 16 bits, limited or full range: the mark is scaled with the code values, HDR signals are left as they
 are.
 Limits: the pattern is the same all through a film, so averaging the film's frames helps to estimate it: a pointer,
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from haechi.core.media.orientation import Orientation
 from haechi.core.watermark.canvas import coefficients, from_tiles, mask, synthesise, to_tiles, whiten
 from haechi.core.watermark.code import encode
+from haechi.core.watermark.decide import score_of
 from haechi.core.watermark.pattern import LONG_SIDE, Pattern
-from haechi.core.watermark.spread import TILT, WEIGHT, chips
+from haechi.core.watermark.spread import AMPLITUDE, OCTAVES, WEIGHT, chips, soft_bits
 from haechi.core.watermark.write import host_votes
 
 NAME: Final = "haechi-mark-video-v1"
@@ -32,6 +33,7 @@ PSNR_DB: Final = 42.0
 """Of the luma of each frame, code values of 8 bits or their like."""
 _REFRESH, _FADED = 24, 8
 _CANCELLED, _MOST_ENERGY = 0.6, 0.3
+_TILTS, _READABLE = (1.0, 0.7, 0.4, 0.1), 0.9
 _SCENE = 12.0
 _SAMPLED = 4
 _USUALLY_LOST, _MOST_LOST = 1.06, 1.2
@@ -74,14 +76,14 @@ class LumaMarker:
         self._shape, self._unit = shape, float(1 << (bits - 8))
         self._power = 255.0**2 / 10 ** (psnr_db / 10) - 1 / 12 / self._unit**2
         rows, columns = (-(-side // 64) for side in self._canvas)
-        self._pattern = pattern
-        self._wanted = chips(pattern, encode(payload), rows, columns) * TILT
+        self._pattern, self._payload = pattern, payload
+        self._wanted = chips(pattern, encode(payload), rows, columns)
         self._signs = np.sign(self._wanted)
         self._beside = np.zeros(self._turned, np.float32)
         if recipient is not None:
-            second = chips(recipient[0], encode(recipient[1]), rows, columns, lattice=False) * TILT
-            self._beside = self._plane_of(second) * np.float32(_BESIDE)
-        self._from = self._to = self._plane_of(self._wanted)
+            second = chips(recipient[0], encode(recipient[1]), rows, columns, lattice=False)
+            self._beside = self._unit_plane(from_tiles(synthesise(second), *self._canvas)) * np.float32(_BESIDE)
+        self._from = self._to = np.zeros(self._turned, np.float32)
         self._fade, self._lost = _FADED, _USUALLY_LOST
         self._age = 0
         self._last: Floats | None = None
@@ -131,23 +133,40 @@ class LumaMarker:
             self._to, self._fade, self._age = shown, (_FADED if cut else 0), 0
 
     def _plane_for(self, small: Floats) -> Floats:
-        """The pattern's plane, the host's own votes cancelled as far as the energy allows; steps 1 to 3 of `write`."""
+        """The pattern's plane for a picture: tilted as far as the picture itself leaves it readable."""
         upright = np.asarray(self._orientation.apply(small), np.float32)
-        values = coefficients(to_tiles(whiten(upright)))
-        added = from_tiles(synthesise(self._wanted), *self._canvas) * mask(upright)
+        values, shape = coefficients(to_tiles(whiten(upright))), mask(upright)
+        plane = np.zeros_like(upright)
+        for tilt in _TILTS:
+            wanted = self._wanted * np.exp2(-np.float32(tilt) * OCTAVES)
+            answer = self._answer(upright, shape, from_tiles(synthesise(wanted), *self._canvas)) - values
+            plane = from_tiles(synthesise(self._cancelled(wanted, values, answer)), *self._canvas)
+            seen = values + answer
+            scores = [
+                score_of(soft_bits(self._pattern, seen, weight=way), self._payload) for way in (WEIGHT, AMPLITUDE)
+            ]
+            if max(scores) >= _READABLE:
+                break
+        return self._unit_plane(plane) + self._beside
+
+    def _answer(self, upright: Floats, shape: Floats, plane: Floats) -> Floats:
+        """Coefficients of the picture with a plane added at the film's strength."""
+        added = plane * shape
         added *= np.float32(np.sqrt(self._power / max(float(np.mean(added * added)), 1e-9)))
-        answer = coefficients(to_tiles(whiten(upright + added))) - values
-        gain = (answer * self._signs * WEIGHT).mean(2) / (np.abs(self._wanted) * WEIGHT).mean(2)
+        return coefficients(to_tiles(whiten(upright + added)))
+
+    def _cancelled(self, wanted: Floats, values: Floats, answer: Floats) -> Floats:
+        """The host's own votes cancelled as far as the energy allows; step 3 of `write`."""
+        gain = (answer * self._signs * WEIGHT).mean(2) / (np.abs(wanted) * WEIGHT).mean(2)
         gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
         spare = host_votes(values * WEIGHT, self._pattern, self._signs) * WEIGHT / gain
-        limit = float(np.sqrt(np.mean(self._wanted**2) / max(float(np.mean(spare**2)), 1e-12)))
-        cancelled = spare * np.float32(min(_CANCELLED, _MOST_ENERGY * limit))
-        return self._plane_of(self._wanted - cancelled) + self._beside
+        limit = float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12)))
+        return np.asarray(wanted - spare * np.float32(min(_CANCELLED, _MOST_ENERGY * limit)), np.float32)
 
-    def _plane_of(self, wanted: Floats) -> Floats:
-        plane = from_tiles(synthesise(wanted), *self._canvas)
-        plane = turned_back(plane, self._orientation)
-        return plane / np.float32(max(float(np.sqrt(np.mean(plane * plane))), 1e-9))
+    def _unit_plane(self, plane: Floats) -> Floats:
+        """Turned as frames are stored, with unit mean square."""
+        turned = turned_back(plane, self._orientation)
+        return turned / np.float32(max(float(np.sqrt(np.mean(turned * turned))), 1e-9))
 
 
 def _turned(canvas: tuple[int, int], orientation: Orientation) -> tuple[int, int]:

@@ -1,0 +1,284 @@
+"""The video mark against what the internet does to films.
+
+    python -m benchmarks.watermark_video [--quick] [--frames 50] [--speed] [--out FILE.md]
+
+Films: 50 frames (2 s at 25 a second) from the 10th on of clips of the benchmark media, 360 lines or more, each scene
+once; 1080p is scaled to 720p. Each is marked with its own payload at 42 dB of luma, changed, coded, decoded, and read
+from up to 48 frames, blind and with the unmarked film at 640 px. A cell is the share of exact payloads with its 95 %
+interval.
+"crop 50" keeps half of each side (a quarter of the area), "crop area 50" half of the area; both are enlarged again.
+`--speed`: a 1080p film of 10 s is marked file to file, with the time of decoding and coding alone beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.intervals import wilson
+from benchmarks.sources import data_folder
+from haechi.core.media.encode import write_video
+from haechi.core.media.remade import remake_file
+from haechi.core.settings import Limits
+from haechi.core.watermark.pattern import pattern_of
+from haechi.core.watermark.video import PSNR_DB, LumaMarker, read_frames_mark, read_informed_frames
+from haechi.core.watermark.video.sample import FRAMES, PROBE_SIDE_PX
+from haechi.core.watermark.video_file import VideoMarker
+
+Planes = NDArray[np.uint8]
+"""A frame as yuv420p, uint8 (h * 3 / 2, w)."""
+Image = NDArray[np.uint8]
+
+KEY, WRONG = b"benchmark key 1!", b"benchmark key 2!"
+RATE: Final = 25
+_FIRST, _LEAST_LINES, _MOST_LINES = 10, 360, 720
+_MASTER_SIDE_PX = 640
+_CLIPS: Final = (
+    "video_real/fsgan_examples/shinzo_abe.mp4",
+    "video_real/hdtf_sadtalker/WDA_AlexandriaOcasioCortez_000.mp4",
+    "video_real/liveportrait_driving/d12.mp4",
+    "video_real/liveportrait_driving/d18.mp4",
+    "video_real/liveportrait_driving/d20.mp4",
+    "video_real/retalking_faces/1.mp4",
+    "video_real/retalking_faces/5.mp4",
+    "video_real/tpsmm/driving.mp4",
+    "video_real/astorfi/sample_video.mp4",
+    "video_real/mead_eamm/crop/M030_sad_3_001.mp4",
+    "copy_detection/threatexchange_tmk/sample-videos/chair-19-sd-bar.mp4",
+    "copy_detection/threatexchange_tmk/sample-videos/doorknob-hd-no-bar.mp4",
+    "copy_detection/threatexchange_tmk/sample-videos/pattern-hd-no-bar.mp4",
+    "c2pa/c2pa-rs-fixtures/video1_no_manifest.mp4",
+)
+
+
+def frames_of(path: Path, count: int) -> list[Planes]:
+    found: list[Planes] = []
+    with av.open(str(path)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number < _FIRST:
+                continue
+            factor = min(1.0, _MOST_LINES / min(frame.width, frame.height))
+            width, height = (round(side * factor) // 2 * 2 for side in (frame.width, frame.height))
+            found.append(frame.reformat(width, height, "yuv420p").to_ndarray().astype(np.uint8))
+            if len(found) == count:
+                break
+    return found
+
+
+def coded(codec: str, **options: str) -> Callable[[Sequence[Planes]], list[Image]]:
+    """Through a coder; luma comes back."""
+
+    def attack(frames: Sequence[Planes]) -> list[Image]:
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format="matroska") as container:
+            stream: Any = container.add_stream(codec, rate=RATE, options=options)
+            for number, planes in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(planes), format="yuv420p")
+                if number == 0:
+                    stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, "yuv420p"
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        buffer.seek(0)
+        with av.open(buffer, "r") as written:
+            return [np.asarray(frame.to_ndarray(format="gray"), np.uint8) for frame in written.decode(video=0)]
+
+    return attack
+
+
+def changed(change: Callable[[Image], Image], frames: Sequence[Planes]) -> list[Planes]:
+    """Every frame as a picture, changed."""
+    out = []
+    for planes in frames:
+        picture = np.asarray(change(np.asarray(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420), np.uint8)), np.uint8)
+        height, width = (side // 2 * 2 for side in picture.shape[:2])
+        even = np.ascontiguousarray(picture[:height, :width])
+        out.append(np.asarray(cv2.cvtColor(even, cv2.COLOR_BGR2YUV_I420), np.uint8))
+    return out
+
+
+def rotated(degrees: float, image: Image) -> Image:
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return np.asarray(cv2.warpAffine(image, turn, (width, height)), np.uint8)
+
+
+def cropped(share: float, image: Image) -> Image:
+    """The middle, enlarged to the old size; `share` of each side."""
+    height, width = image.shape[:2]
+    h, w = round(height * share), round(width * share)
+    top, left = (height - h) // 2, (width - w) // 2
+    inner = image[top : top + h, left : left + w]
+    return np.asarray(cv2.resize(inner, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def half(image: Image) -> Image:
+    return np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _x264(crf: int) -> Callable[[Sequence[Planes]], list[Image]]:
+    return coded("libx264", crf=str(crf), preset="veryfast")
+
+
+def _after(change: Callable[[Image], Image]) -> Callable[[Sequence[Planes]], list[Image]]:
+    return lambda frames: _x264(23)(changed(change, frames))
+
+
+_VP9 = {"b": "600k", "deadline": "realtime", "cpu-used": "8"}
+_X265 = {"crf": "32", "preset": "veryfast", "x265-params": "log-level=none"}
+ATTACKS: Final[dict[str, Callable[[Sequence[Planes]], list[Image]]]] = {
+    "H.264 crf 23": _x264(23),
+    "H.264 crf 28": _x264(28),
+    "H.264 crf 35": _x264(35),
+    "H.264 crf 40": _x264(40),
+    "half size, crf 23": _after(half),
+    "HEVC crf 32": coded("libx265", **_X265),
+    "VP9 600k": coded("libvpx-vp9", **_VP9),
+    "rotation 3, crf 23": _after(partial(rotated, 3)),
+    "crop area 50, crf 23": _after(partial(cropped, 0.5**0.5)),
+    "crop 50, crf 23": _after(partial(cropped, 0.5)),
+    "mirror, crf 23": _after(lambda image: np.ascontiguousarray(image[:, ::-1])),
+}
+INFORMED: Final = ("H.264 crf 28", "H.264 crf 35", "H.264 crf 40", "crop area 50, crf 23")
+
+
+def fitted(images: Sequence[Image], side: int) -> list[Image]:
+    factor = min(1.0, side / max(images[0].shape))
+    if factor == 1.0:
+        return list(images)
+    return [np.asarray(cv2.resize(one, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)) for one in images]
+
+
+class Tally:
+    """Counts of one run."""
+
+    def __init__(self) -> None:
+        self.hits: dict[str, dict[str, list[bool]]] = {}
+        self.psnr: list[float] = []
+        self.seconds: dict[str, list[float]] = {}
+        self.wrong = self.null = 0
+
+    def timed(self, name: str, work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        result = work()
+        self.seconds.setdefault(name, []).append(time.process_time() - start)
+        return result
+
+
+def measure(frames: Sequence[Planes], number: int, tally: Tally) -> list[str]:
+    """All attacks on one film; what failed."""
+    payload = int(np.random.default_rng(number).integers(0, 1 << 40))
+    lines = frames[0].shape[0] * 2 // 3
+    marker = LumaMarker(pattern_of(KEY), payload, (lines, frames[0].shape[1]))
+    marked = [planes.copy() for planes in frames]
+    start = time.process_time()
+    for planes in marked:
+        planes[:lines] = marker.mark(planes[:lines])
+    pixels = lines * frames[0].shape[1] * len(frames) / 1e6
+    tally.seconds.setdefault("mark, per megapixel", []).append((time.process_time() - start) / pixels)
+    tally.psnr.append(marker.psnr_db)
+    master = fitted([planes[:lines] for planes in frames], _MASTER_SIDE_PX)
+    failed = []
+    for name, attack in ATTACKS.items():
+        seen = fitted(attack(marked), PROBE_SIDE_PX)
+        probe = [seen[at] for at in np.unique(np.linspace(0, len(seen) - 1, FRAMES).astype(int))]
+        reading = tally.timed(f"read {name}", partial(read_frames_mark, probe, KEY))
+        tally.wrong += reading is not None and reading.payload != payload
+        hit = reading is not None and reading.payload == payload
+        tally.hits.setdefault(name, {}).setdefault("blind", []).append(hit)
+        failed += [] if hit else [name]
+        if name in INFORMED:
+            known = tally.timed("read informed", partial(read_informed_frames, probe, master, KEY))
+            hit = known is not None and known.payload == payload
+            tally.hits[name].setdefault("informed", []).append(hit)
+            failed += [] if hit else [f"{name} informed"]
+        if name == "H.264 crf 23":
+            tally.null += 1
+            tally.wrong += tally.timed("search in vain", partial(read_frames_mark, probe, WRONG)) is not None
+    return failed
+
+
+def speed(data: Path) -> list[str]:
+    """A 1080p film of 10 s, file to file."""
+    frames = frames_of(data / _CLIPS[0], 250)
+    large = (cv2.resize(cv2.cvtColor(one, cv2.COLOR_YUV2BGR_I420), (1920, 1080)) for one in frames)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "film.mp4", Path(folder) / "marked.mp4"
+        write_video(source, (np.asarray(one, np.uint8) for one in large), RATE, crf=20)
+        start = time.perf_counter()
+        with av.open(str(source)) as given, av.open(str(target), "w") as taken:
+            stream: Any = taken.add_stream("libx264", rate=RATE, options={"crf": "16", "preset": "veryfast"})
+            stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+            given.streams.video[0].thread_type = "AUTO"
+            for frame in given.decode(video=0):
+                frame.pict_type = 0
+                taken.mux(stream.encode(frame))
+            taken.mux(stream.encode(None))
+        plain_s = time.perf_counter() - start
+        change = {"key": KEY.hex(), "payload": 1, "recipient": None, "psnr_db": PSNR_DB}
+        start = time.perf_counter()
+        remake_file("mark_video", source, target, Limits(), change)
+        marked_s = time.perf_counter() - start
+        start = time.perf_counter()
+        VideoMarker().embed(source, target, KEY, 1, Limits())
+        whole_s = time.perf_counter() - start
+    return [
+        f"1080p, 250 frames, wall clock: decoding and coding alone {250 / plain_s:.1f} frames a second; with marking "
+        f"{250 / marked_s:.1f} (coding is {plain_s / marked_s:.0%} of the time); with reading back and PSNR "
+        f"{250 / whole_s:.1f}."
+    ]
+
+
+def render(tally: Tally, notes: Sequence[str]) -> str:
+    psnr = np.array(tally.psnr)
+    lines = [f"{len(psnr)} films. PSNR of luma: mean {psnr.mean():.2f} dB, least {psnr.min():.2f}.", "", *notes, ""]
+    lines += ["| attack | blind | 95 % interval | informed |", "|---|---|---|---|"]
+    for name, by_reader in tally.hits.items():
+        blind, known = by_reader["blind"], by_reader.get("informed")
+        low, high = wilson(sum(blind), len(blind))
+        told = f"{sum(known)}/{len(known)}" if known else ""
+        lines.append(f"| {name} | {sum(blind)}/{len(blind)} | {low:.1%} - {high:.1%} | {told} |")
+    lines += ["", "| processor time, ms, one core | median | 95th percentile |", "|---|---|---|"]
+    for name, values in tally.seconds.items():
+        middle, slow = np.quantile(np.array(values) * 1e3, [0.5, 0.95])
+        lines.append(f"| {name} | {middle:.1f} | {slow:.1f} |")
+    lines += ["", f"Wrong payloads, {tally.null} readings with a wrong key among them: {tally.wrong}."]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="each fourth film")
+    parser.add_argument("--frames", type=int, default=50)
+    parser.add_argument("--speed", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    data = data_folder()
+    assert data is not None, "benchmark media not found: set HAECHI_BENCH_DATA"
+    cv2.setNumThreads(1)
+    tally = Tally()
+    notes = speed(data) if options.speed else []
+    for number, place in enumerate(_CLIPS[:: 4 if options.quick else 1]):
+        frames = frames_of(data / place, options.frames)
+        if min(frames[0].shape[0] * 2 // 3, frames[0].shape[1]) < _LEAST_LINES:
+            continue
+        failed = measure(frames, number, tally)
+        print(f"{Path(place).stem[:32]:32s} {tally.psnr[-1]:.2f} dB {', '.join(failed)}", flush=True)
+        if options.out:
+            options.out.write_text(render(tally, notes))
+    print(render(tally, notes))
+
+
+if __name__ == "__main__":
+    main()
