@@ -54,9 +54,8 @@ def company_key(store: Store) -> bytes:
         InputError, StoreError: as `mark_key`.
     """
     if mark_key(store.home) is None and any(store.has_marks(kind) for kind in Kind):
-        raise IntegrityError(
-            f"{store.home}/keys/watermark.key is gone, and releases bear marks that only it reads; restore it from a copy"
-        )
+        gone = f"{store.home}/keys/watermark.key is gone, and releases bear marks that only it reads"
+        raise IntegrityError(f"{gone}; restore it from a copy")
     return make_mark_key(store.home)
 
 

@@ -15,8 +15,10 @@ from haechi.core.errors import HaechiError, StoreError
 from haechi.core.media.models import load_manifest, missing_models
 from haechi.core.media.sandbox import software_versions
 from haechi.core.provenance.keys import WARN_DAYS, identities
+from haechi.core.records import Kind
 from haechi.core.settings import Settings
 from haechi.core.store import open_store
+from haechi.core.watermark.mark_key import mark_key
 from haechi.workflows.software import package_versions
 
 LEAST_FREE_BYTES = 1 << 30
@@ -44,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Part]:
         ("home", _home),
         ("store", _store),
         ("keys", _keys),
+        ("watermark", _watermark),
         ("disk", _disk),
     )
     for name, look in parts:
@@ -107,6 +110,19 @@ def _keys(settings: Settings) -> tuple[bool, str]:
     ends = [f"{one.id} of {one.name} ends in {one.days_left} days" for one in newest.values()]
     late = any(one.days_left < WARN_DAYS for one in newest.values())
     return not late, "; ".join(ends) + ("; make the next one: haechi keys new" if late else "")
+
+
+def _watermark(settings: Settings) -> tuple[bool, str]:
+    """The key that marks are read with; lost with it is what every mark leads to."""
+    key = mark_key(settings.home)
+    if key is not None:
+        return True, "the watermark key is here; keep a copy of it in a safe"
+    try:
+        store = open_store(settings.home, create=False)
+    except StoreError:
+        return True, "nothing was ever marked"
+    lost = any(store.has_marks(kind) for kind in Kind)
+    return not lost, "releases bear marks, but keys/watermark.key is gone; restore it" if lost else "nothing was marked"
 
 
 def _disk(settings: Settings) -> tuple[bool, str]:

@@ -20,6 +20,7 @@ from haechi.core.store import Store, open_store
 from haechi.core.watermark.mark_key import make_mark_key
 from haechi.core.watermark.markers import MARKERS
 from haechi.register import protect as protecting
+from haechi.register.marking import company_key
 from haechi.register.protect import STAGING, Protected, Wish, protect
 
 
@@ -89,6 +90,16 @@ def test_a_copy_whose_mark_is_not_read_back_is_not_published(scene: Scene, monke
         scene.run("out")
     assert not (scene.photo.parent / "out" / scene.photo.name).exists()
     assert scene.store.releases() == []
+
+
+def test_no_second_key_is_made_where_the_first_is_lost(scene: Scene) -> None:
+    assert company_key(scene.store) == scene.wish.mark_key
+    scene.run("out")
+    (scene.store.home / "keys" / "watermark.key").unlink()
+    with pytest.raises(IntegrityError, match="restore it"):
+        company_key(scene.store)
+    scene.store.remove_release(scene.store.releases()[0].id)
+    assert company_key(scene.store) != scene.wish.mark_key
 
 
 def test_the_key_is_in_no_message(scene: Scene) -> None:

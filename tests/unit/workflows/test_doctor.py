@@ -7,7 +7,8 @@ import pytest
 from haechi.core.provenance import certificates
 from haechi.core.provenance.keys import new_identity
 from haechi.core.settings import Settings
-from haechi.core.store import open_store
+from haechi.core.store import Store, open_store
+from haechi.core.watermark.mark_key import make_mark_key
 from haechi.workflows.doctor import Part, examine
 
 
@@ -18,7 +19,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_every_part_is_looked_at(settings: Settings) -> None:
     parts = {part.name: part for part in examine(settings)}
-    assert list(parts) == ["haechi", "packages", "decoders", "weights", "home", "store", "keys", "disk"]
+    assert list(parts) == ["haechi", "packages", "decoders", "weights", "home", "store", "keys", "watermark", "disk"]
     assert "libavcodec" in parts["decoders"].detail
     assert not parts["weights"].ok
     assert "haechi models pull" in parts["weights"].detail
@@ -38,6 +39,23 @@ def test_home_that_is_a_file_is_found(settings: Settings) -> None:
     settings.home.write_bytes(b"")
     parts = {part.name: part.ok for part in examine(settings)}
     assert not parts["home"]
+
+
+def test_a_lost_watermark_key_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def watermark() -> Part:
+        return next(part for part in examine(settings) if part.name == "watermark")
+
+    assert watermark().ok
+    open_store(settings.home)
+    make_mark_key(settings.home)
+    assert watermark().ok
+    (settings.home / "keys" / "watermark.key").chmod(0o644)
+    assert "chmod 600" in watermark().detail
+    (settings.home / "keys" / "watermark.key").unlink()
+    assert watermark().ok
+    monkeypatch.setattr(Store, "has_marks", lambda *_: True)
+    assert not watermark().ok
+    assert "restore" in watermark().detail
 
 
 def test_a_certificate_near_its_end_is_found(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
