@@ -91,7 +91,7 @@ def _protect(
 ) -> None:
     from haechi.cli.each import note_passed_over, work_through
     from haechi.core.provenance.keys import WARN_DAYS, identity
-    from haechi.core.watermark.mark_key import make_mark_key
+    from haechi.register.marking import company_key
     from haechi.register.protect import Wish, protect
     from haechi.register.release import check_description
     from haechi.workflows.protect import plan, staging
@@ -100,8 +100,6 @@ def _protect(
     recipient = _recipient(session, recipient, no_watermark)
     wish = Wish(identity(session.settings.home, key), artist, title, published, tsa, recipient=recipient)
     wish.identity.signer()
-    if not no_watermark:
-        wish = replace(wish, mark_key=make_mark_key(session.settings.home))
     if wish.identity.days_left < WARN_DAYS:
         words = mark("the certificate {id} ends in {days} days; make the next one: haechi keys new")
         session.note(session.say(words, id=wish.identity.id, days=wish.identity.days_left))
@@ -110,6 +108,8 @@ def _protect(
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
     store = session.store()
     check_description(store, artist, published)
+    if not no_watermark:
+        wish = replace(wish, mark_key=company_key(store))
     note_passed_over(session, tasks.passed_over)
     with staging(output, tasks.tasks) as place:
 
