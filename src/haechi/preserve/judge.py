@@ -39,7 +39,7 @@ def judge(path: Path, chain: Path | None = None) -> Judged:
         InputError: it cannot be read, or is of no kind that is known.
     """
     head = _head(path)
-    if head.startswith(b"PK"):
+    if head.startswith(b"PK") or path.suffix.lower() in (".zip", ".wacz") or zipfile.is_zipfile(path):
         if is_bundle(path):
             return _bundle(path)
         from haechi.preserve.wacz import judge_wacz
@@ -78,7 +78,10 @@ def _is_wacz(path: Path) -> bool:
 
 
 def _bundle(path: Path) -> Judged:
-    found = examine_bundle(path)
+    try:
+        found = examine_bundle(path)
+    except InputError as error:
+        return Judged("bundle", [Fault(path.name, str(error))])
     facts = {name: getattr(found, name) for name in ("files", "entries", "exhibits", "parts", "stamps", "key")}
     remarks = []
     if found.not_independent:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from haechi.core.errors import HaechiError, InputError
 from haechi.core.ledger import Fault
 from haechi.core.timestamp import judge_token, load_certificates
+from haechi.preserve.bundle.layout import layout_fault
 from haechi.preserve.bundle.verify import SUMS, Verification
 
 MOST_FILES: Final = 100_000
@@ -49,9 +50,12 @@ def examine_bundle(path: Path) -> Examination:
     try:
         with zipfile.ZipFile(path) as archive:
             faults = _shape(archive)
+            wrong = None if faults else layout_fault(path, archive.infolist())
             if faults:
                 return Examination(tuple(faults), 0, 0, 0, 0, 0, 0, "")
             found = Verification(_Archive(archive), holds, stamp_fault)
+            if wrong is not None:
+                found.fault(wrong.where, wrong.what)
             found.run()
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise InputError(f"{path} is no evidence bundle: {error}") from error

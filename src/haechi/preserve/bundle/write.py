@@ -32,12 +32,11 @@ from haechi.core.people import Person
 from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
+from haechi.preserve.bundle.layout import entry, is_streamed
 from haechi.preserve.bundle.report import LANGUAGES, NoFontError, Told, pdf_report
 from haechi.preserve.bundle.verify import CHECKPOINT, ENTRIES, KEY, RECORDS, SIGNATURE, SUMS
 from haechi.preserve.bundle.wording import README
 
-_DATE: Final = (1980, 1, 1, 0, 0, 0)
-"""The same for all: when is in the report, and the same case gives the same archive layout."""
 _KINDS: Final[tuple[type[Record], ...]] = (Case, Exhibit, Holding, Stamp, Notice, Sighting, Approval)
 
 
@@ -186,12 +185,12 @@ class _Writer:
         self.parts = 0
 
     def add(self, name: str, data: bytes) -> None:
-        self._archive.writestr(_info(name), data)
+        self._archive.writestr(entry(name), data)
         self._sums[name] = hashlib.sha256(data).hexdigest()
 
     def add_encrypted(self, name: str, keys: VaultKeys, path: Path) -> None:
         """Decrypt straight into the archive: no clear copy is written elsewhere."""
-        with self._archive.open(_info(name), "w", force_zip64=True) as file:
+        with self._archive.open(entry(name), "w", force_zip64=is_streamed(name)) as file:
             sink = _Hashing(file)
             keys.decrypt(path, sink)  # type: ignore[arg-type]
         self._sums[name] = sink.sha256.hexdigest()
@@ -216,12 +215,6 @@ class _Hashing:
 
     def flush(self) -> None:
         """The archive is flushed when it is closed."""
-
-
-def _info(name: str) -> zipfile.ZipInfo:
-    info = zipfile.ZipInfo(name, _DATE)
-    info.external_attr = 0o644 << 16
-    return info
 
 
 def _sync(path: Path) -> None:

@@ -24,6 +24,7 @@ from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import Bundled, write_bundle
 from haechi.preserve.custody import Intent, add_address, add_file
 from haechi.preserve.facts import Found
+from haechi.preserve.judge import judge
 from haechi.preserve.seal import name_holders
 
 Consent = Callable[[Callable[[], object]], None]
@@ -178,6 +179,24 @@ def test_no_flipped_bit_of_any_file_passes(bundle: Bundled, tmp_path: Path) -> N
             pytest.fail("a changed file must be located, not refused")
         assert faults
         data[:] = bundle.path.read_bytes()
+
+
+def test_no_flipped_bit_of_the_archive_itself_passes(bundle: Bundled, tmp_path: Path) -> None:
+    data = bytearray(bundle.path.read_bytes())
+    with zipfile.ZipFile(bundle.path) as archive:
+        infos = archive.infolist()
+    ends = [(one.header_offset, one.header_offset + 30 + len(one.filename)) for one in infos]
+    frame = [at for start, end in ends for at in range(start, end)]
+    frame += range(len(data) - 600, len(data))
+    chance, path = random.Random(9), tmp_path / "flipped.zip"
+    for at in chance.sample(frame, 150):
+        data[at] ^= 1 << chance.randrange(8)
+        path.write_bytes(data)
+        assert judge(path).faults, at
+        data[:] = bundle.path.read_bytes()
+    for longer in (b"x" + data, data + b"x"):
+        path.write_bytes(longer)
+        assert judge(path).faults
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1, -100])
