@@ -35,6 +35,8 @@ GRAPHIC_ON_FACE = (0.8, 45.0)
 DRAWN = (0.84, 50.0, 0.25)
 # A sticker whose own detail heavy coding has taken: quite flat, and yet it has more than painted skin has.
 FLAT, FLAT_DETAIL, FLAT_DETAIL_ON_FACE = 0.94, 0.8, 0.9
+# Contrast and hardness.
+CUT_OUT = (30.0, 0.7)
 # A whole video made small is richer in detail than a piece of the scene pasted in.
 SMALL_PICTURE = 2.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
@@ -186,7 +188,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
         return "beauty_filter"
     if _is_drawn(look, facial) or _is_lettering(look):
         return "overlay"
-    if not facial and look.edge:
+    if not facial and (look.edge or (component.region is not Region.BACKGROUND and _is_cut_out(look))):
         return "overlay"
     if not facial and look.corner and look.moved < MOVED and look.fine > SMALL_PICTURE:
         return "overlay"
@@ -217,10 +219,15 @@ def _is_drawn(look: Look, facial: bool) -> bool:
     return look.hard >= MIN_HARD and graphic and (look.moved < MOVED or look.contrast > 45)
 
 
+def _is_cut_out(look: Look) -> bool:
+    """One flat tone with a hard outline on hair or cloth, whatever detail it hides."""
+    return look.flatness > FLAT and look.contrast > CUT_OUT[0] and look.hard > CUT_OUT[1] and look.moved < MOVED
+
+
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.42:
+    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.36:
         return True
     if look.hard < MIN_HARD:
         return False
