@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from haechi.act.notice.laws import Clock, law_named
 from haechi.core.evidence import Case, CaseState, Notice, NoticeState
+from haechi.core.language import mark
 from haechi.core.store.evidence import Evidence
 
 _OPEN_BEFORE_ANSWER = (NoticeState.SENT, NoticeState.ACKNOWLEDGED)
@@ -51,7 +52,9 @@ def deadlines(evidence: Evidence) -> list[Deadline]:
         if case.state is not CaseState.LOCKED:
             starts = datetime.fromisoformat(case.opened_at)
             ends = datetime.fromisoformat(case.keep_until).replace(tzinfo=UTC)
-            found.append(Deadline(ends, case.id, case.id, "", "retention ends: destroy, or say why not", True, starts))
+            found.append(
+                Deadline(ends, case.id, case.id, "", mark("retention ends: destroy, or say why not"), True, starts)
+            )
     return sorted(found, key=lambda one: (one.at, one.subject))
 
 

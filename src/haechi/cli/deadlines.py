@@ -44,7 +44,7 @@ def _deadlines(
             session.emit({"schema": "haechi.deadline/1", **record, "statutory": one.statutory, "overdue": late})
         else:
             words = session.say(mark("OVERDUE")) if late else ""
-            parts = (words, one.law, one.subject, one.what)
+            parts = (words, one.law, one.subject, session.say(one.what))
             session.result(f"{at}  {' · '.join(part for part in parts if part)}")
     if ics is not None:
         ics.write_text(to_ics(found, now), encoding="utf-8", newline="")

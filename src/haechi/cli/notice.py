@@ -241,4 +241,4 @@ def _show(session: Session, notice: Notice, json: bool) -> None:
     told = {"case": notice.parent, "missing": gaps}
     show(session, notice, [notice.law, notice.to, state, due], json, told)
     if gaps and not json:
-        details(session, [(session.say(mark("missing")), ", ".join(gaps))])
+        details(session, [(session.say(mark("still lacks")), ", ".join(gaps))])

@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from haechi.core.errors import InputError
+from haechi.core.language import mark
 
 LANGUAGES: Final = ("ko", "en", "ja")
 
@@ -136,7 +137,7 @@ STATEMENTS: Final[Mapping[str, Words]] = {
 }
 
 _DAY: Final = timedelta(days=1)
-_AGAIN: Final = Clock("removed", 30 * _DAY, "look whether it has come back", False)
+_AGAIN: Final = Clock("removed", 30 * _DAY, mark("look whether it has come back"), False)
 _KR_FILER: Final = Words(
     "권리를 침해받은 자 또는 대리인", "the injured person or an agent", "権利を侵害された者または代理人"
 )
@@ -166,8 +167,8 @@ LAWS: Final[tuple[Law, ...]] = (
         ),
         statements=("true",),
         clocks=(
-            Clock("sent", 3 * _DAY, "answer due without delay (reminder)", False),
-            Clock("acknowledged", 30 * _DAY, "temporary block may end", True),
+            Clock("sent", 3 * _DAY, mark("answer due without delay (reminder)"), False),
+            Clock("acknowledged", 30 * _DAY, mark("temporary block may end"), True),
             _AGAIN,
         ),
     ),
@@ -183,8 +184,8 @@ LAWS: Final[tuple[Law, ...]] = (
         fields=("name", "representative", "phone", "email", "location", "item", "reasons", "facts", "evidence"),
         statements=("true",),
         clocks=(
-            Clock("sent", 7 * _DAY, "receipt and outcome expected (reminder)", False),
-            Clock("refused", 182 * _DAY, "appeal ends (6 months)", True),
+            Clock("sent", 7 * _DAY, mark("receipt and outcome expected (reminder)"), False),
+            Clock("refused", 182 * _DAY, mark("appeal ends (6 months)"), True),
             _AGAIN,
         ),
         remark=Words(
@@ -204,7 +205,7 @@ LAWS: Final[tuple[Law, ...]] = (
         language="ko",
         fields=("name", "address", "phone", "email", "location", "purpose", "right", "facts", "evidence"),
         statements=("true",),
-        clocks=(Clock("sent", 60 * _DAY, "mediation route ends", True),),
+        clocks=(Clock("sent", 60 * _DAY, mark("mediation route ends"), True),),
         two_people=True,
     ),
     Law(
@@ -220,7 +221,7 @@ LAWS: Final[tuple[Law, ...]] = (
         language="en",
         fields=("name", "capacity", "email", "identification", "intimate", "location", "facts", "evidence"),
         statements=("non_consent",),
-        clocks=(Clock("sent", timedelta(hours=48), "removal due, of identical copies too (48 h)", True), _AGAIN),
+        clocks=(Clock("sent", timedelta(hours=48), mark("removal due, of identical copies too (48 h)"), True), _AGAIN),
     ),
     Law(
         key="us-dmca",
@@ -246,8 +247,10 @@ LAWS: Final[tuple[Law, ...]] = (
         ),
         statements=("dmca_belief", "perjury"),
         clocks=(
-            Clock("sent", 3 * _DAY, "expeditious removal expected (reminder)", False),
-            Clock("refused", 14 * _DAY, "after a counter-notice the content may return unless suit is filed", True),
+            Clock("sent", 3 * _DAY, mark("expeditious removal expected (reminder)"), False),
+            Clock(
+                "refused", 14 * _DAY, mark("after a counter-notice the content may return unless suit is filed"), True
+            ),
             _AGAIN,
         ),
         two_people=True,
@@ -268,7 +271,7 @@ LAWS: Final[tuple[Law, ...]] = (
         language="en",
         fields=("name", "email", "location", "reasons", "facts", "evidence"),
         statements=("good_faith",),
-        clocks=(Clock("sent", 7 * _DAY, "timely decision expected (reminder)", False), _AGAIN),
+        clocks=(Clock("sent", 7 * _DAY, mark("timely decision expected (reminder)"), False), _AGAIN),
     ),
     Law(
         key="uk-osa",
@@ -281,7 +284,7 @@ LAWS: Final[tuple[Law, ...]] = (
         language="en",
         fields=("name", "capacity", "email", "location", "item", "facts", "evidence"),
         statements=("good_faith", "non_consent"),
-        clocks=(Clock("sent", timedelta(hours=48), "removal due (48 h)", True), _AGAIN),
+        clocks=(Clock("sent", timedelta(hours=48), mark("removal due (48 h)"), True), _AGAIN),
         remark=Words(
             "시행 여부와 필수 기재사항을 확인하십시오.",
             "Commencement and the content that regulations require are to be confirmed.",
@@ -299,7 +302,7 @@ LAWS: Final[tuple[Law, ...]] = (
         language="ja",
         fields=("name", "email", "location", "right", "reasons", "facts", "evidence"),
         statements=("true",),
-        clocks=(Clock("sent", 7 * _DAY, "decision and notice due (7 days)", True), _AGAIN),
+        clocks=(Clock("sent", 7 * _DAY, mark("decision and notice due (7 days)"), True), _AGAIN),
     ),
 )
 
