@@ -47,7 +47,7 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding at 240 lines reaches 11 at places, the least of the changes 13.
 MIN_CONTRAST, MIN_CONTRAST_GRADED = 12.0, 15.0
-SAME_PICTURE, AS_SHARP = 0.975, 0.75
+SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
 # A drawing has its outline as fine detail; a plain piece of the scene has none.
@@ -203,7 +203,7 @@ def _is_noise(look: Look) -> bool:
         return False
     # A grade that the fitted tones do not quite follow leaves differences that never move.
     alike = GRADED_ALIKE if look.graded else NEARLY_SAME
-    return look.alike > SAME_PICTURE or (look.steady > UNMOVED and look.alike > alike)
+    return look.alike > (SAME_GRADED if look.graded else SAME_PICTURE) or (look.steady > UNMOVED and look.alike > alike)
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:
