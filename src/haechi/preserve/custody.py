@@ -17,7 +17,7 @@ import json
 import mimetypes
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -159,26 +159,11 @@ def keep(
     consent: Consent | None = None,
 ) -> Exhibit:
     """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once."""
-    found = intent.found.checked()
+    intent = replace(intent, found=intent.found.checked())
     keys = VaultKeys(evidence.home)
-    told = tool_facts(person.name, intent.authority, intent.method, intent.settings or {})
     with evidence.vault.writing() as intake:
         taken = [_take(keys, intake, source, sealed=_is_sealed(case, source)) for source in sources]
-        exhibit = Exhibit(
-            id=new_id("E"),
-            parent=case.id,
-            lane=case.lane,
-            url=storable_text(found.url),
-            posted=storable_text(found.posted),
-            account=storable_text(found.account),
-            platform=storable_text(found.platform),
-            method=intent.method,
-            source_name=storable_text(intent.source_name),
-            added_at=moment(),
-            added_by=person.name,
-            parts=tuple(part for part, _ in taken),
-            facts={**told, **facts},
-        )
+        exhibit = _record(person, case, intent, tuple(part for part, _ in taken), facts)
         body = canonical(exhibit.to_fields())
         stamps, failures = _stamps(evidence, body, tsas)
         holding = Holding(exhibit.id, case.id, {part.name: place for part, place in taken})
@@ -271,6 +256,26 @@ def new_file(path: Path) -> BinaryIO:
         return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
+
+
+def _record(person: Person, case: Case, intent: Intent, parts: tuple[Part, ...], facts: Mapping[str, Any]) -> Exhibit:
+    found = intent.found
+    told = tool_facts(person.name, intent.authority, intent.method, intent.settings or {})
+    return Exhibit(
+        id=new_id("E"),
+        parent=case.id,
+        lane=case.lane,
+        url=storable_text(found.url),
+        posted=storable_text(found.posted),
+        account=storable_text(found.account),
+        platform=storable_text(found.platform),
+        method=intent.method,
+        source_name=storable_text(intent.source_name),
+        added_at=moment(),
+        added_by=person.name,
+        parts=parts,
+        facts={**told, **facts},
+    )
 
 
 def _is_sealed(case: Case, source: Source) -> bool:

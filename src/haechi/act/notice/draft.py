@@ -64,11 +64,7 @@ def draft_notice(
         raise InputError(f"notices are written in {', '.join(LANGUAGES)}, not {spoken!r}")
     _check(law, to, given)
     chosen = _exhibits(evidence, case, exhibits)
-    derived = {
-        "location": "\n".join(dict.fromkeys(one.url for one in chosen if one.url)),
-        "evidence": "\n".join(_reference(evidence, case, one, spoken) for one in chosen),
-        "facts": reasons(report, spoken) if report is not None else "",
-    }
+    derived = _derived(evidence, case, chosen, report, spoken)
     filled = {name: given.get(name) or derived.get(name, "") for name in law.fields}
     text = compose(law, case, to.strip(), filled, spoken, parody.strip())
     notice = Notice(
@@ -147,6 +143,17 @@ def reasons(report: Mapping[str, Any], language: str) -> str:
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError("this is not a report of haechi check --json") from error
     return "\n".join(lines)
+
+
+def _derived(
+    evidence: Evidence, case: Case, chosen: Sequence[Exhibit], report: Mapping[str, Any] | None, language: str
+) -> dict[str, str]:
+    """What need not be typed: location and evidence from the exhibits, facts from the verdict."""
+    return {
+        "location": "\n".join(dict.fromkeys(one.url for one in chosen if one.url)),
+        "evidence": "\n".join(_reference(evidence, case, one, language) for one in chosen),
+        "facts": reasons(report, language) if report is not None else "",
+    }
 
 
 def _check(law: Law, to: str, given: Mapping[str, str]) -> None:
