@@ -192,14 +192,16 @@ def measure(frames: Sequence[Planes], number: int, tally: Tally) -> list[str]:
     failed = []
     for name, attack in ATTACKS.items():
         seen = fitted(attack(marked), PROBE_SIDE_PX)
-        probe = [seen[at] for at in np.unique(np.linspace(0, len(seen) - 1, FRAMES).astype(int))]
+        chosen = [int(at) for at in np.unique(np.linspace(0, len(seen) - 1, FRAMES).astype(int))]
+        probe = [seen[at] for at in chosen]
+        times = [at / RATE for at in chosen], [at / RATE for at in range(len(master))]
         reading = tally.timed(f"read {name}", partial(read_frames_mark, probe, KEY))
         tally.wrong += reading is not None and reading.payload != payload
         hit = reading is not None and reading.payload == payload
         tally.hits.setdefault(name, {}).setdefault("blind", []).append(hit)
         failed += [] if hit else [name]
         if name in INFORMED:
-            known = tally.timed("read informed", partial(read_informed_frames, probe, master, KEY))
+            known = tally.timed("read informed", partial(read_informed_frames, probe, master, KEY, times=times))
             hit = known is not None and known.payload == payload
             tally.hits[name].setdefault("informed", []).append(hit)
             failed += [] if hit else [f"{name} informed"]

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.core.media.decode import Frame, FrameRequest, read_frames
 from haechi.core.media.probe import probe_media, same_facts
 from haechi.core.media.remade import remake_file
 from haechi.core.records import Kind
@@ -38,8 +37,6 @@ _LEAST_SIDE_PX: Final = 2 * MIN_SIDE_PX
 _MASTER_SIDE_PX: Final = 640
 _MASTER_FRAMES: Final = 3000
 _HELD: Final = 6
-
-Bytes = NDArray[np.uint8]
 
 
 class VideoMarker:
@@ -90,15 +87,17 @@ class VideoMarker:
         self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = RELEASE
     ) -> MarkReading | None:
         """Read with the unmarked master or its working copy."""
-        probe = [frame.image for frame in sample_frames(path, limits)]
-        reading = read_informed_frames(probe, _master_frames(master, limits), key, label=label)
+        probe, known = sample_frames(path, limits), _master_frames(master, limits)
+        times = [frame.time_s for frame in probe], [frame.time_s for frame in known]
+        images = [frame.image for frame in probe], [frame.image for frame in known]
+        reading = read_informed_frames(*images, key, label=label, times=times)
         return None if reading is None else _told(reading, "informed")
 
     def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:
         """Hold frames of the probe against their partners in what the mark points to, where the mark says they lie."""
         matrix = np.vstack([np.array(reading.geometry, np.float64).reshape(2, 3), [0, 0, 1]])
         frames = [frame.image for frame in sample_frames(path, limits)]
-        known = _master_frames(master, limits)
+        known = [frame.image for frame in _master_frames(master, limits)]
         if not frames or not known:
             return Agreement(None)
         pairs = paired(frames[:: max(1, len(frames) // _HELD)], known, matrix, least_alike=-1.0)
@@ -111,13 +110,13 @@ def _read(path: Path, key: bytes, limits: Limits, *, search: bool) -> Reading | 
     return read_frames_mark([frame.image for frame in sample_frames(path, limits)], key, search=search)
 
 
-def _master_frames(master: Path, limits: Limits) -> list[Bytes]:
+def _master_frames(master: Path, limits: Limits) -> list[Frame]:
     """Frames of the master, at most `_MASTER_FRAMES`, all of one size."""
     duration_s = probe_media(master, limits).duration_s or 0.0
     request = FrameRequest(max_side=_MASTER_SIDE_PX, gray=True, min_interval_s=duration_s / _MASTER_FRAMES)
     with read_frames(master, limits, request) as frames:
-        found = [frame.image for frame in frames]
-    return [image for image in found if image.shape == found[0].shape]
+        found = list(frames)
+    return [frame for frame in found if frame.image.shape == found[0].image.shape]
 
 
 def _told(reading: Reading, reader: str) -> MarkReading:

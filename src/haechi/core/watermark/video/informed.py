@@ -1,8 +1,8 @@
 """Informed reading of a film: with the unmarked master the pictures themselves are no noise.
 
 Steps:
-1. Each probe frame's partner: the master's frame whose small picture is most like it; as it lies, else after one frame
-   was registered to the master by its features.
+1. Each probe frame's partner: the master's frame whose small picture is most like it, on one line of time where times
+   are known; as it lies, else as the blind reader says, else after one frame was registered to the master by features.
 2. What the partner does not explain is whitened (`informed.residual`), frame by frame, and averaged.
 3. Soft bits are decoded; without a master's frame that is like the probe, nothing is read.
 Limits: one geometry for the whole film; a master of hours is read through once; under a crop of a steadily moving
@@ -24,17 +24,19 @@ from haechi.core.watermark.informed import RELEASE, registered, residual
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.records import Reading
 from haechi.core.watermark.spread import AMPLITUDE, LOW, soft_bits
+from haechi.core.watermark.video.blind import read_frames_mark
 
 _THUMB = 32
 _ALIKE = 0.9
 _REGISTERED_WITH = 8
 _LEAST_ALIKE, _SURELY_ALIKE = 0.6, 0.97
 _PAIRS = 24
-_LOOKED_AT = 10
+_LOOKED_AT, _AS_ALIKE = 10, 0.03
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
+Times = tuple[Sequence[float], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Paired:
 
 
 def read_informed_frames(
-    probe: Sequence[Bytes], master: Sequence[Bytes], key: bytes, *, label: str = RELEASE
+    probe: Sequence[Bytes], master: Sequence[Bytes], key: bytes, *, label: str = RELEASE, times: Times | None = None
 ) -> Reading | None:
     """The payload of frames of a film that was made from a master, or None.
 
@@ -56,13 +58,14 @@ def read_informed_frames(
         master: luma of the film before it was marked, all of one size, as many frames of it as can be had.
         key: the company's watermark key.
         label: which of the payloads.
+        times: seconds of the probe's and of the master's frames; they make partners surer.
     """
     if not probe or not master:
         return None
     pattern = pattern_of(key, label)
 
     def tried() -> Iterator[list[Candidate]]:
-        for matrix, pairs in _geometries(probe, master):
+        for matrix, pairs in _geometries(probe, master, key, times):
             rest = residual(pairs[0].probe, pairs[0].master, matrix)
             for pair in pairs[1:]:
                 rest = rest + residual(pair.probe, pair.master, matrix)
@@ -73,13 +76,20 @@ def read_informed_frames(
     return choose(tried())
 
 
-def _geometries(probe: Sequence[Bytes], master: Sequence[Bytes]) -> Iterator[tuple[Matrix, list[Paired]]]:
-    """Step 1: as it lies, then registered."""
+def _geometries(
+    probe: Sequence[Bytes], master: Sequence[Bytes], key: bytes, times: Times | None
+) -> Iterator[tuple[Matrix, list[Paired]]]:
+    """Step 1: as it lies; as the blind reader says; registered."""
     target = canvas(master[0]).shape
     lying = scaling(probe[0].shape, target)
-    pairs = paired(probe, master, lying)
+    pairs = paired(probe, master, lying, times=times)
     if pairs and float(np.median([pair.alike for pair in pairs])) >= _ALIKE:
         yield lying, pairs
+    blind = read_frames_mark(probe, key)
+    if blind is not None:
+        seen = np.vstack([blind.geometry.matrix, [0, 0, 1]])
+        if pairs := paired(probe, master, seen, times=times):
+            yield seen, pairs
     middle = probe[len(probe) // 2]
     best: tuple[float, Matrix] | None = None
     for known in master[:: max(1, len(master) // _REGISTERED_WITH)]:
@@ -89,12 +99,17 @@ def _geometries(probe: Sequence[Bytes], master: Sequence[Bytes]) -> Iterator[tup
             best = (alike, matrix) if best is None or alike > best[0] else best
         if best is not None and best[0] >= _SURELY_ALIKE:
             break
-    if best is not None and (pairs := paired(probe, master, best[1])):
+    if best is not None and (pairs := paired(probe, master, best[1], times=times)):
         yield best[1], pairs
 
 
 def paired(
-    probe: Sequence[Bytes], master: Sequence[Bytes], matrix: Matrix, *, least_alike: float = _LEAST_ALIKE
+    probe: Sequence[Bytes],
+    master: Sequence[Bytes],
+    matrix: Matrix,
+    *,
+    least_alike: float = _LEAST_ALIKE,
+    times: Times | None = None,
 ) -> list[Paired]:
     """Probe frames with their partners.
 
@@ -103,6 +118,7 @@ def paired(
         master: luma, uint8 (h, w).
         matrix: float64 (3, 3), pixels of the probe -> pixels of the master's canvas.
         least_alike: frames without a partner so much alike are left out.
+        times: as for `read_informed_frames`.
     """
     height, width = canvas(master[0]).shape
     small = np.diag([_THUMB / width, _THUMB / height, 1.0])
@@ -111,14 +127,27 @@ def paired(
         return []
     known = np.stack([cv2.resize(frame, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA)[inside] for frame in master])
     unit_known = _unit(known.astype(np.float32))
-    out = []
-    for frame in probe[:: max(1, len(probe) // _PAIRS)]:
-        alike = unit_known @ _unit(_thumb(frame, small @ matrix)[inside][None])[0]
-        best = int(alike.argmax())
-        if alike[best] >= least_alike:
+    found: list[tuple[int, int, NDArray[np.float32]]] = []
+    for number in range(0, len(probe), max(1, len(probe) // _PAIRS)):
+        alike = unit_known @ _unit(_thumb(probe[number], small @ matrix)[inside][None])[0]
+        if alike.max() >= least_alike:
             near = np.argsort(-alike)[:_LOOKED_AT]
-            out.append(Paired(frame, master[_nearest(frame, master, near, matrix)], float(alike[best])))
-    return out
+            found.append((number, _nearest(probe[number], master, near, matrix), alike))
+    partners = _steadied([(number, best) for number, best, _ in found], times)
+    return [
+        Paired(probe[number], master[at], float(alike.max()))
+        for (number, best, alike), steady in zip(found, partners, strict=True)
+        for at in [steady if alike[steady] >= alike[best] - _AS_ALIKE else best]
+    ]
+
+
+def _steadied(pairs: list[tuple[int, int]], times: Times | None) -> list[int]:
+    """Partners on one line of time: those that the median lag of all gives."""
+    if times is None or not pairs:
+        return [best for _, best in pairs]
+    mine, theirs = (np.asarray(column, np.float64) for column in times)
+    lag_s = float(np.median([theirs[best] - mine[number] for number, best in pairs]))
+    return [int(np.abs(theirs - mine[number] - lag_s).argmin()) for number, _ in pairs]
 
 
 def _nearest(frame: Bytes, master: Sequence[Bytes], near: NDArray[np.int64], matrix: Matrix) -> int:
