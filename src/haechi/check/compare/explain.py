@@ -41,6 +41,8 @@ CUT_OUT = (30.0, 0.7)
 SMALL_PICTURE = 2.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
 REMNANT = 0.85
+# Beside what was taken off a difference must stand out over its threshold.
+CLEARLY = 1.3
 # What was laid over differs by so many levels at the least, and by this share of its own strongest difference.
 MIN_INK, INK_SHARE = 40.0, 0.45
 NOISE = "noise"
@@ -108,13 +110,15 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
         window = judged_anew(window, _taken_off(window, over))
         layer = _explained(window)
         changes = [component for component, _, kind in found if kind is None]
-        found += [each for each in layer if _hidden(*each) and not any(_same(each[0], c) for c in changes)]
+        hidden = [each for each in layer if _hidden(*each, window) and not any(_same(each[0], c) for c in changes)]
+        found += hidden
     return found
 
 
-def _hidden(component: Component, look: Look, kind: str | None) -> bool:
+def _hidden(component: Component, look: Look, kind: str | None, window: Window) -> bool:
     """Whether what remains after something was taken off is a change, and no remnant of what lay there."""
-    return kind is None and component.region in FACIAL and look.flatness < REMNANT
+    clear = component.peak > CLEARLY * window.judged.high[component.region]
+    return kind is None and component.region in FACIAL and look.flatness < REMNANT and clear
 
 
 def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
@@ -235,7 +239,7 @@ def _is_lettering(look: Look) -> bool:
     if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5 and look.moved < MOVED:
         return True
     # Text after heavy coding: its tones have run, its contrast and detail have not.
-    return look.fine > 6 and look.contrast > 60
+    return look.fine > 6 and look.contrast > 50
 
 
 def _telling_frames(component: Component, window: Window) -> NDArray[np.int64]:
