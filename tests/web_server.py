@@ -110,9 +110,9 @@ class Site(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(robots: bytes | int = b"") -> Iterator[tuple[str, type[Site], Guard]]:
+def serving(robots: bytes | int = b"", handler: type[Site] = Site) -> Iterator[tuple[str, type[Site], Guard]]:
     """Address of a new site, its handler, and a guard that lets it be spoken to."""
-    handler = type("Here", (Site,), {"robots": robots, "seen": []})
+    handler = type("Here", (handler,), {"robots": robots, "seen": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -19,8 +19,9 @@ def add_to(app: typer.Typer) -> None:
         "capture",
         short_help=mark("Preserve a public page or media file as it answers now."),
         help=mark(
-            "Preserve a public page or media file as it answers now, as a web archive (WACZ). Pages that are gone are "
-            "exhibits, too. No sign-in, no private addresses; robots.txt is respected."
+            "Preserve a public page or media file as it answers now, as a web archive (WACZ), with a screenshot where "
+            "Chromium and haechi[capture] are installed. Pages that are gone are exhibits, too. No sign-in, no private "
+            "addresses; robots.txt is respected."
         ),
         epilog=mark("Example: haechi capture https://example.org/v/1 --case C-3f9c2a71d0"),
     )(_capture)
@@ -36,9 +37,11 @@ def _capture(
     authority: Authority = "",
     because: Because = "",
     tsa: Tsa = None,
+    plain: Annotated[bool, typer.Option("--plain", help=mark("Plain HTTP, without a browser."))] = False,
     json: Json = False,
 ) -> None:
     from haechi.core.fetch import Client
+    from haechi.preserve.browser import find_browser
     from haechi.preserve.capture import capture
     from haechi.preserve.custody import Intent
     from haechi.preserve.facts import Found
@@ -47,5 +50,11 @@ def _capture(
     evidence, person = session.evidence()
     found = Found(url, posted, account, platform).checked()
     intent = Intent(found, "http", authority=authority, why=because)
-    exhibit = capture(evidence, person, case, intent, authorities(session, tsa), Client())
+    browser = None if plain else find_browser(session.settings.chromium)
+    exhibit = capture(evidence, person, case, intent, authorities(session, tsa), Client(), browser)
     tell(session, evidence, exhibit, json)
+    if browser is None and not plain:
+        words = mark(
+            "captured as served, without scripts or screenshot: install Chromium and haechi[capture] for those"
+        )
+        session.note(session.say(words))

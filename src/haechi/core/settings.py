@@ -35,4 +35,5 @@ class Settings(BaseSettings):
         default="local:", description="time stamp authorities to ask, URIs with blanks between; local: is our own"
     )
     notice_cap: int = Field(default=30, ge=1, description="most notices that go out a day (UTC)")
+    chromium: Path | None = Field(default=None, description="browser for captures; looked for on the path when None")
     limits: Limits = Field(default_factory=Limits)

@@ -32,7 +32,7 @@ def write_wacz(exchanges: Sequence[Exchange], title: str, folder: Path) -> Path:
     """Write the exchanges of one capture.
 
     Args:
-        exchanges: in order; the last one is the page.
+        exchanges: in order; the first one is of the address that was asked for.
         title: of the page, or empty.
         folder: for the file and for what is in between.
 
@@ -57,7 +57,7 @@ def write_wacz(exchanges: Sequence[Exchange], title: str, folder: Path) -> Path:
         "profile": "data-package",
         "wacz_version": "1.1.1",
         "software": f"haechi {version('haechi')}",
-        "created": exchanges[-1].ended_at.replace("+00:00", "Z"),
+        "created": max(one.ended_at for one in exchanges).replace("+00:00", "Z"),
         "resources": resources,
     }
     data = json.dumps(package, indent=1).encode()

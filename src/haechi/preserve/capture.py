@@ -3,8 +3,9 @@
 Steps:
 1. The lane, the role and, where asked, the second person decide before anything is asked of the network.
 2. The guarded client fetches, redirects included, into a private folder in memory where the machine has one.
-3. The exchanges become a WACZ (WARC, SHA-256); the body of the last is a part of its own.
-4. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
+3. Where a browser is there, it shows the page; whatever it asks for goes through the guarded client as well.
+4. The exchanges become a WACZ (WARC, SHA-256); the page's body is a part of its own, as are screenshot, DOM and MHTML.
+5. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
 A page that is gone (404, 410, 451), empty or endless is an exhibit as well: it proves removal, or what was served.
 """
 
@@ -26,6 +27,7 @@ from haechi.core.fetch import Client, Exchange
 from haechi.core.people import Person
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.archive import write_wacz
+from haechi.preserve.browser import Browser, Rendered, render
 from haechi.preserve.custody import EVIDENTIARY, Intent, Source, admit, keep
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
 
@@ -47,35 +49,60 @@ GONE: Final = (404, 410, 451)
 
 
 def capture(
-    evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str], client: Client
+    evidence: Evidence,
+    person: Person,
+    case_id: str,
+    intent: Intent,
+    tsas: Sequence[str],
+    client: Client,
+    browser: Browser | None = None,
 ) -> Exhibit:
-    """Capture an address by plain HTTP.
+    """Capture an address, by a browser where there is one and the address is a page, else by plain HTTP.
 
     Raises:
         PolicyError: lane, role, second person, a private address, robots.txt; nothing was kept.
-        RemoteError: no answer at all.
+        RemoteError: no answer at all, or the browser does not start.
         InputError: no such case, or no address.
     """
     case, consent = admit(evidence, person, case_id, intent, "capturing")
     client.guard.check(intent.found.url)
     with _private_folder() as folder:
-        room = shutil.disk_usage(folder).free // 3  # the body, the WARC, the WACZ
+        room = shutil.disk_usage(folder).free // 3  # the bodies, the WARC, the WACZ
         client = replace(client, limits=replace(client.limits, max_bytes=min(client.limits.max_bytes, room)))
         exchanges = client.fetch(intent.found.url, folder)
-        last = exchanges[-1]
-        kind = last.header("content-type").split(";")[0].strip().lower()
         facts = capture_facts(exchanges)
-        if kind in ("text/html", "application/xhtml+xml"):
-            with last.body.open("rb") as file:
+        shown = Rendered()
+        if is_page(exchanges[-1]):
+            with exchanges[-1].body.open("rb") as file:
                 facts["page"] = page_facts(file.read(MOST_BYTES))
-        wacz = write_wacz(exchanges, str(facts.get("page", {}).get("title", "")), folder)
+            if browser is not None and exchanges[-1].size and not exchanges[-1].truncated:
+                shown = render(browser, client, exchanges, folder)
+                facts["browser"] = shown.facts
+                intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
+        title = str(facts.get("page", {}).get("title", ""))
+        wacz = write_wacz([*exchanges, *shown.exchanges], title, folder)
         with ExitStack() as stack:
-            parts = [Source("capture.wacz", EVIDENTIARY, "application/wacz", stack.enter_context(wacz.open("rb")))]
-            if last.size:
-                name = f"body{_SUFFIXES.get(kind, '.bin')}"
-                stream = stack.enter_context(last.body.open("rb"))
-                parts.append(Source(name, EVIDENTIARY, kind or "application/octet-stream", stream))
+            files = [("capture.wacz", "application/wacz", wacz), *_body(exchanges[-1])]
+            files += [(name, kind, path) for name, (kind, path) in shown.parts.items()]
+            parts = [
+                Source(name, EVIDENTIARY, kind, stack.enter_context(path.open("rb"))) for name, kind, path in files
+            ]
             return keep(evidence, person, case, intent, parts, facts, tsas, consent)
+
+
+def is_page(exchange: Exchange) -> bool:
+    """Whether an exchange brought a page in HTML."""
+    return _kind(exchange) in ("text/html", "application/xhtml+xml")
+
+
+def _body(last: Exchange) -> list[tuple[str, str, Path]]:
+    """The body as a part of its own: name, kind and file; none when it is empty."""
+    kind = _kind(last)
+    return [(f"body{_SUFFIXES.get(kind, '.bin')}", kind or "application/octet-stream", last.body)] if last.size else []
+
+
+def _kind(exchange: Exchange) -> str:
+    return exchange.header("content-type").split(";")[0].strip().lower()
 
 
 def capture_facts(exchanges: Sequence[Exchange]) -> dict[str, Any]:

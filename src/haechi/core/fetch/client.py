@@ -90,11 +90,13 @@ class Client:
         guard: whom it may speak to.
         limits: what one fetch may cost.
         clock: monotonic seconds; for tests.
+        any_kind: fetch also what is neither text nor media: the scripts and fonts of a page.
     """
 
     guard: Guard = PUBLIC
     limits: FetchLimits = FetchLimits()
     clock: Callable[[], float] = time.monotonic
+    any_kind: bool = False
     _robots: dict[str, urllib.robotparser.RobotFileParser] = field(default_factory=dict)
 
     def fetch(self, url: str, folder: Path) -> list[Exchange]:
@@ -117,7 +119,8 @@ class Client:
         for number in range(self.limits.max_redirects + 1):
             target = self.guard.check(url)
             self._ask_robots(target, folder, ends)
-            found.append(self._exchange(target, folder / f"body-{number}", self.limits.max_bytes, ends))
+            body = folder / f"body-{number}"
+            found.append(self._exchange(target, body, self.limits.max_bytes, ends, any_kind=self.any_kind))
             location = found[-1].header("location")
             if found[-1].status not in REDIRECTS or not location:
                 return found
