@@ -35,6 +35,8 @@ GRAPHIC_ON_FACE = (0.8, 45.0)
 DRAWN = (0.84, 50.0, 0.25)
 # A sticker whose own detail heavy coding has taken: quite flat, and yet it has more than painted skin has.
 FLAT, FLAT_DETAIL, FLAT_DETAIL_ON_FACE = 0.94, 0.8, 0.9
+# Pieces of plain scenery reach 12 levels of hue and 56 of contrast, stickers begin at 26, letters are never solid.
+OWN_HUE, SOLID, DRAWN_CONTRAST = 13.0, 0.5, 60.0
 # Contrast and hardness.
 CUT_OUT = (30.0, 0.7)
 # A whole video made small is richer in detail than a piece of the scene pasted in.
@@ -79,6 +81,8 @@ class Look:
         corner: whether what differs is a full rectangle near a corner of the picture.
         edge: whether it lies in a narrow strip along the picture's border, where things reach in from outside.
         graded: whether the picture was filtered: what the fitted tones do not follow stays behind.
+        hue: how far its colours are from the master's, levels of Cr and Cb; None where they are not known.
+        solid: share of its box that differs: high for a patch, low for letters.
         hard: difference just inside its outline over that further in: about 1 for a cut-out, less where it is blended.
     """
 
@@ -93,6 +97,8 @@ class Look:
     edge: bool
     graded: bool
     hard: float
+    hue: float | None = None
+    solid: float = 0.0
 
 
 def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
@@ -180,6 +186,8 @@ def look_at(component: Component, window: Window) -> Look:
         edge=_at_edge(box, mask.shape),
         graded=any(edit.kind == "filter" for edit in tonal(window.tone)),
         hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
+        hue=_hue(component, window, frames),
+        solid=_solid(np.where(mask, apart, 0.0).astype(np.float32)),
     )
 
 
@@ -190,7 +198,8 @@ def benign_kind(component: Component, look: Look) -> str | None:
         return NOISE
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
-    if _is_drawn(look, facial) or _is_lettering(look):
+    piece_of_scene = component.region is Region.BACKGROUND and _is_piece_of_scene(look)
+    if (_is_drawn(look, facial) or _is_lettering(look)) and not piece_of_scene:
         return "overlay"
     if not facial and (look.edge or (component.region is not Region.BACKGROUND and _is_cut_out(look))):
         return "overlay"
@@ -221,6 +230,12 @@ def _is_drawn(look: Look, facial: bool) -> bool:
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC
     graphic = look.flatness > flat and look.contrast > strong and look.fine > (1.15 if facial else AS_DETAILED)
     return look.hard >= MIN_HARD and graphic and (look.moved < MOVED or look.contrast > 45)
+
+
+def _is_piece_of_scene(look: Look) -> bool:
+    """A patch as plain as a drawing, but in the scene's own colours."""
+    own = look.hue is not None and look.hue < OWN_HUE
+    return own and look.solid > SOLID and look.contrast < DRAWN_CONTRAST
 
 
 def _is_cut_out(look: Look) -> bool:
@@ -353,6 +368,21 @@ def _at_edge(box: tuple[slice, slice], shape: tuple[int, ...]) -> bool:
         side.stop <= EDGE_STRIP * length or side.start >= (1 - EDGE_STRIP) * length
         for side, length in zip(box, shape, strict=True)
     )
+
+
+def _hue(component: Component, window: Window, frames: NDArray[np.int64]) -> float | None:
+    if window.hues is None:
+        return None
+    size = (window.hues.shape[2], window.hues.shape[1])
+    inside = cv2.resize(component.footprint.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return float(np.median([np.percentile(window.hues[k][inside], 75) for k in frames])) if inside.any() else None
+
+
+def _solid(apart: Floats) -> float:
+    if not apart.any():
+        return 0.0
+    ys, xs = np.nonzero(apart > max(8.0, 0.4 * float(np.percentile(apart[apart > 0], 95))))
+    return len(ys) / ((np.ptp(ys) + 1) * (np.ptp(xs) + 1)) if len(ys) else 0.0
 
 
 def _hardness(apart: Floats) -> float:

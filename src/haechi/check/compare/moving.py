@@ -87,7 +87,7 @@ def _read_ahead(
 
     def read(span: Span) -> Clip | None:
         ours = (span.start_s, span.end_s)
-        return load(files.probe, [ours], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S)
+        return load(files.probe, [ours], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
 
     with ThreadPoolExecutor(1) as reader:
         coming = [reader.submit(read, span) for span, _ in windows[:1]]

@@ -8,6 +8,7 @@ window but its small result. The frames of a window are:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -48,6 +49,8 @@ class Window:
         seen: bool (h, w), where it can be compared.
         nulls: two benign re-posts of the expectation, uint8 (n, h, w) each.
         judged: scores and what they amount to.
+        hues: how far the colours are apart, float32 (n, about h / 4, about w / 4), levels of Cr and Cb, less what the
+            whole picture's colours are apart; None where colours are not known.
         undecoded_s: how much of the window damage has taken, seconds.
     """
 
@@ -63,6 +66,7 @@ class Window:
     seen: NDArray[np.bool_]
     nulls: tuple[Stack, Stack]
     judged: changes.Judged
+    hues: NDArray[np.float32] | None = None
     undecoded_s: float = 0.0
 
 
@@ -91,7 +95,9 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
         # 1. Tone and sharpness.
         some = np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))
         tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
-        expected = [tone.apply(*lay(master, int(i), placement, shape)) for i in index]
+        laid = [lay(master, int(i), placement, shape) for i in index]
+        expected = [tone.apply(*one) for one in laid]
+        hues = None if probe.chroma is None else hues_apart(probe.chroma[kept], [planes for _, planes in laid], seen)
 
         # 2. Two benign re-posts of the same quality as null.
         rate = 1.0 / max(float(np.median(np.diff(times))), 1e-3)
@@ -107,7 +113,7 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
 
     # 3. Scores, regions, components.
     judged = changes.judge(energies, harmless, parts.codes, times)
-    return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged)
+    return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, hues)
 
 
 def judged_anew(window: Window, probe: Stack) -> Window:
@@ -134,6 +140,24 @@ def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) 
     matrix = resized(placement.matrix, size[0] / shape[1], planes.shape[1] / master.shape[1])
     laid = cv2.warpAffine(planes, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return luma, np.asarray(laid, dtype=np.float32)
+
+
+def hues_apart(ours: NDArray[np.int8], theirs: Sequence[Chroma], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How far colours are apart at each place, see `Window.hues`; a filter over the whole picture does not count.
+
+    Args:
+        ours: the probe's colour planes, int8 (n, a, b, 2).
+        theirs: the master's, laid into probe geometry, float32 (c, d, 2) each.
+        seen: bool (h, w).
+    """
+    size = (theirs[0].shape[1], theirs[0].shape[0])
+    inside = cv2.resize(seen.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    apart = []
+    for mine, planes in zip(ours, theirs, strict=True):
+        difference = cv2.resize(mine.astype(np.float32), size, interpolation=cv2.INTER_AREA) - planes
+        common = np.median(difference[inside], axis=0) if inside.any() else np.zeros(2)
+        apart.append(np.hypot(*np.moveaxis(difference - common, -1, 0)))
+    return np.stack(apart).astype(np.float32)
 
 
 def without_rim(covered: NDArray[np.bool_]) -> NDArray[np.bool_]:
