@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from haechi.core.errors import InputError
 from haechi.core.ledger import Audit, Checkpoint, Entry, Fault, LedgerKey, Tree, audit, read_checkpoint
-from haechi.core.store import ledger
+from haechi.core.store import ledger, reports
 from haechi.core.store.engines import WRITES
 from haechi.core.store.failures import store_failures
 from haechi.core.store.group_commit import GroupCommit, Job
@@ -83,6 +83,11 @@ class Evidence:
         """Every state of a record: number of the entry, parent, canonical bytes; oldest first."""
         with self._reading() as connection:
             return ledger.bodies(connection, kind.kind, identity)
+
+    def reports_on(self, digests: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Saved reports of checks of these bytes that still hold: digest, when it was saved, text."""
+        with self._reading() as connection:
+            return reports.reports_on(connection, digests)
 
     # Ledger
 

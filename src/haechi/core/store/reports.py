@@ -6,6 +6,8 @@ for the same bytes and software is overwritten.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from haechi.core.store.rows import now
@@ -31,6 +33,17 @@ def saved_report(connection: sa.Connection, sha256: str, software_id: str) -> st
         saved_reports.c.generation == sa.select(registry.c.generation).scalar_subquery(),
     )
     return connection.execute(query).scalar()
+
+
+def reports_on(connection: sa.Connection, digests: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Reports of the present generation on these bytes: digest, when it was saved, text."""
+    table = saved_reports.c
+    query = (
+        sa.select(table.sha256, table.saved_at, table.report)
+        .where(table.sha256.in_(digests), table.generation == sa.select(registry.c.generation).scalar_subquery())
+        .order_by(table.sha256, table.saved_at)
+    )
+    return [(row.sha256, row.saved_at, row.report) for row in connection.execute(query)]
 
 
 def save_report(connection: sa.Connection, sha256: str, software_id: str, report: str, since_generation: int) -> None:

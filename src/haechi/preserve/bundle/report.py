@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from importlib.resources import files
@@ -18,6 +18,7 @@ from haechi.core.errors import HaechiError
 from haechi.core.evidence import Case, Exhibit, Holding, Notice, Stamp
 from haechi.core.ledger import Checkpoint, Entry
 from haechi.core.ledger.entries import canonical, digest_of
+from haechi.preserve.bundle.verdicts import verdict_rows
 from haechi.preserve.bundle.wording import GLOSSARY, LIMITS, REPORT
 
 HANGUL: Final = (
@@ -49,6 +50,7 @@ class Told:
     notices: Sequence[Notice]
     custody: Sequence[Entry]
     checkpoint: Checkpoint
+    verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 class NoFontError(HaechiError):
@@ -90,7 +92,7 @@ def report_data(told: Told, language: str) -> dict[str, Any]:
             [words["opened"], f"{case.opened_at}, {case.opened_by}", False],
             [words["keep_until"], case.keep_until, False],
         ],
-        "exhibits": [_exhibit(told, exhibit, words) for exhibit in told.exhibits],
+        "exhibits": [_exhibit(told, exhibit, language) for exhibit in told.exhibits],
         "custody": [[entry.at, entry.actor, f"{entry.act} {entry.subject}", entry.why] for entry in told.custody],
         "notices": [[one.id, one.law, one.to, one.state.value, one.state_at] for one in told.notices],
         "ledger": [
@@ -104,8 +106,8 @@ def report_data(told: Told, language: str) -> dict[str, Any]:
     }
 
 
-def _exhibit(told: Told, exhibit: Exhibit, words: Mapping[str, str]) -> dict[str, Any]:
-    facts = exhibit.facts
+def _exhibit(told: Told, exhibit: Exhibit, language: str) -> dict[str, Any]:
+    words, facts = REPORT[language], exhibit.facts
     rows = [
         [words["url"], exhibit.url, False],
         [words["platform"], exhibit.platform, False],
@@ -116,6 +118,7 @@ def _exhibit(told: Told, exhibit: Exhibit, words: Mapping[str, str]) -> dict[str
         [words["tool"], f"{facts.get('tool')} {facts.get('version')}, {exhibit.method}", False],
         [words["record"], digest_of(canonical(exhibit.to_fields())), True],
         [words["withheld"], _withheld(told.holdings.get(exhibit.id), words), False],
+        *verdict_rows(exhibit, told.verdicts, language),
     ]
     standing = {True: words["independent"], False: words["not_independent"]}
     return {

@@ -34,6 +34,7 @@ from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 from haechi.preserve.bundle.layout import entry, is_streamed
 from haechi.preserve.bundle.report import LANGUAGES, NoFontError, Told, pdf_report
+from haechi.preserve.bundle.verdicts import verdicts_of
 from haechi.preserve.bundle.verify import CHECKPOINT, ENTRIES, KEY, RECORDS, SIGNATURE, SUMS
 from haechi.preserve.bundle.wording import README
 
@@ -108,9 +109,10 @@ def _gather(evidence: Evidence, case: Case, point: Checkpoint) -> tuple[Told, li
     approvals = [one for one in evidence.all(Approval) if one.subject in subjects]
     subjects += [one.id for one in approvals]
     subjects += [stamp.id for given in stamps.values() for stamp in given]
+    verdicts = verdicts_of(evidence, case, exhibits)
     holdings = {one.id: one for one in evidence.all(Holding, case.id)}
     custody = [Entry.from_fields(json.loads(data)) for seq, data in evidence.entries(*subjects) if seq < point.size]
-    return Told(case, exhibits, holdings, stamps, notices, custody, point), subjects
+    return Told(case, exhibits, holdings, stamps, notices, custody, point, verdicts), subjects
 
 
 def _write(writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[str], signed: bytes) -> list[str]:
