@@ -17,6 +17,7 @@ from haechi.check.compare import timing
 from haechi.check.compare.clip import Clip, Stretch, Times
 from haechi.check.compare.coarse import FeatureSearch
 from haechi.check.compare.geometry import Placement, place_together, refine, resizing
+from haechi.check.compare.thumbnails import THUMB_SIDE, Thumbnails, distances
 
 N_FIT_PAIRS = 8
 ROUNDS = 6
@@ -128,7 +129,7 @@ def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
         master: the master's frames near the moments found, at about the same scale.
         start: the placement found on small pictures, for these sizes.
     """
-    pair = _Pair(probe, master, timing.THUMB_SIDE)
+    pair = _Pair(probe, master, THUMB_SIDE)
     return _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
 
 
@@ -137,16 +138,16 @@ class _Pair:
 
     def __init__(self, probe: Clip, master: Clip, side: int, ours: NDArray[np.float32] | None = None) -> None:
         self.probe, self.master, self._side = probe, master, side
-        self._ours = timing.Thumbnails(probe.frames, side).plain() if ours is None else ours
-        self._theirs = timing.Thumbnails(master.frames, side)
+        self._ours = Thumbnails(probe.frames, side).plain() if ours is None else ours
+        self._theirs = Thumbnails(master.frames, side)
 
     def align(self, placement: Placement, better: float, *, settled: bool = False) -> timing.Alignment:
         """The moments that fit best under a placement."""
         theirs = self._theirs.laid(placement.matrix, self.probe.shape)
         seen = self._theirs.covered(placement.matrix, self.probe.shape)
         times = (self.probe.times_s, self.master.times_s)
-        first = timing.align(*timing.distances(self._ours, theirs, seen), *times, better=better, settled=settled)
-        exact = timing.distances(self._ours, theirs, seen, first.matched)
+        first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
+        exact = distances(self._ours, theirs, seen, first.matched)
         return timing.align(*exact, *times, better=better, settled=settled)
 
     def locate(self, placement: Placement, better: float, *, settled: bool = False) -> Located:

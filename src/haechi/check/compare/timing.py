@@ -1,9 +1,8 @@
 """Which moment of the master each moment of the probe shows.
 
-Method: both clips become small luma thumbnails in the probe's geometry, less the places where something foreign lies
-over the probe (captions, logos). The squared distance of every probe frame to every master frame is one
-matrix product; a line `t_master = offset + speed * t_probe` is then the one with the least capped cost, so that spans
-with foreign content cannot pull it. What a line does not explain is searched again: joined pieces, cuts.
+Method: among the distances of every probe frame to every master frame (`thumbnails`) a line
+`t_master = offset + speed * t_probe` is the one with the least capped cost, so that spans with foreign content cannot
+pull it. What a line does not explain is searched again: joined pieces, cuts.
 Last, a cheapest path lets frames leave the line by up to TOLERANCE_S where that clearly fits better, which absorbs
 dropped and doubled frames.
 Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesis.
@@ -11,26 +10,16 @@ Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.geometry import Affine, square
-
-THUMB_SIDE = 128
 SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
 MIN_PIECE_S = 0.6
 TOLERANCE_S = 0.07
 # A second piece must explain its frames this much better than the first line does.
 BETTER = 0.45
-# A lasting difference above this is foreign content, not coding or a moment's misalignment; levels.
-OVERLAY_LEVELS = 16.0
-# How much a copy's contrast may differ.
-GAIN = (0.5, 2.0)
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
 # How many times less another speed must cost, above what no line can avoid.
@@ -51,10 +40,7 @@ HOPELESS = 0.8 * CAP
 SHIFT_PRICE = 0.8
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
-# Half a picture that agrees so well is ours, whatever the other half was replaced with.
-SAME_HALF = 0.9
 
-Stack = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 
@@ -97,149 +83,6 @@ class Alignment:
     def hopeless(self) -> bool:
         """Whether hardly any frame has found its place."""
         return self.cost > HOPELESS
-
-
-class Thumbnails:
-    """Small blurred luma pictures of a clip, laid into the probe's geometry by any map.
-
-    Args:
-        frames: luma uint8 (n, h, w).
-        side: long side of a thumbnail.
-    """
-
-    def __init__(self, frames: Stack, side: int = THUMB_SIDE) -> None:
-        self._frames = frames
-        self._side = side
-        self._shrunk: dict[float, Stack] = {}
-
-    def plain(self) -> NDArray[np.float32]:
-        """The clip's own pictures, float32 (n, th, tw), made as `laid` makes those of another clip."""
-        height, width = self._frames.shape[1:]
-        return self.laid(np.eye(2, 3), (height, width))
-
-    def laid(self, matrix: Affine, shape: tuple[int, int]) -> NDArray[np.float32]:
-        """The pictures in probe geometry, float32 (n, th, tw).
-
-        Args:
-            matrix: map from these frames to the probe.
-            shape: (h, w) of the probe at its working size.
-        """
-        size = self._size(shape)
-        frames = self._at(self._shrink(matrix, shape, size))
-        height, width = self._frames.shape[1:]
-        shrunk = _stretching(frames.shape[2] / width, frames.shape[1] / height)
-        small = _stretching(size[0] / shape[1], size[1] / shape[0]) @ square(matrix) @ np.linalg.inv(shrunk)
-        return _blurred([cv2.warpAffine(frame, small[:2], size, flags=cv2.INTER_LINEAR) for frame in frames])
-
-    def covered(self, matrix: Affine, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """Where these pictures lie in the probe, bool (th, tw)."""
-        ones = np.full(self._frames.shape[1:], 255, np.uint8)
-        return np.asarray(Thumbnails(ones[None], self._side).laid(matrix, shape)[0] > 250)
-
-    def _size(self, shape: tuple[int, int]) -> tuple[int, int]:
-        factor = self._side / max(shape)
-        return max(8, round(shape[1] * factor)), max(8, round(shape[0] * factor))
-
-    def _shrink(self, matrix: Affine, shape: tuple[int, int], size: tuple[int, int]) -> float:
-        """How far the frames are shrunk before they are laid, so that nothing aliases.
-
-        In steps, so that placements of about one scale share the shrunk frames.
-        """
-        scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-        wanted = min(1.0, 1.5 * max(size[0] / shape[1], size[1] / shape[0]) * scale)
-        return min(1.0, float(2.0 ** (np.ceil(4 * np.log2(max(wanted, 1e-3))) / 4)))
-
-    def _at(self, shrink: float) -> Stack:
-        if shrink >= 1.0:
-            return self._frames
-        if shrink not in self._shrunk:
-            height, width = self._frames.shape[1:]
-            size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-            small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in self._frames]
-            self._shrunk[shrink] = np.stack(small).astype(np.uint8)
-        return self._shrunk[shrink]
-
-
-def _stretching(x: float, y: float) -> NDArray[np.float64]:
-    """What resizing by a factor per axis does to pixel coordinates, float64 (3, 3)."""
-    return np.array([[x, 0.0, 0.5 * (x - 1.0)], [0.0, y, 0.5 * (y - 1.0)], [0.0, 0.0, 1.0]])
-
-
-def _blurred(pictures: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    return np.stack([cv2.GaussianBlur(p.astype(np.float32), (0, 0), 0.7) for p in pictures])
-
-
-def distances(
-    probe: NDArray[np.float32],
-    master: NDArray[np.float32],
-    seen: NDArray[np.bool_],
-    matched: NDArray[np.int64] | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How far every probe frame is from every master frame.
-
-    Once a first alignment is known, pixels that something foreign covers for long (captions, logos) are left out.
-
-    Args:
-        probe: thumbnails float32 (n_probe, h, w).
-        master: thumbnails float32 (n_master, h, w), in probe geometry.
-        seen: bool (h, w), where the probe shows the master.
-        matched: int64 (n_probe,) from a first alignment, or None.
-
-    Returns:
-        Mean squared difference of moving content, and correlation of the whole pictures or of the half that agrees
-        nearly wholly, float32 (n_probe, n_master) each.
-    """
-    x, y = probe[:, seen], master[:, seen]
-    if x.shape[1] == 0:
-        zeros = np.zeros((len(probe), len(master)), np.float32)
-        return zeros, zeros
-    x, y = _centred(x), _centred(y)
-    alike = _alike(x, y)
-    for half in _halves(seen):
-        part = _alike(_centred(probe[:, half]), _centred(master[:, half]))
-        alike = np.where(part >= SAME_HALF, np.maximum(part, alike), alike)
-    kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
-    if matched is not None and len(kept) >= 8:
-        gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
-        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
-        x, y = _centred(x[:, ours]), _centred(y[:, ours])
-    # Each pair with the gain that fits it best: contrast may differ from frame to frame.
-    power, product = (x**2).sum(1)[:, None], x @ y.T
-    gains = np.clip(product / np.maximum(power, 1e-3), *GAIN)
-    squared = gains**2 * power - 2.0 * gains * product + (y**2).sum(1)[None, :]
-    return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
-
-
-def _alike(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Correlation of every picture with every other; both (n, n_pixels), centred."""
-    lengths = np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)[None, :]
-    return np.asarray((x @ y.T) / np.maximum(lengths, 1e-3), dtype=np.float32)
-
-
-def _halves(seen: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """Upper, lower, left and right half of what is seen, every fourth pixel; each bool (h, w)."""
-    ys, xs = np.nonzero(seen)
-    sparse = np.zeros_like(seen)
-    sparse[::2, ::2] = seen[::2, ::2]
-    row, column = np.median(ys), np.median(xs)
-    y, x = np.indices(seen.shape)
-    return [sparse & side for side in (y < row, y >= row, x < column, x >= column)]
-
-
-def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(pictures - pictures.mean(1, keepdims=True), dtype=np.float32)
-
-
-def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Pixels that nothing foreign covers for long (captions, logos, a replaced face), bool (n_pixels,).
-
-    Args:
-        apart: probe less master of aligned pairs, float32 (n_pairs, n_pixels).
-    """
-    # What is foreign moves the pictures' means, and with them all the rest.
-    apart = apart - np.median(apart, axis=1, keepdims=True)
-    covered = np.percentile(np.abs(apart), 80, axis=0) > OVERLAY_LEVELS
-    return np.asarray(~covered if covered.mean() < 0.6 else np.ones_like(covered))
 
 
 def align(

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.timing import align, distances
+from haechi.check.compare.thumbnails import distances
+from haechi.check.compare.timing import align
 
 RATE = 25.0
 
