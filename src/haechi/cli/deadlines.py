@@ -11,6 +11,14 @@ from haechi.cli.options import Json
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
+STATES = {
+    "gone": mark("gone"),
+    "there": mark("STILL THERE"),
+    "empty": mark("empty"),
+    "cut off": mark("there, cut off at a limit"),
+    "error": mark("answers with an error: look again"),
+}
+
 
 def add_to(app: typer.Typer) -> None:
     """Make the command known."""
@@ -27,6 +35,12 @@ def _deadlines(
         Path | None,
         typer.Option(metavar="FILE", help=mark("Also write them as a calendar."), show_default=False),
     ] = None,
+    recheck: Annotated[
+        bool,
+        typer.Option(
+            "--recheck", help=mark("Fetch the addresses of notices whose deadline has passed; each becomes an exhibit.")
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     from datetime import UTC, datetime
@@ -51,3 +65,23 @@ def _deadlines(
         session.note(session.say(mark("written: {path}"), path=str(ics)))
     if not found:
         session.note(session.say(mark("no deadline runs")))
+    if recheck:
+        _recheck(session, json)
+
+
+def _recheck(session: Session, json: bool) -> None:
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from haechi.core.fetch import Client
+    from haechi.workflows.recheck import recheck
+
+    evidence, person = session.evidence()
+    for one in recheck(evidence, person, session.settings.tsa.split(), Client(), datetime.now(UTC)):
+        if json:
+            session.emit({"schema": "haechi.recheck/1", **asdict(one)})
+        elif one.exhibit:
+            session.result(" · ".join((one.notice, one.exhibit, one.url, session.say(STATES[one.state]))))
+        else:
+            words = mark("{notice}: {url} was not kept: {reason}")
+            session.note(session.say(words, notice=one.notice, url=one.url, reason=one.state))
