@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from haechi.cli import statement
 from haechi.cli.options import Json
 from haechi.cli.records import Because, details, show
 from haechi.cli.session import Session
@@ -168,6 +169,9 @@ def _bundle(
         )
     for note in done.notes:
         session.note(note)
+
+
+statement.add_to(app)
 
 
 def lane_named(session: Session, name: str) -> Lane:
