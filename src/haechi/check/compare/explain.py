@@ -47,6 +47,7 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding at 240 lines reaches 11 at places, the least of the changes 13.
 MIN_CONTRAST, MIN_CONTRAST_GRADED = 12.0, 15.0
+MAX_SHADING, STEADY_SHADING, ALIKE_SHADED = 16.0, 0.97, 0.9
 SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
@@ -122,7 +123,7 @@ def _taken_off(window: Window, over: Sequence[Component]) -> NDArray[np.uint8]:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(look):
+    if _is_noise(look) or (not facial and _is_shading(look)):
         return NOISE
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
@@ -145,6 +146,11 @@ def _is_noise(look: Look) -> bool:
     # A grade that the fitted tones do not quite follow leaves differences that never move.
     alike = GRADED_ALIKE if look.graded else NEARLY_SAME
     return look.alike > (SAME_GRADED if look.graded else SAME_PICTURE) or (look.steady > UNMOVED and look.alike > alike)
+
+
+def _is_shading(look: Look) -> bool:
+    """The scene a shade lighter or darker all the time, as filters leave it where tones end."""
+    return look.contrast < MAX_SHADING and look.steady > STEADY_SHADING and look.alike > ALIKE_SHADED
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:
