@@ -23,9 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import haechi
-from haechi.check.compare import compare_files
 from haechi.check.detectors import examine_all
-from haechi.check.identify import identify
 from haechi.check.marks import Pointer, candidate_of, held_against_release, key_for, read_mark
 from haechi.check.match import Candidate, match
 from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
@@ -152,6 +150,8 @@ def compare_pair(
     Raises:
         InputError: one of them cannot be read, or changed meanwhile.
     """
+    from haechi.check.compare import compare_files
+
     warm_up()
     snapshots = take_snapshot(probe), take_snapshot(master)
     with ThreadPoolExecutor(1) as other:
@@ -196,6 +196,11 @@ def _compare_all(
 ) -> list[tuple[ReleaseMatch, Comparison]]:
     """Compare with every matched master; the one that explains most of the probe with least change comes first."""
     wanted = _by_release([c for c in candidates if c.item == "release"])
+    if not wanted:
+        return []
+    # Loading takes more than half a second, and most files hold nothing of ours.
+    from haechi.check.compare import compare_files
+
     compared = []
     for i, (release_id, parts) in enumerate(wanted.items()):
         release = store.release(release_id)
@@ -303,6 +308,8 @@ def _unexplained(info: MediaInfo, comparisons: Sequence[Comparison]) -> float:
 def _identify(notes: Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
     if info.kind is Kind.AUDIO:
         return ()
+    from haechi.check.identify import identify
+
     artists, findings, abstentions = identify(path, info, store, settings.models, settings.limits)
     notes.findings.extend(findings)
     notes.abstentions.extend(abstentions)
