@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -69,7 +70,9 @@ def render(browser: Browser, client: Client, page: Sequence[Exchange], folder: P
     Raises:
         RemoteError: the browser does not start.
     """
-    return asyncio.run(_Showing(browser, client, page, folder).show())
+    # In a thread of its own: the caller may stand in an event loop already.
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(asyncio.run, _Showing(browser, client, page, folder).show()).result()
 
 
 class _Showing:
