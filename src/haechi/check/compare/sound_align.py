@@ -48,7 +48,7 @@ STRANGE_WAVES, STRANGE_BANDS = 0.1, 0.35
 NEAR_LAG_S = 0.3
 # How far the pictures' speed can be off, and from which likeness of waves on it is not.
 SPEED_ERRORS = (-0.006, -0.0045, -0.003, -0.0015, 0.0015, 0.003, 0.0045, 0.006)
-CLEARLY_EXPLAINED = 0.6
+CLEARLY_EXPLAINED, HARDLY_EXPLAINED = 0.6, 0.4
 KEPT_SHARE, KEPT_S, PLAIN_SHARE = 0.15, 0.3, 0.6
 LISTEN_S, LISTENS = 15.0, 4
 
@@ -93,7 +93,8 @@ def _near(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | No
     turned = [Line(line.at(middle) - speed * middle, speed, speed) for speed in speeds]
     pieces = [polish(probe, master, Piece(span, one, False, 0.0), window_s=1.0, lag_s=NEAR_LAG_S) for one in turned]
     found = [settle(probe, master, piece) for piece in (*pieces, near) if piece is not None]
-    return max(found, key=lambda piece: explained(probe, master, piece), default=None)
+    best = max(found, key=lambda piece: explained(probe, master, piece), default=None)
+    return best if best is not None and explained(probe, master, best) > HARDLY_EXPLAINED else None
 
 
 def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
