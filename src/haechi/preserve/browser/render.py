@@ -146,9 +146,11 @@ class _Showing:
         except self._errors as error:
             self._missing["page"] = _first_line(error)
             return False
-        quiet = 0.0
+        quiet, asked = 0.0, -1
         while asyncio.get_running_loop().time() < ends and not page.is_closed():
-            quiet = quiet + _TICK_S if self._loaded.is_set() and not self._traffic.pending else 0.0
+            # Requests may come and go between two looks.
+            still = self._loaded.is_set() and not self._traffic.pending and self._traffic.asked == asked
+            quiet, asked = quiet + _TICK_S if still else 0.0, self._traffic.asked
             if quiet >= _QUIET_S:
                 return True
             await asyncio.sleep(_TICK_S)

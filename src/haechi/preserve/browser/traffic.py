@@ -51,6 +51,7 @@ class Traffic:
         exchanges: what else was fetched.
         refused: what was not, and why.
         pending: requests under way.
+        asked: how many requests there were.
     """
 
     client: Client
@@ -60,6 +61,7 @@ class Traffic:
     exchanges: list[Exchange] = field(default_factory=list)
     refused: list[dict[str, str]] = field(default_factory=list)
     pending: int = 0
+    asked: int = 0
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -76,6 +78,7 @@ class Traffic:
 
         url, method = str(route.request.url), str(route.request.method)
         self.pending += 1
+        self.asked += 1
         try:
             if method != "GET" or self._closed:
                 raise _RefusedError("after the end" if self._closed else f"{method} is not passed on")
