@@ -30,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
+from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.media.decode import read_image
 from haechi.core.media.probe import MediaInfo, hash_file, probe_media, same_facts
@@ -326,11 +327,7 @@ def _publish(staged: Path, output: Path) -> Path | None:
     if sidecar is not None and sidecar_of(staged).exists():
         sidecar_of(staged).replace(sidecar)
     staged.replace(output)
-    descriptor = os.open(output.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(output.parent)
     return sidecar
 
 

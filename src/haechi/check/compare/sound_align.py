@@ -92,9 +92,12 @@ def _near(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | No
     speeds = [line.speed + error for error in SPEED_ERRORS]
     turned = [Line(line.at(middle) - speed * middle, speed, speed) for speed in speeds]
     pieces = [polish(probe, master, Piece(span, one, False, 0.0), window_s=1.0, lag_s=NEAR_LAG_S) for one in turned]
-    found = [settle(probe, master, piece) for piece in (*pieces, near) if piece is not None]
-    best = max(found, key=lambda piece: explained(probe, master, piece), default=None)
-    return best if best is not None and explained(probe, master, best) > HARDLY_EXPLAINED else None
+    best, most = None, HARDLY_EXPLAINED
+    for piece in (settle(probe, master, one) for one in (*pieces, near) if one is not None):
+        share = explained(probe, master, piece)
+        if share > most:
+            best, most = piece, share
+    return best
 
 
 def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:

@@ -13,7 +13,6 @@ A segment is written to a temporary folder, synced and renamed: a killed process
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.core.durable import sync as _sync
 from haechi.core.fingerprint.index import HammingIndex
 
 _META: Final = "meta.json"
@@ -182,11 +182,3 @@ def _sorted_landmarks(
     keys, owner, times = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(keys, kind="stable")
     return keys[order], owner[order].astype(np.uint32), times[order]
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -20,6 +20,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.ledger.entries import canonical, digest_of
 
@@ -110,11 +111,7 @@ def _make(path: Path) -> None:
         return
     finally:
         staged.unlink()
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
 
 
 def sign_checkpoint(key: LedgerKey, checkpoint: Checkpoint) -> bytes:

@@ -30,6 +30,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
+from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError, StoreError
 from haechi.core.provenance.certificates import Root, load_chain, make_root, make_signer, read_anchors
 from haechi.core.provenance.signers import Sign, algorithm_of, open_signer
@@ -232,7 +233,7 @@ def _take_in(home: Path, name: str, certificates: Path) -> int:
             staged.unlink(missing_ok=True)
             _write(staged, pem.encode())
             staged.replace(place)
-            _sync(folder)
+            sync(folder)
     return pem.count("BEGIN CERTIFICATE")
 
 
@@ -274,7 +275,7 @@ def _keep(home: Path, name: str, key: str, files: dict[str, bytes]) -> Identity:
                 _write(staged / file, data)
             place = folder / new_id("K")
             staged.rename(place)
-            _sync(folder)
+            sync(folder)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
@@ -316,11 +317,3 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from haechi.core.durable import sync
 from haechi.core.errors import IntegrityError
 from haechi.core.store.failures import store_failures
 
@@ -149,8 +150,8 @@ class FileBlobs:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(path)
-        _sync_folder(path.parent)
-        _sync_folder(self._blobs)
+        sync(path.parent)
+        sync(self._blobs)
 
     def _lock(self, operation: int) -> int:
         descriptor = os.open(self._home / "blobs.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -189,11 +190,3 @@ def _has_content(path: Path, digest: str) -> bool:
             return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}" == digest
     except OSError:
         return False
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -15,6 +15,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.store.failures import store_failures
 
@@ -66,7 +67,7 @@ def make_mark_key(home: Path) -> bytes:
                 os.link(staged, folder / _FILE)
         finally:
             staged.unlink(missing_ok=True)
-        _sync(folder)
+        sync(folder)
     made = mark_key(home)
     if made is None:
         raise IntegrityError(f"the watermark key in {folder} vanished while it was made; run the command again")
@@ -82,11 +83,3 @@ def mark_digest(key: bytes, method: str, payload: int) -> bytes:
     """What may be published of a mark's number: 16 bytes from which nobody without the key gets the number."""
     message = b"\0".join((b"haechi mark in a manifest", method.encode(), payload.to_bytes(5, "big")))
     return hmac.digest(key, message, "sha256")[:16]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from haechi.core.approvals import Consent, need_second
+from haechi.core.durable import sync
 from haechi.core.errors import InputError
 from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Notice, Record, Sighting, Stamp
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
@@ -77,9 +78,9 @@ def write_bundle(evidence: Evidence, person: Person, case_id: str, output: Path,
         with zipfile.ZipFile(staged, "x", zipfile.ZIP_STORED, allowZip64=True) as archive:
             writer = _Writer(archive)
             notes = _write(writer, evidence, told, subjects, signed)
-        _sync(staged)
+        sync(staged)
         os.link(staged, output)
-        _sync(output.parent)
+        sync(output.parent)
     except OSError as error:
         raise InputError(f"{output} cannot be written: {os.strerror(error.errno or 0)}") from error
     finally:
@@ -217,11 +218,3 @@ class _Hashing:
 
     def flush(self) -> None:
         """The archive is flushed when it is closed."""
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
