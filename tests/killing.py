@@ -1,9 +1,10 @@
 """Kill a process at its n-th write, for every n, and look at what it left: run as a program, prints one JSON object.
 
-    python killing.py SCENARIO FOLDER
+    python killing.py SCENARIO FOLDER [STRIDE]
 
-Every call that reaches the disk is counted: files made, synchronised, renamed, linked, removed, and every statement and
-commit of the database. The child kills itself with SIGKILL before the n-th of them.
+Every call that reaches the disk is counted: files opened for writing, synchronised, renamed, linked, removed, and every
+statement and commit of the database, in whichever thread. The child kills itself with SIGKILL before the n-th of them;
+with a STRIDE, before every so manieth.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +28,23 @@ from haechi.act.case import open_case
 from haechi.core.approvals import decide
 from haechi.core.errors import PolicyError
 from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane
+from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
 from haechi.core.settings import Limits
+from haechi.preserve import private
+from haechi.preserve.browser import find_browser
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
+from haechi.preserve.capture import capture
 from haechi.preserve.custody import Intent, add_file
 from haechi.preserve.facts import Found
 from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.lanes import move_to_lane
+from web_server import serving
 
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 WHY = "request of the subject"
 
 
@@ -91,12 +99,46 @@ def remove(home: Path) -> None:
     verify_exhibit(evidence, DESK, holding.id)
 
 
+def take(home: Path, browser: bool = False) -> None:
+    """Capture a page that leads on; parts and private folder are those of a capture as users run it."""
+    private.remove_left()  # as the command line does when it opens evidence
+    evidence = evidence_of(home)
+    case = evidence.all(Case)[0]
+    port = int((home.parent / "port").read_text())
+    intent = Intent(Found(f"http://127.0.0.1:{port}/moved"), "http", why=WHY)
+    client = Client(Guard(frozenset({("127.0.0.1", port)})))
+    person = DESK if case.lane is Lane.ORDINARY else LEGAL
+    if person is DESK or not any(one.method == "http" for one in evidence.all(Exhibit)):
+        found = capture(evidence, person, case.id, intent, ["local:"], client, find_browser(None) if browser else None)
+        assert found.method == ("browser" if browser else "http")
+
+
+def take_sealed(home: Path) -> None:
+    """Capture in the lane of sexual media, with a consent that serves once: it and the act come together."""
+    take(home)
+    (asked,) = (one for one in evidence_of(home).all(Approval) if one.act == "exhibit.add")
+    assert asked.state == "used"
+
+
+def ask_to_take(home: Path) -> None:
+    """A case in the lane of sexual media, and the second person's word to one capture in it."""
+    seal(home)
+    try:
+        take(home)
+    except PolicyError:
+        (asked,) = (one for one in evidence_of(home).all(Approval) if one.act == "exhibit.add")
+        decide(evidence_of(home), APPROVER, asked.id, True, "")
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "add": add,
     "seal": seal,
     "bundle": bundle,
     "append": append,
     "remove": remove,
+    "capture": take,
+    "capture-sealed": take_sealed,
+    "capture-browser": lambda home: take(home, browser=True),
 }
 
 
@@ -114,16 +156,14 @@ class Countdown:
     def install(self) -> None:
         for name in CALLS:
             setattr(os, name, self._counted(getattr(os, name)))
-        opened = os.open
-
-        def counted_open(path: Any, flags: int, *rest: Any, **more: Any) -> int:
-            if flags & os.O_CREAT:
-                self.tick()
-            return opened(path, flags, *rest, **more)
-
-        os.open = counted_open
+        sys.addaudithook(self._heed)
         sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: self.tick())
         sa.event.listen(sa.Engine, "commit", lambda *_: self.tick())
+
+    def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Files opened for writing, by whatever function."""
+        if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:
+            self.tick()
 
     def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*arguments: Any, **more: Any) -> Any:
@@ -137,6 +177,8 @@ def run_killed(scenario: Callable[[Path], None], home: Path, number: int) -> boo
     """Run in a child that dies before its n-th write; True when it died."""
     child = os.fork()
     if child == 0:
+        private.MEMORY = home.parent / "memory"  # type: ignore[misc]
+        private.MEMORY.mkdir(exist_ok=True)
         Countdown(number).install()
         try:
             scenario(home)
@@ -169,16 +211,45 @@ def strays(home: Path) -> list[str]:
     evidence = evidence_of(home)
     places = [place for one in evidence.all(Holding) for place in one.places.values()]
     held = {place.stored.removeprefix("sha256:") for place in places if not place.destroyed}
-    return [path.name for path in (home / "vault" / "blobs").glob("??/*") if path.name not in held]
+    clear = [f"{path.relative_to(home.parent)}, clear," for path in (home.parent / "memory").rglob("*")]
+    return clear + [path.name for path in (home / "vault" / "blobs").glob("??/*") if path.name not in held]
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[None]:
+    """A web server in a process of its own; it ends with this one, however that ends."""
+    lives, held = os.pipe()
+    told, tells = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(held)
+        with serving() as (url, _, _):
+            os.write(tells, url.rpartition(":")[2].encode())
+            os.close(tells)
+            os.read(lives, 1)
+        os._exit(0)
+    (folder / "port").write_bytes(os.read(told, 10))
+    try:
+        yield
+    finally:
+        os.close(held)
+        os.waitpid(child, 0)
 
 
 def main() -> None:
-    scenario, folder = SCENARIOS[sys.argv[1]], Path(sys.argv[2])
-    prepare(folder / "home")
+    folder = Path(sys.argv[2])
+    with site(folder):
+        prepare(folder / "home")
+        if sys.argv[1] == "capture-sealed":
+            ask_to_take(folder / "home")
+        run(SCENARIOS[sys.argv[1]], folder, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+
+
+def run(scenario: Callable[[Path], None], folder: Path, stride: int) -> None:
     wrong: list[str] = []
-    number, died = 0, True
+    number, died = 1 - stride, True
     while died:
-        number += 1
+        number += stride
         home = folder / "copy" / "home"
         shutil.copytree(folder, folder / "copy", ignore=shutil.ignore_patterns("copy"))
         died = run_killed(scenario, home, number)

@@ -1,4 +1,4 @@
-"""Kill -9 before every single write of taking in, sealing, appending, destroying and bundling."""
+"""Kill -9 before every single write of capturing, taking in, sealing, appending, destroying and bundling."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 KILLING = Path(__file__).parents[1] / "killing.py"
-LEAST_WRITES = {"append": 15, "add": 35, "seal": 45, "remove": 15, "bundle": 30}
+LEAST_WRITES = {"append": 15, "add": 35, "seal": 45, "remove": 15, "bundle": 30, "capture": 50, "capture-sealed": 50}
 
 
 @pytest.fixture

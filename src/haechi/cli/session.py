@@ -91,7 +91,9 @@ class Session:
             PolicyError: the home has accounts and this is none of them.
         """
         from haechi.core.people import sign_in
+        from haechi.preserve.private import remove_left
 
+        remove_left()
         evidence = self.store().evidence("")
         password = None if self._user is None else self.password(self._user)
         person = sign_in(evidence, self._user, password)

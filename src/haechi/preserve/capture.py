@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +29,7 @@ from haechi.preserve.archive import write_wacz
 from haechi.preserve.browser import Browser, Rendered, render
 from haechi.preserve.custody import EVIDENTIARY, Intent, Source, admit, keep
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
+from haechi.preserve.private import private_folder
 
 _SUFFIXES: Final = {
     "text/html": ".html",
@@ -66,7 +66,7 @@ def capture(
     """
     case, consent = admit(evidence, person, case_id, intent, "capturing")
     client.guard.check(intent.found.url)
-    with _private_folder() as folder:
+    with private_folder() as folder:
         room = shutil.disk_usage(folder).free // 3  # the bodies, the WARC, the WACZ
         client = replace(client, limits=replace(client.limits, max_bytes=min(client.limits.max_bytes, room)))
         exchanges = client.fetch(intent.found.url, folder)
@@ -137,11 +137,3 @@ def state_of(exchange: Exchange) -> str:
     if exchange.status >= 400:
         return "error"
     return "there" if exchange.size else "empty"
-
-
-@contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder for its owner alone, in memory where there is room for that: nothing clear stays on a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - made anew for its owner alone
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None, prefix="haechi-") as name:
-        yield Path(name)

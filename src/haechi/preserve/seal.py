@@ -22,6 +22,7 @@ from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 from haechi.preserve.custody import EVIDENTIARY, new_file, remove_superseded
+from haechi.preserve.private import MEMORY
 
 
 def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folder: Path) -> tuple[Seal, list[Path]]:
@@ -182,4 +183,4 @@ def _seal(evidence: Evidence, exhibit_id: str, parts: Mapping[str, Place], why: 
 
 def _memory() -> str | None:
     """A folder that lives in memory, so that nothing clear reaches a disk; None where there is none."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - an unnamed file, gone when it is closed
+    return str(MEMORY) if MEMORY.is_dir() else None  # an unnamed file, gone when it is closed
