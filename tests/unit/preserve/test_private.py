@@ -9,7 +9,6 @@ import pytest
 
 from haechi.preserve.private import private_folder, remove_left
 
-
 HOLDS = """
 import sys, time
 from pathlib import Path
