@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.options import Json, file_argument
-from haechi.cli.registry import Noun, add_list
+from haechi.cli.registry import Noun, Reason, acting_store, add_list
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -62,7 +62,7 @@ def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tup
     for entry in entries:
         if isinstance(entry, Failed):
             session.note(failure_line(entry.path, entry.reason))
-    store, settings = session.store(), session.settings
+    store, settings = acting_store(session), session.settings
     with session.bar() as bar:
         result = enrol(store, name, readable, consent, settings.models, settings.limits, bar.begin(name))
     for path, reason in result.rejected:
@@ -79,10 +79,10 @@ def _parts(session: Session, artist: Artist) -> list[str]:
     return [visible(artist.name), photos, visible(artist.consent)]
 
 
-def _forget(store: Store, artist_id: str) -> bool:
+def _forget(store: Store, artist_id: str, why: str) -> bool:
     from haechi.register.enrol import remove_artist
 
-    return remove_artist(store, artist_id)
+    return remove_artist(store, artist_id, why)
 
 
 _ARTIST: Noun[Artist] = Noun(
@@ -136,6 +136,7 @@ def _one(
 def _remove(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help=mark("Name or id of the artist."))],
+    because: Reason = "",
     json: Json = False,
 ) -> None:
-    _ARTIST.remove_named(context.obj, [name], json)
+    _ARTIST.remove_named(context.obj, [name], because, json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.options import Json, file_argument
-from haechi.cli.registry import Noun, add_list, add_remove, register_files
+from haechi.cli.registry import Noun, acting_store, add_list, add_remove, register_files
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -45,7 +45,7 @@ def _add(
     session: Session = context.obj
     if not because.strip():
         raise InputError(session.say(mark("--because must say who confirmed the fake, and on what ground")))
-    store, limits = session.store(), session.settings.limits
+    store, limits = acting_store(session), session.settings.limits
 
     def register(path: Path, progress: Callable[[float], None]) -> BankItem:
         return add_to_bank(path, store, limits, because=because, progress=progress)
@@ -64,7 +64,7 @@ _ITEM: Noun[BankItem] = Noun(
     schema="haechi.bank_item/1",
     listed=lambda store: store.bank_items(),
     find=lambda store, name: store.bank_item(name),
-    remove=lambda store, identity: store.remove_bank_item(identity),
+    remove=lambda store, identity, why: store.remove_bank_item(identity, why),
     parts=_parts,
     label=lambda item: item.id,
     none_yet=mark("the bank is empty"),

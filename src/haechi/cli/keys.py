@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.options import Json, file_argument
+from haechi.cli.registry import acting_store
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
@@ -34,7 +35,7 @@ def _new(context: typer.Context, name: _Name, json: Json = False) -> None:
     from haechi.core.provenance.keys import new_identity
 
     session: Session = context.obj
-    _show(session, new_identity(session.settings.home, name), json)
+    _show(session, new_identity(session.settings.home, name, acting_store(session).actor), json)
 
 
 @app.command(
@@ -57,7 +58,7 @@ def _add(
     from haechi.core.provenance.keys import add_identity
 
     session: Session = context.obj
-    _show(session, add_identity(session.settings.home, name, chain, key), json)
+    _show(session, add_identity(session.settings.home, name, chain, key, acting_store(session).actor), json)
 
 
 @app.command("list", help=mark("List the keys, oldest first."), epilog=mark("Example: haechi keys list --json"))
@@ -106,7 +107,7 @@ def _tsa(
     from haechi.core.provenance.keys import trust_stamps
 
     session: Session = context.obj
-    count = trust_stamps(session.settings.home, roots)
+    count = trust_stamps(session.settings.home, roots, acting_store(session).actor)
     if json:
         session.emit({"schema": "haechi.tsa/1", "certificates": count})
     else:
@@ -128,7 +129,7 @@ def _trust(
     from haechi.core.provenance.keys import trust_issuers
 
     session: Session = context.obj
-    count = trust_issuers(session.settings.home, issuers)
+    count = trust_issuers(session.settings.home, issuers, acting_store(session).actor)
     if json:
         session.emit({"schema": "haechi.trust/1", "certificates": count})
     else:

@@ -90,6 +90,7 @@ def _protect(
     json: Json = False,
 ) -> None:
     from haechi.cli.each import note_passed_over, work_through
+    from haechi.cli.registry import acting_store
     from haechi.core.provenance.keys import WARN_DAYS, identity
     from haechi.register.marking import company_key
     from haechi.register.protect import Wish, protect
@@ -106,7 +107,7 @@ def _protect(
     tasks = plan(paths, output)
     if title is not None and len(tasks.tasks) > 1:
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
-    store = session.store()
+    store = acting_store(session)
     check_description(store, artist, published)
     if not no_watermark:
         wish = replace(wish, mark_key=company_key(store))

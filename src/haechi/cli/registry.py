@@ -32,6 +32,9 @@ class Registered(Protocol):
 
 
 Item = TypeVar("Item", bound=Registered)
+Reason = Annotated[
+    str, typer.Option("--because", metavar="TEXT", help=mark("The reason; it is logged."), show_default=False)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Noun(Generic[Item]):
         schema: of its JSON object.
         listed: all that are there.
         find: the one that the user names, or None.
-        remove: takes one away.
+        remove: takes one away, with the reason.
         parts: what its line says after the id.
         label: what is said to be removed.
         none_yet: said when there is none.
@@ -52,7 +55,7 @@ class Noun(Generic[Item]):
     schema: str
     listed: Callable[[Store], Sequence[Item]]
     find: Callable[[Store, str], Item | None]
-    remove: Callable[[Store, str], bool]
+    remove: Callable[[Store, str, str], bool]
     parts: Callable[[Session, Item], list[str]]
     label: Callable[[Item], str]
     none_yet: str
@@ -79,16 +82,27 @@ class Noun(Generic[Item]):
             raise InputError(session.say(self.unknown, id=name, name=name))
         return item
 
-    def remove_named(self, session: Session, names: Sequence[str], json: bool) -> None:
+    def remove_named(self, session: Session, names: Sequence[str], why: str, json: bool) -> None:
         """Remove one after the other and say so; the first unknown name ends it."""
-        store = session.store()
+        store = acting_store(session)
         for name in names:
             item = self.named(session, store, name)
-            self.remove(store, item.id)
+            self.remove(store, item.id, why)
             if json:
                 session.emit({"schema": "haechi.removed/1", "id": item.id})
             else:
                 session.result(session.say(mark("removed {id}"), id=self.label(item)))
+
+
+def acting_store(session: Session) -> Store:
+    """The store in the hands of whoever works here, for what changes artists, releases, the bank or keys.
+
+    Raises:
+        PolicyError: the home has accounts and this is none of them, or none that may.
+    """
+    evidence, person = session.evidence()
+    person.need("registry.change")
+    return session.store().acting(evidence.actor)
 
 
 def add_list(app: typer.Typer, noun: Noun[Item], *, help: str, example: str) -> None:
@@ -111,9 +125,10 @@ def add_remove(app: typer.Typer, noun: Noun[Item], *, help: str, example: str) -
     def _remove(
         context: typer.Context,
         ids: Annotated[list[str], typer.Argument(metavar="ID", help=mark("As the list shows it."))],
+        because: Reason = "",
         json: Json = False,
     ) -> None:
-        noun.remove_named(context.obj, ids, json)
+        noun.remove_named(context.obj, ids, because, json)
 
 
 def register_files(

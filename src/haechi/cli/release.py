@@ -10,7 +10,7 @@ import typer
 
 from haechi.cli.failures import UNREADABLE
 from haechi.cli.options import ArtistName, Json, Published, Title, file_argument
-from haechi.cli.registry import Noun, add_list, add_remove, register_files
+from haechi.cli.registry import Noun, acting_store, add_list, add_remove, register_files
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
@@ -50,7 +50,7 @@ def _add(
     listing = list_files(paths)
     if title is not None and len(listing.entries) > 1:
         raise InputError(session.say(mark("--title names one master; add the masters one by one")))
-    store, limits = session.store(), session.settings.limits
+    store, limits = acting_store(session), session.settings.limits
     check_description(store, artist, published)
 
     def register(path: Path, progress: Callable[[float], None]) -> Release:
@@ -136,7 +136,7 @@ _RELEASE: Noun[Release] = Noun(
     schema="haechi.release/1",
     listed=lambda store: store.releases(),
     find=lambda store, name: store.release(name),
-    remove=lambda store, identity: store.remove_release(identity),
+    remove=lambda store, identity, why: store.remove_release(identity, why),
     parts=_parts,
     label=lambda release: release.id,
     none_yet=mark("no release is registered yet: haechi release add MASTER"),

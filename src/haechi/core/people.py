@@ -8,13 +8,13 @@ checkpoints that lie elsewhere show what such a person does.
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Role, User
+from haechi.core.login import login_account
 from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
@@ -44,6 +44,7 @@ ALLOWED: Final[Mapping[str, tuple[Role, ...]]] = {
     "approval.decide": (Role.APPROVER,),
     "ledger.see": (Role.AUDITOR, Role.LEGAL, Role.ADMIN),
     "ledger.checkpoint": (Role.AUDITOR, Role.LEGAL, Role.ADMIN),
+    "registry.change": (*_WORKING, Role.ADMIN),
     "user.manage": (Role.ADMIN,),
     "vault.holders": (Role.ADMIN,),
 }
@@ -81,11 +82,7 @@ class Person:
 
 def alone() -> Person:
     """Whoever runs Haechi while there are no accounts."""
-    try:
-        login = getpass.getuser()
-    except (OSError, KeyError):
-        login = "unknown"
-    return Person(f"local:{login}", frozenset(Role), alone=True)
+    return Person(login_account(), frozenset(Role), alone=True)
 
 
 def sign_in(evidence: Evidence, name: str | None, password: str | None) -> Person:

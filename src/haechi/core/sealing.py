@@ -144,7 +144,11 @@ class VaultKeys:
                 raise IntegrityError(f"others may read the key {path}; run chmod 600 on it")
             return pyrage.x25519.Identity.from_str(path.read_text("ascii").strip())
         except FileNotFoundError:
-            self._write("identity.txt", f"{pyrage.x25519.Identity.generate()}\n".encode("ascii"), only_new=True)
+            from haechi.core.provenance.keys import log_key
+
+            made = pyrage.x25519.Identity.generate()
+            log_key(self._home, "key.vault", "vault", None, recipient=str(made.to_public()))
+            self._write("identity.txt", f"{made}\n".encode("ascii"), only_new=True)
             return self._identity()
         except (pyrage.IdentityError, ValueError) as error:
             raise IntegrityError(f"the key {path} is damaged; restore it from a copy") from error

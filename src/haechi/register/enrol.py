@@ -126,13 +126,18 @@ def enrol(
     return EnrolResult(artist, tuple(entry.path for entry in taken), tuple(rejected), _notes(artist))
 
 
-def remove_artist(store: Store, artist_id: str) -> bool:
+def remove_artist(store: Store, artist_id: str, why: str = "") -> bool:
     """Remove an artist with everything that recognises the face, and train the others anew.
+
+    Args:
+        store: where from.
+        artist_id: of the artist.
+        why: the reason, for the ledger.
 
     Returns:
         False if there is no such artist.
     """
-    removed = store.remove_artist(artist_id)
+    removed = store.remove_artist(artist_id, why)
     if removed:
         refresh_references(store)
     return removed

@@ -56,7 +56,7 @@ def company_key(store: Store) -> bytes:
     if mark_key(store.home) is None and any(store.has_marks(kind) for kind in Kind):
         gone = f"{store.home}/keys/watermark.key is gone, and releases bear marks that only it reads"
         raise IntegrityError(f"{gone}; restore it from a copy")
-    return make_mark_key(store.home)
+    return make_mark_key(store.home, store.actor)
 
 
 def mark_copy(

@@ -39,10 +39,14 @@ def finish(process: subprocess.Popen[str]) -> str:
 
 
 def check_whole(store: Store, sets: int, count: int) -> None:
-    """Exactly `count` releases, each with all its rows and an intact copy, and no file beyond those."""
+    """Exactly `count` releases, each with all its rows, its entry and an intact copy, and no file beyond those."""
     releases = store.releases()
     assert len(releases) == count
     assert store.problems() == []
+    evidence = store.evidence("auditor")
+    assert evidence.audit().faults == ()
+    assert [[entry.act for entry in evidence.history(release.id)] for release in releases] == [["release.add"]] * count
+    assert evidence.audit().size in (0, 2 + count)
     rows = [row.item_id for row in store.fingerprints()]
     assert sorted(rows) == sorted(release.id for release in releases for _ in range(sets))
     assert len(files_below(store.home / "blobs")) == count

@@ -11,7 +11,8 @@
 
 Invariants: a folder appears whole or not at all; every file is 0600 from the moment it exists. **Ours** is a signing
 certificate that stands here, named by its issuer and number: never everything that a public issuer has signed, or else
-a stranger with a certificate of the same issuer would pass for us.
+a stranger with a certificate of the same issuer would pass for us. What comes to stand here is in the ledger first: a
+kill between the two leaves the entry alone.
 """
 
 from __future__ import annotations
@@ -112,8 +113,13 @@ class Ours:
     trusted_pem: str = ""
 
 
-def new_identity(home: Path, name: str) -> Identity:
+def new_identity(home: Path, name: str, actor: str | None = None) -> Identity:
     """Make a signing certificate below a root of our own; a second one of a name goes below the same root.
+
+    Args:
+        home: folder of the store.
+        name: of the organisation.
+        actor: who acts, for the ledger; by default the account of the operating system.
 
     Raises:
         InputError: no name, or one that cannot stand in a certificate.
@@ -129,11 +135,18 @@ def new_identity(home: Path, name: str) -> Identity:
         "root.pem": root.certificate,
         "root.key": root.key,
     }
-    return _keep(home, name, "file:signer.key", files)
+    return _keep(home, name, "file:signer.key", files, "key.new", actor)
 
 
-def add_identity(home: Path, name: str, chain: Path, key: str) -> Identity:
+def add_identity(home: Path, name: str, chain: Path, key: str, actor: str | None = None) -> Identity:
     """Take in a certificate of another issuer whose key is named by URI; a trial signature shows that they belong.
+
+    Args:
+        home: folder of the store.
+        name: of the organisation.
+        chain: certificates, signer first.
+        key: URI of the key.
+        actor: as `new_identity`.
 
     Raises:
         InputError: unreadable chain, unusable key.
@@ -153,7 +166,7 @@ def add_identity(home: Path, name: str, chain: Path, key: str) -> Identity:
         raise InputError(f"{chain} holds the signer's certificate alone; add those of its issuers, up to the root")
     open_signer(key, certificates[0])(b"haechi: a trial of the key\n")
     text = b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
-    return _keep(home, name, key, {"chain.pem": text})
+    return _keep(home, name, key, {"chain.pem": text}, "key.add", actor)
 
 
 def identities(home: Path) -> list[Identity]:
@@ -197,7 +210,7 @@ def ours(home: Path) -> Ours:
     return Ours("".join(anchors), frozenset(one.serial for one in known), "".join(trusted))
 
 
-def trust_stamps(home: Path, roots: Path) -> int:
+def trust_stamps(home: Path, roots: Path, actor: str | None = None) -> int:
     """Believe the time stamps of the authorities below these roots; gives the number of certificates.
 
     A time stamp lets a signature outlive its certificate. It never makes a signature ours.
@@ -206,19 +219,19 @@ def trust_stamps(home: Path, roots: Path) -> int:
         InputError: there is no certificate in the file.
         StoreError: the folder cannot be written.
     """
-    return _take_in(home, _STAMPS, roots)
+    return _take_in(home, _STAMPS, roots, actor)
 
 
-def trust_issuers(home: Path, issuers: Path) -> int:
+def trust_issuers(home: Path, issuers: Path, actor: str | None = None) -> int:
     """Trust what descends from these issuers, e.g. C2PA's official trust list; gives the number of certificates.
 
     Raises:
         As `trust_stamps`.
     """
-    return _take_in(home, _TRUSTED, issuers)
+    return _take_in(home, _TRUSTED, issuers, actor)
 
 
-def _take_in(home: Path, name: str, certificates: Path) -> int:
+def _take_in(home: Path, name: str, certificates: Path, actor: str | None) -> int:
     try:
         pem = read_anchors(certificates.read_bytes())
     except OSError as error:
@@ -232,6 +245,7 @@ def _take_in(home: Path, name: str, certificates: Path) -> int:
             staged = place.with_suffix(".new")
             staged.unlink(missing_ok=True)
             _write(staged, pem.encode())
+            log_key(home, f"key.{name}", place.stem, actor, sha256=f"sha256:{hashlib.sha256(pem.encode()).hexdigest()}")
             staged.replace(place)
             sync(folder)
     return pem.count("BEGIN CERTIFICATE")
@@ -262,8 +276,8 @@ def _root(home: Path, one: Identity) -> Root | None:
     return Root(one.root_pem.encode(), key.read_bytes())
 
 
-def _keep(home: Path, name: str, key: str, files: dict[str, bytes]) -> Identity:
-    """Write a folder beside its place, then give it its name."""
+def _keep(home: Path, name: str, key: str, files: dict[str, bytes], act: str, actor: str | None) -> Identity:
+    """Write a folder beside its place, log it, then give it its name."""
     folder = home.expanduser() / _FOLDER
     about = {"schema": "haechi.key/1", "name": name, "key": key, "created_at": datetime.now(UTC).isoformat()}
     files = {**files, "identity.json": json.dumps(about, ensure_ascii=False, indent=1).encode()}
@@ -274,12 +288,33 @@ def _keep(home: Path, name: str, key: str, files: dict[str, bytes]) -> Identity:
             for file, data in files.items():
                 _write(staged / file, data)
             place = folder / new_id("K")
+            leaf = load_chain(files["chain.pem"])[0]
+            log_key(home, act, place.name, actor, certificate=f"sha256:{_digest(leaf)}")
             staged.rename(place)
             sync(folder)
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
     return _load(place)
+
+
+def log_key(home: Path, act: str, subject: str, actor: str | None, **detail: str) -> None:
+    """Write an act on a key into the ledger of the home; on the disk when this returns.
+
+    Args:
+        home: folder of the store; made when there is none.
+        act: e.g. "key.new".
+        subject: id of the key.
+        actor: who acts; None for the account of the operating system.
+        detail: digests that name what it is; nothing secret.
+
+    Raises:
+        StoreError: the store cannot take it.
+    """
+    from haechi.core.store import open_store
+
+    store = open_store(home)
+    store.evidence(actor or store.actor).change(lambda change: change.log(act, subject, **detail))
 
 
 def _load(folder: Path) -> Identity:

@@ -1,11 +1,12 @@
 """Artists, their photos' descriptors and their trained references.
 
-Inside a transaction that the caller opened.
+Inside a transaction that the caller opened; every change is noted in the ledger there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -21,7 +22,10 @@ from haechi.core.store.rows import (
     vector_bytes,
     vector_from,
 )
-from haechi.core.store.schema import artist_photos, artist_references, artists, photo_descriptors
+from haechi.core.store.schema import artist_photos, artist_references, artists, photo_descriptors, releases
+
+if TYPE_CHECKING:
+    from haechi.core.store.registry import RegistryChange
 
 _ARTIST = (
     sa.select(artists, sa.func.count(artist_photos.c.id).label("photo_count"))
@@ -30,9 +34,9 @@ _ARTIST = (
 )
 
 
-def add_artist(connection: sa.Connection, name: str, consent: str, photos: Sequence[EnrolledPhoto]) -> Artist:
+def add_artist(change: RegistryChange, name: str, consent: str, photos: Sequence[EnrolledPhoto]) -> Artist:
     """Add an artist, or further photos of one; a photo that is already there is left as it is."""
-    name, consent = normal_name(name), storable_text(consent).strip()
+    connection, name, consent = change.connection, normal_name(name), storable_text(consent).strip()
     if not name or not consent:
         raise InputError("an artist needs a name and the consent that allows matching")
     found = find_artist(connection, name)
@@ -46,10 +50,11 @@ def add_artist(connection: sa.Connection, name: str, consent: str, photos: Seque
             joined = f"{found.consent}; {consent}"
             connection.execute(sa.update(artists).where(artists.c.id == identity).values(consent=joined))
     known = set(connection.scalars(sa.select(artist_photos.c.sha256).filter_by(artist_id=identity)))
-    for photo in photos:
-        if photo.sha256 not in known:
-            known.add(photo.sha256)
-            _add_photo(connection, identity, photo)
+    new = {photo.sha256: photo for photo in reversed(photos) if photo.sha256 not in known}
+    for photo in reversed(new.values()):
+        _add_photo(connection, identity, photo)
+    if found is None or new or consent not in found.consent.split("; "):
+        change.note("add" if found is None else "extend", "artist", identity, consent, photos=sorted(new))
     return to_artist(connection.execute(_ARTIST.where(artists.c.id == identity)).mappings().one())
 
 
@@ -95,13 +100,18 @@ def photos_of(connection: sa.Connection, artist_id: str) -> list[EnrolledPhoto]:
     return list(photos.values())
 
 
-def set_references(connection: sa.Connection, references: Mapping[str, bytes]) -> None:
+def set_references(change: RegistryChange, references: Mapping[str, bytes]) -> None:
     """Replace all trained references; an artist who is gone by now is passed over."""
+    connection, before = change.connection, get_references(change.connection)
     connection.execute(sa.delete(artist_references))
     present = set(connection.scalars(sa.select(artists.c.id)))
     rows = [{"artist_id": key, "data": data} for key, data in references.items() if key in present]
     if rows:
         connection.execute(sa.insert(artist_references), rows)
+    after = {key: data for key, data in references.items() if key in present}
+    for key in sorted(present):
+        if after.get(key) != before.get(key):
+            change.note("train", "artist", key)
 
 
 def get_references(connection: sa.Connection) -> dict[str, bytes]:
@@ -110,6 +120,13 @@ def get_references(connection: sa.Connection) -> dict[str, bytes]:
     return {row.artist_id: row.data for row in rows}
 
 
-def remove_artist(connection: sa.Connection, artist_id: str) -> bool:
+def remove_artist(change: RegistryChange, artist_id: str, why: str) -> bool:
     """Remove an artist with photos and reference; releases stay, without the name. False: there is none."""
-    return connection.execute(sa.delete(artists).where(artists.c.id == artist_id)).rowcount > 0
+    connection = change.connection
+    theirs = list(connection.scalars(sa.select(releases.c.id).filter_by(artist_id=artist_id).order_by(releases.c.id)))
+    if connection.execute(sa.delete(artists).where(artists.c.id == artist_id)).rowcount == 0:
+        return False
+    change.note("remove", "artist", artist_id, why)
+    for release_id in theirs:
+        change.note("unname", "release", release_id, artist=artist_id)
+    return True

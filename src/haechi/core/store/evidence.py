@@ -21,6 +21,7 @@ from haechi.core.store.engines import WRITES
 from haechi.core.store.failures import store_failures
 from haechi.core.store.group_commit import GroupCommit, Job
 from haechi.core.store.ledger import AnyRecord, Change
+from haechi.core.store.registry import registry_faults
 from haechi.core.store.vault import Vault
 
 Result = TypeVar("Result")
@@ -189,8 +190,9 @@ class Evidence:
 
 
 def _around(connection: sa.Connection) -> list[Fault]:
-    """What stands beside the rows: records without an entry, guards that are gone."""
+    """What stands beside the rows: records without an entry, the registry, guards that are gone."""
     stray = [Fault(where, "was put in: no entry wrote it") for where in ledger.stray_records(connection)]
+    stray += registry_faults(connection)
     gone = ledger.missing_triggers(connection)
     return stray + [Fault(f"trigger {name}", "is missing: rows could be changed without a word") for name in gone]
 

@@ -1,14 +1,14 @@
 """Releases, bank items and their fingerprints, inside a transaction that the caller opened.
 
 An item and all its fingerprint sets are inserted together. An item whose bytes are already there is not added
-again: the one that stands is returned.
+again: the one that stands is returned. Every change is noted in the ledger, in the same transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -25,30 +25,37 @@ from haechi.core.store.rows import (
 )
 from haechi.core.store.schema import bank_items, fingerprints, marks, protections, releases, soft_bindings
 
+if TYPE_CHECKING:
+    from haechi.core.store.registry import RegistryChange
+
 Sets = Sequence[tuple[str, bytes]]
 """Algorithm and serialised fingerprints of each set."""
 
 
-def add_release(connection: sa.Connection, release: Release, sets: Sets) -> tuple[Release, bool]:
+def add_release(change: RegistryChange, release: Release, sets: Sets) -> tuple[Release, bool]:
     """Add a release with its fingerprints; the second value is False when its bytes were there already."""
+    connection = change.connection
     row = connection.execute(sa.select(releases).filter_by(sha256=release.sha256)).mappings().first()
     if row:
         return to_release(row), False
     connection.execute(sa.insert(releases).values(release_row(release)))
     _add_sets(connection, "release", release.id, sets)
+    change.note("add", "release", release.id, sha256=release.sha256)
     return release, True
 
 
-def add_bank_item(connection: sa.Connection, item: BankItem, sets: Sets) -> tuple[BankItem, bool]:
+def add_bank_item(change: RegistryChange, item: BankItem, sets: Sets) -> tuple[BankItem, bool]:
     """Add a confirmed fake with its fingerprints.
 
     The second value is False when its bytes were there already.
     """
+    connection = change.connection
     row = connection.execute(sa.select(bank_items).filter_by(sha256=item.sha256)).mappings().first()
     if row:
         return to_bank_item(row), False
     connection.execute(sa.insert(bank_items).values(bank_row(item)))
     _add_sets(connection, "bank", item.id, sets)
+    change.note("add", "bank", item.id, item.because, sha256=item.sha256)
     return item, True
 
 
@@ -82,11 +89,20 @@ def find_bank_item(connection: sa.Connection, **column: str) -> BankItem | None:
     return to_bank_item(row) if row else None
 
 
-def remove_item(connection: sa.Connection, item: Item, item_id: str) -> bool:
-    """Remove an item with its fingerprints. False: there is none of that id."""
-    table = releases if item == "release" else bank_items
+def remove_item(change: RegistryChange, item: Item, item_id: str, why: str) -> bool:
+    """Remove an item with its fingerprints, and what was signed of it. False: there is none of that id."""
+    connection, table = change.connection, releases if item == "release" else bank_items
+    known = connection.execute(sa.select(table.c.sha256).where(table.c.id == item_id)).scalar()
+    if known is None:
+        return False
+    of_it = sa.select(protections.c.label).where(protections.c.release_id == item_id).order_by(protections.c.label)
+    signed = list(connection.scalars(of_it))
     connection.execute(sa.delete(fingerprints).filter_by(item=item, item_id=item_id))
-    return connection.execute(sa.delete(table).where(table.c.id == item_id)).rowcount > 0
+    connection.execute(sa.delete(table).where(table.c.id == item_id))
+    change.note("remove", item, item_id, why, sha256=known)
+    for label in signed:
+        change.note("remove", "protection", label, release=item_id)
+    return True
 
 
 def fingerprint_rows(
@@ -110,9 +126,16 @@ def live_items(connection: sa.Connection) -> set[str]:
     return set(connection.scalars(both))
 
 
-def add_protection(connection: sa.Connection, protection: Protection) -> None:
-    """Note that a release was signed."""
-    connection.execute(sa.insert(protections).values(asdict(protection)))
+def add_protection(
+    change: RegistryChange, protection: Protection, mark: Mark | None, bindings: Sequence[SoftBinding]
+) -> None:
+    """Note that a release was signed, which number the output bears, and what its manifest is found again by."""
+    change.connection.execute(sa.insert(protections).values(asdict(protection)))
+    if mark is not None:
+        add_mark(change.connection, mark)
+    add_soft_bindings(change.connection, protection.label, bindings)
+    told = {"release": protection.release_id, "output": protection.output_sha256, "key": protection.signed_by}
+    change.note("add", "protection", protection.label, **told, marked=mark is not None)
 
 
 def find_protections(connection: sa.Connection, **column: str) -> list[Protection]:

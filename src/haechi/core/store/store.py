@@ -10,7 +10,8 @@
 
 Invariants: an item, its fingerprints and its blob appear together in one transaction or not at all;
 `fingerprints` are the truth for every index; a store that cannot do something raises `StoreError` and has
-changed nothing.
+changed nothing. Every change of artists, releases, bank and signed outputs stands in the ledger, written in its own
+transaction (see `registry`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from haechi.core.errors import StoreError
+from haechi.core.login import login_account
 from haechi.core.records import Artist, BankItem, Kind, Mark, Protection, Release, SoftBinding
 from haechi.core.store import artists, items, reports
 from haechi.core.store.blobs import FileBlobs
@@ -32,7 +34,9 @@ from haechi.core.store.rows import EnrolledPhoto, FingerprintRow
 
 if TYPE_CHECKING:
     from haechi.core.fingerprint import FingerprintSet
+    from haechi.core.ledger import LedgerKey
     from haechi.core.store.evidence import Evidence
+    from haechi.core.store.registry import RegistryChange
 
 DATABASE: Final = "haechi.db"
 _ROWS_AT_ONCE: Final = 64
@@ -65,11 +69,14 @@ class Store:
     Args:
         home: folder of the store.
         engine: database at the newest schema, from `open_engine`.
+        actor: who acts, by default the account of the operating system.
     """
 
-    def __init__(self, home: Path, engine: sa.Engine) -> None:
+    def __init__(self, home: Path, engine: sa.Engine, actor: str | None = None) -> None:
         self.home = home
+        self.actor = login_account() if actor is None else actor
         self._engine = engine
+        self._key: LedgerKey | None = None
         self._blobs = FileBlobs(home)
 
     @property
@@ -79,6 +86,10 @@ class Store:
         with store_failures(self.home):
             folder.mkdir(exist_ok=True)
         return folder
+
+    def acting(self, actor: str) -> Store:
+        """The same store in the hands of another."""
+        return Store(self.home, self._engine, actor)
 
     def evidence(self, actor: str) -> Evidence:
         """Cases, exhibits and the ledger, in the hands of `actor`; what a killed writer left in the vault is swept.
@@ -102,8 +113,8 @@ class Store:
         Raises:
             InputError: no name or no consent.
         """
-        with self._changing() as connection:
-            return artists.add_artist(connection, name, consent, photos)
+        with self._changing() as change:
+            return artists.add_artist(change, name, consent, photos)
 
     def artists(self) -> list[Artist]:
         """Every artist, by name."""
@@ -120,15 +131,15 @@ class Store:
         with self._reading() as connection:
             return artists.photos_of(connection, artist_id)
 
-    def remove_artist(self, artist_id: str) -> bool:
+    def remove_artist(self, artist_id: str, why: str = "") -> bool:
         """Remove an artist with photos and reference; False when there is none of that id."""
-        with self._changing() as connection:
-            return artists.remove_artist(connection, artist_id)
+        with self._changing() as change:
+            return artists.remove_artist(change, artist_id, why)
 
     def set_references(self, references: Mapping[str, bytes]) -> None:
         """Replace all trained references (artist id -> serialised reference) in one transaction."""
-        with self._changing() as connection:
-            artists.set_references(connection, references)
+        with self._changing() as change:
+            artists.set_references(change, references)
 
     def references(self) -> Mapping[str, bytes]:
         """Artist id -> serialised trained reference."""
@@ -144,10 +155,10 @@ class Store:
             The release that stands: another than the argument when its bytes were registered before.
         """
         sets = [(one.algorithm, one.to_bytes()) for one in fingerprints]
-        with self._changing() as connection:
+        with self._changing() as change:
             if release.proxy is not None:
                 self._blobs.path(release.proxy)
-            return items.add_release(connection, release, sets)[0]
+            return items.add_release(change, release, sets)[0]
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""
@@ -169,10 +180,10 @@ class Store:
         with self._reading() as connection:
             return items.find_release_of_bytes(connection, sha256)
 
-    def remove_release(self, release_id: str) -> bool:
+    def remove_release(self, release_id: str, why: str = "") -> bool:
         """Remove a release, its fingerprints and its working copy; False when there is none of that id."""
-        with self._changing() as connection:
-            removed = items.remove_item(connection, "release", release_id)
+        with self._changing() as change:
+            removed = items.remove_item(change, "release", release_id, why)
         if removed:
             self._blobs.leave_mark()
             self.sweep()
@@ -185,12 +196,9 @@ class Store:
 
         The manifest must have been put inside the same `writing()`.
         """
-        with self._changing() as connection:
+        with self._changing() as change:
             self._blobs.path(protection.manifest)
-            items.add_protection(connection, protection)
-            if mark is not None:
-                items.add_mark(connection, mark)
-            items.add_soft_bindings(connection, protection.label, bindings)
+            items.add_protection(change, protection, mark, bindings)
 
     def protections(self, **column: str) -> list[Protection]:
         """Signed releases whose column has that value, e.g. `source_sha256=`, newest first."""
@@ -218,8 +226,8 @@ class Store:
         Returns the one that stands, as `add_release` does.
         """
         sets = [(one.algorithm, one.to_bytes()) for one in fingerprints]
-        with self._changing() as connection:
-            return items.add_bank_item(connection, item, sets)[0]
+        with self._changing() as change:
+            return items.add_bank_item(change, item, sets)[0]
 
     def bank_items(self) -> list[BankItem]:
         """Every bank item, oldest first."""
@@ -236,10 +244,10 @@ class Store:
         with self._reading() as connection:
             return items.find_bank_item(connection, sha256=sha256)
 
-    def remove_bank_item(self, item_id: str) -> bool:
+    def remove_bank_item(self, item_id: str, why: str = "") -> bool:
         """Remove a bank item and its fingerprints; False when there is none of that id."""
-        with self._changing() as connection:
-            return items.remove_item(connection, "bank", item_id)
+        with self._changing() as change:
+            return items.remove_item(change, "bank", item_id, why)
 
     # Fingerprints
 
@@ -359,8 +367,19 @@ class Store:
             yield connection
 
     @contextmanager
-    def _changing(self) -> Iterator[sa.Connection]:
-        """A write transaction after which saved reports no longer hold."""
+    def _changing(self) -> Iterator[RegistryChange]:
+        """A write transaction whose acts stand in the ledger, and after which saved reports no longer hold."""
+        from haechi.core.store.registry import RegistryChange
+
         with self._writing_rows() as connection:
-            yield connection
+            change = RegistryChange(connection, self._ledger_key, self.actor)
+            yield change
+            change.close()
             reports.next_generation(connection)
+
+    def _ledger_key(self) -> LedgerKey:
+        if self._key is None:
+            from haechi.core.ledger import ledger_key
+
+            self._key = ledger_key(self.home)
+        return self._key

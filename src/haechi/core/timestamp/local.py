@@ -68,7 +68,7 @@ def local_token(home: Path, request: bytes) -> bytes:
         raise InputError("the local time stamp authority needs openssl; install it, or name another authority: --tsa")
     folder = home / _FOLDER
     if not folder.is_dir():
-        _make(folder)
+        _make(folder, home)
     with tempfile.TemporaryDirectory() as place, store_failures(home):
         query, answer = Path(place) / "query", Path(place) / "answer"
         query.write_bytes(request)
@@ -84,8 +84,10 @@ def local_token(home: Path, request: bytes) -> bytes:
         return answer.read_bytes()
 
 
-def _make(folder: Path) -> None:
-    """Write the folder beside its place, then give it its name; of two at once the first stands."""
+def _make(folder: Path, home: Path) -> None:
+    """Write the folder beside its place, log it, then give it its name; of two at once the first stands."""
+    from haechi.core.provenance.keys import log_key
+
     with store_failures(folder):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         staged = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".stamps-"))
@@ -100,6 +102,8 @@ def _make(folder: Path) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+        told = f"sha256:{root.fingerprint(hashes.SHA256()).hex()}"
+        log_key(home, "key.stamps", "stamps", None, certificate=told)
         try:
             staged.rename(folder)
         except OSError:

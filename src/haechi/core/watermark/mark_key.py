@@ -45,24 +45,31 @@ def mark_key(home: Path) -> bytes | None:
     return key
 
 
-def make_mark_key(home: Path) -> bytes:
-    """The key of a home, made if there is none.
+def make_mark_key(home: Path, actor: str | None = None) -> bytes:
+    """The key of a home, made if there is none; the ledger has its fingerprint before it stands.
+
+    Args:
+        home: folder of the store.
+        actor: who acts, for the ledger; by default the account of the operating system.
 
     Raises:
         As `mark_key`.
     """
     if (known := mark_key(home)) is not None:
         return known
-    folder = home.expanduser() / _FOLDER
+    from haechi.core.provenance.keys import log_key
+
+    folder, key = home.expanduser() / _FOLDER, secrets.token_bytes(KEY_BYTES)
     with store_failures(home):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         staged = folder / f".new-{secrets.token_hex(8)}"
         descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(KEY_BYTES))
+                file.write(key)
                 file.flush()
                 os.fsync(file.fileno())
+            log_key(home, "key.watermark", _FILE, actor, fingerprint=key_fingerprint(key))
             with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
                 os.link(staged, folder / _FILE)
         finally:

@@ -20,7 +20,8 @@ def test_it_is_made_once_secret_and_never_replaced(tmp_path: Path) -> None:
     assert len(key) == KEY_BYTES
     assert mark_key(home) == key
     folder = home / "keys"
-    assert [(path.name, path.stat().st_mode & 0o777) for path in folder.iterdir()] == [("watermark.key", 0o600)]
+    found = sorted((path.name, path.stat().st_mode & 0o777) for path in folder.iterdir())
+    assert found == [("ledger.pem", 0o600), ("watermark.key", 0o600)]
     assert key.hex() not in key_fingerprint(key)
 
 
