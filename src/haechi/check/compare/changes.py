@@ -10,6 +10,7 @@ Limits: spans are good to a frame or two at strong changes, to about 0.2 s at we
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import cv2
@@ -99,10 +100,17 @@ def judge(
         times_s: probe times (n,).
         factor: smoothed scores are divided by it.
     """
-    scores = standardise(probe)
-    s, null = (smooth(x, times_s) / np.float32(factor) for x in (scores, standardise(harmless)))
+    with ThreadPoolExecutor(1) as aside:
+        null_later = aside.submit(_scored, harmless, times_s, factor)
+        scores, s = _scored(probe, times_s, factor)
+        _, null = null_later.result()
     high = thresholds(null, codes)
     return Judged(s, high, tuple(components(s, scores.z, codes, high, least_extent(null, codes))))
+
+
+def _scored(energies: Energies, times_s: NDArray[np.float64], factor: float) -> tuple[Scores, Volume]:
+    scores = standardise(energies)
+    return scores, smooth(scores, times_s) / np.float32(factor)
 
 
 def smooth(scores: Scores, times_s: NDArray[np.float64]) -> Volume:

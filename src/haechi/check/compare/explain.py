@@ -110,7 +110,8 @@ def _taken_off(window: Window, over: Sequence[Component]) -> NDArray[np.uint8]:
     side = max(shown.shape[1:])
     wider = np.ones((2 * max(3, side // 90) + 1,) * 2, np.uint8)
     for component in over:
-        mask = cv2.dilate(mask_of(component, window).astype(np.uint8), wider) > 0
+        # A footprint is where a difference is strongest: faint ends of letters lie beside it.
+        mask = cv2.dilate(mask_of(component, window).astype(np.uint8), wider, iterations=2) > 0
         for i in range(component.first, component.last + 1):
             apart = np.abs(shown[i].astype(np.int16) - window.expected[i])
             # Ink stands out far more than a changed mouth does.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -29,6 +30,8 @@ MIN_SPREAD = 0.3
 N_REGRESSED = 40_000
 N_BINS = 12
 N_LEVELS = 2048
+# How many frames one thread measures in turn.
+FRAMES_A_RUN = 24
 # How much a whole frame's score may be set off, and over how many frames that is averaged.
 FRAME_RANGE, FRAME_SMOOTH = (-1.0, 1.5), 5
 
@@ -81,22 +84,55 @@ def band_pass(image: NDArray[np.float32], bands: Bands) -> Map:
     return np.asarray(fine - cv2.resize(wide, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
-def difference(probe: Map, expected: Map, bands: Bands) -> Map:
-    """Band-passed probe minus band-passed expectation after the local gain, float32 (h, w)."""
-    side = 2 * round(2.5 * bands.coarse) + 1
-    product = cv2.boxFilter(probe * expected, -1, (side, side))
-    power = cv2.boxFilter(expected * expected, -1, (side, side))
-    gain = np.clip((product + 2.0) / (power + 2.0), 0.5, 2.0)
-    return np.asarray(probe - gain * expected, dtype=np.float32)
+class Grid:
+    """Cells over the part of a picture that can be compared.
+
+    Args:
+        seen: bool (h, w), where the probe shows the master.
+        bands: the working scales.
+
+    Attributes:
+        share: how much of each cell is seen, float32 (gh, gw).
+    """
+
+    def __init__(self, seen: NDArray[np.bool_], bands: Bands) -> None:
+        self._size = (max(1, seen.shape[1] // bands.cell), max(1, seen.shape[0] // bands.cell))
+        self._weight = None if seen.all() else seen.astype(np.float32)
+        self._reach = 2 * round(2.5 * bands.coarse / bands.cell) + 1
+        self.share = _spread(cv2.resize(seen.astype(np.float32), self._size, interpolation=cv2.INTER_AREA))
+
+    def power(self, detail: Map) -> Map:
+        """Sum of squared detail in each cell, over the cell's size, float32 (gh, gw)."""
+        return self._means(detail, detail)
+
+    def smoothed(self, power: Map) -> Map:
+        """Power of what is seen, averaged with the neighbours' a little, float32 (gh, gw)."""
+        return np.asarray(_spread(power) / np.maximum(self.share, 1e-3), dtype=np.float32)
+
+    def apart(self, picture: Map, expected: Map, power: Map) -> Map:
+        """Energy of a picture's detail less the expected detail times the local gain, float32 (gh, gw).
+
+        The gain varies slowly, so that it is the same all over a cell: the energy follows from the cell's own powers.
+
+        Args:
+            picture: detail, float32 (h, w).
+            expected: detail, float32 (h, w).
+            power: of the expected detail.
+        """
+        product = self._means(picture, expected)
+        fitted, whole = (cv2.boxFilter(values, -1, (self._reach, self._reach)) for values in (product, power))
+        gain = np.clip((fitted + 2.0) / (whole + 2.0), 0.5, 2.0)
+        return self.smoothed(np.maximum(self.power(picture) - 2.0 * gain * product + gain * gain * power, 0.0))
+
+    def _means(self, a: Map, b: Map) -> Map:
+        product = cv2.multiply(a, b)
+        if self._weight is not None:
+            product = cv2.multiply(product, self._weight)
+        return np.asarray(cv2.resize(product, self._size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
 
-def cells(energy: Map, bands: Bands, seen: Map | None = None) -> Map:
-    """Mean energy over cells, float32 (gh, gw); with `seen` only over visible pixels."""
-    size = (max(1, energy.shape[1] // bands.cell), max(1, energy.shape[0] // bands.cell))
-    if seen is None:
-        small = cv2.resize(energy, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.GaussianBlur(small, (0, 0), 0.8), dtype=np.float32)
-    return np.asarray(cells(energy * seen, bands) / np.maximum(cells(seen, bands), 1e-3), dtype=np.float32)
+def _spread(values: NDArray[Any]) -> Map:
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), 0.8), dtype=np.float32)
 
 
 def match_quality(
@@ -131,18 +167,15 @@ def match_quality(
 
 def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bool_], bands: Bands) -> float:
     """Log of the median cell energy of pictures minus expectation: how much a chain typically lost."""
-    weight = seen.astype(np.float32)
-    inside = cells(weight, bands) > 0.9
+    grid = Grid(seen, bands)
+    inside = grid.share > 0.9
     if not inside.any():
         return 0.0
-    maps = [
-        cells(
-            difference(band_pass(np.where(seen, p, e).astype(np.float32), bands), band_pass(e, bands), bands) ** 2,
-            bands,
-            weight,
-        )
-        for p, e in zip(pictures, expected, strict=True)
-    ]
+    maps = []
+    for picture, clean in zip(pictures, expected, strict=True):
+        detail = band_pass(clean, bands)
+        ours = band_pass(np.where(seen, picture, clean).astype(np.float32), bands)
+        maps.append(grid.apart(ours, detail, grid.power(detail)))
     return float(np.log(np.median(np.stack(maps)[:, inside]) + FLOOR))
 
 
@@ -159,28 +192,30 @@ def measure(
         seen: bool (h, w).
         bands: the working scales.
     """
-    weight = seen.astype(np.float32)
+    grid = Grid(seen, bands)
 
-    def one(i: int) -> tuple[Map, ...]:
-        detail = band_pass(expected[i], bands)
+    def run(frames: NDArray[np.int64]) -> list[tuple[Map, ...]]:
         # The first frame has none before it: it is taken to move as the second does.
-        now, before = (detail, i - 1) if i else (band_pass(expected[min(1, len(expected) - 1)], bands), 0)
-        # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
-        inner = np.where(seen, probes[i], expected[i]).astype(np.float32)
-        pictures = (inner, nulls[0][i].astype(np.float32), nulls[1][i].astype(np.float32))
-        apart = [difference(band_pass(picture, bands), detail, bands) for picture in pictures]
-        parts = (*apart, detail, now - band_pass(expected[before], bands))
-        return tuple(_log_cells(part, weight, bands) for part in parts)
+        before = band_pass(expected[frames[0] - 1 if frames[0] else min(1, len(expected) - 1)], bands)
+        found = []
+        for i in frames:
+            detail = band_pass(expected[i], bands)
+            power = grid.power(detail)
+            # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
+            inner = np.where(seen, probes[i], expected[i]).astype(np.float32)
+            pictures = (inner, nulls[0][i].astype(np.float32), nulls[1][i].astype(np.float32))
+            apart = [grid.apart(band_pass(picture, bands), detail, power) for picture in pictures]
+            moved = grid.smoothed(grid.power(detail - before))
+            found.append(tuple(np.log(energy + FLOOR) for energy in (*apart, grid.smoothed(power), moved)))
+            before = detail
+        return found
 
+    runs = np.array_split(np.arange(len(probes)), max(1, len(probes) // FRAMES_A_RUN))
     with ThreadPoolExecutor() as pool:
-        layers = list(pool.map(one, range(len(probes))))
+        layers = [layer for found in pool.map(run, runs) for layer in found]
     probe, null, second, texture, motion = (np.stack(layer).astype(np.float32) for layer in zip(*layers, strict=True))
-    energies = Energies(probe, null, texture, motion, cells(weight, bands) > 0.6)
+    energies = Energies(probe, null, texture, motion, grid.share > 0.6)
     return energies, replace(energies, probe=second)
-
-
-def _log_cells(part: Map, weight: Map, bands: Bands) -> Map:
-    return np.asarray(np.log(cells(part * part, bands, weight) + FLOOR), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def recompress_video(frames: Stack, frame_rate: float, crf: float, *, preset: st
     def take(pictures: list[av.VideoFrame]) -> int:
         count = done
         for picture in pictures:
-            out[count] = picture.to_ndarray(format="gray")[:height, :width]
+            out[count] = _luma(picture)[:height, :width]
             count += 1
         return count
 
@@ -65,6 +65,13 @@ def recompress_video(frames: Stack, frame_rate: float, crf: float, *, preset: st
     if done != n:
         raise AssertionError(f"the encoder gave {done} of {n} frames")
     return out
+
+
+def _luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """The luma as coded: PyAV's conversion to gray would take it for limited range and stretch it."""
+    plane = picture.planes[0]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    return np.asarray(rows[: picture.height, : picture.width])
 
 
 def _instructions() -> dict[str, str]:

@@ -40,6 +40,15 @@ def test_higher_crf_loses_more(height: int, width: int) -> None:
     assert loss(18) < loss(32) < loss(44)
 
 
+def test_black_and_white_stay() -> None:
+    frames = moving(8, 64, 96)
+    frames[:, :16], frames[:, -16:] = 0, 255
+    copy = recompress_video(frames, 25.0, 12.0)
+    assert np.abs(copy.astype(np.int16) - frames).mean() < 1.0
+    assert copy[:, 4:12].max() <= 4
+    assert copy[:, -12:-4].min() >= 251
+
+
 def test_lower_quality_loses_more() -> None:
     (image,) = moving(1, 96, 128)
 

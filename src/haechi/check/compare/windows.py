@@ -1,0 +1,182 @@
+"""The windows of a probe: stretches of some seconds, each with its frames and its place in the master's file.
+
+Method: a window is first looked for just where the one before led to, since a clip mostly runs on; where it does not
+fit there, small pictures of all of the master's moments that can match are searched, and only those that do match are
+decoded at working size. While one window is compared the next one is found, and the one after it decoded.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from haechi.check.compare import locate
+from haechi.check.compare.clip import Clip, Stretch, load, scaled, undecoded_s
+from haechi.check.compare.coarse import master_span_for
+from haechi.check.compare.gather import Files
+from haechi.check.compare.geometry import Placement
+from haechi.check.compare.locate import Located
+from haechi.core.records import Segment, Span
+
+WINDOW_S = 16.0
+WORKING_SIDE = 640
+MIN_INTERVAL_S = 0.05
+# For the first idea of time and place; a master faster than this is thinned out.
+SMALL_SIDE = 416
+SMALL_INTERVAL_S = 0.03
+# How much worse than the window before one may fit and still count as its continuation, and how much of it must.
+RUNS_ON, RUNS_ON_SHARE = 1.5, 0.95
+# A probe larger than its master by more than this is brought down to it.
+MAX_UPSCALED = 1.15
+# Without a hint the whole master is searched at once; longer ones need the fingerprint's hint.
+MAX_UNHINTED_S = 90.0
+
+Cut = tuple[Span, Segment | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A window that lies in the master.
+
+    Attributes:
+        probe: its frames at working size.
+        master: the master's frames near the moments that it shows, at about the same scale.
+        located: the moments, and the placement between these frames.
+        placement: the same at full size.
+        undecoded_s: how much of the window damage has taken, seconds.
+    """
+
+    probe: Clip
+    master: Clip
+    located: Located
+    placement: Placement
+    undecoded_s: float
+
+
+def cut(files: Files, hint: Sequence[Segment]) -> list[Cut]:
+    """Stretches of at most WINDOW_S, each with the piece that tells where in the master it lies.
+
+    Args:
+        files: the two files.
+        hint: pieces of the probe that a match assigned to this master; empty when unknown.
+    """
+    duration = files.probe_info.duration_s or 0.0
+    pieces: list[Cut] = [(s.span, s) for s in hint] or [(Span(0.0, duration), None)]
+    windows = []
+    for span, piece in pieces:
+        count = max(1, int(np.ceil(span.duration_s / WINDOW_S)))
+        ends = np.linspace(span.start_s, span.end_s, count + 1)
+        windows += [(Span(float(start), float(end)), piece) for start, end in itertools.pairwise(ends)]
+    return windows
+
+
+def find(files: Files, windows: Sequence[Cut]) -> Iterator[tuple[Span, Found | None]]:
+    """Each window with what was found; None where it holds no frame or shows nothing of the master.
+
+    The next window is being found while the caller works on one.
+    """
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as finder:
+        search = _Search(files, windows, reader)
+        coming = finder.submit(search.next)
+        for span, _ in windows:
+            found = coming.result()
+            coming = finder.submit(search.next)
+            yield span, found
+
+
+class _Search:
+    """Goes through the windows in order, since each one leads to the next."""
+
+    def __init__(self, files: Files, windows: Sequence[Cut], reader: ThreadPoolExecutor) -> None:
+        self._files, self._reader = files, reader
+        self._todo = list(windows)
+        self._read: list[Future[Clip | None]] = []
+        self._before: tuple[Found, Segment | None] | None = None
+        self._read_on()
+
+    def next(self) -> Found | None:
+        """The next window; None after the last one."""
+        if not self._todo:
+            return None
+        (span, piece), probe = self._todo.pop(0), self._read.pop(0).result()
+        self._read_on()
+        found = None if probe is None else self._found(span, piece, probe)
+        self._before = None if found is None else (found, piece)
+        return found
+
+    def _read_on(self) -> None:
+        for span, _ in self._todo[:1]:
+            self._read.append(self._reader.submit(self._load, span))
+
+    def _load(self, span: Span) -> Clip | None:
+        stretch = (span.start_s, span.end_s)
+        limits = self._files.limits
+        return load(self._files.probe, [stretch], WORKING_SIDE, limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
+
+    def _found(self, span: Span, piece: Segment | None, probe: Clip) -> Found | None:
+        ours = (span.start_s, span.end_s)
+        gone_s = undecoded_s(probe, ours)
+        if self._before is not None and self._before[1] == piece:
+            before = self._before[0]
+            found = _settled(self._files, probe, before.placement, [_led_to(before, probe)], gone_s)
+            if found is not None and _runs_on(before.located, found.located):
+                return found
+        if piece is None:
+            theirs = (0.0, min(self._files.master_info.duration_s or MAX_UNHINTED_S, MAX_UNHINTED_S))
+        else:
+            theirs = master_span_for(ours, piece, self._files.master_info.duration_s)
+        return _searched(self._files, probe, theirs, gone_s)
+
+
+def _led_to(before: Found, probe: Clip) -> Stretch:
+    """Where a probe's frames lie in the master if they run on from the window before."""
+    line = before.located.alignment.lines[-1]
+    first_s, last_s = (line.offset_s + line.speed * float(time_s) for time_s in probe.times_s[[0, -1]])
+    return max(0.0, first_s - locate.MARGIN_S), last_s + locate.MARGIN_S
+
+
+def _runs_on(before: Located, located: Located) -> bool:
+    """Whether a window fits where the one before led to, as well as that one did."""
+    alignment = located.alignment
+    fits = alignment.certain or alignment.cost < RUNS_ON * before.alignment.cost
+    return fits and float((alignment.matched >= 0).mean()) > RUNS_ON_SHARE
+
+
+def _searched(files: Files, probe: Clip, theirs: Stretch, gone_s: float) -> Found | None:
+    """The window among all moments of a stretch of the master: small pictures first."""
+    small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
+    if small is None:
+        return None
+    little = scaled(probe, SMALL_SIDE / max(probe.shape))
+    looked = locate.look(little, small)
+    if looked is None:
+        return None
+    full = looked.placement.rescaled(_factor(files.probe_shape, little), _factor(files.master_shape, small))
+    return _settled(files, probe, full, locate.stretches(looked), gone_s)
+
+
+def _settled(files: Files, probe: Clip, full: Placement, stretches: Sequence[Stretch], gone_s: float) -> Found | None:
+    """The window at working size, near a placement at full size and some moments."""
+    upscaled = full.scale / _factor(files.probe_shape, probe)
+    if upscaled > MAX_UPSCALED:
+        # Detail beyond the master's own resolution is interpolation.
+        probe = scaled(probe, 1.0 / upscaled)
+    wanted = min(1.0, full.scale / _factor(files.probe_shape, probe))
+    side = max(64, int(np.ceil(max(files.master_shape) * wanted / 2) * 2))
+    master = load(files.master, stretches, side, files.limits, chroma_too=True)
+    if master is None:
+        return None
+    factors = _factor(files.probe_shape, probe), _factor(files.master_shape, master)
+    located = locate.settle(probe, master, full.rescaled(1 / factors[0], 1 / factors[1]))
+    if located is None:
+        return None
+    return Found(probe, master, located, located.placement.rescaled(*factors), gone_s)
+
+
+def _factor(shape: tuple[int, int], clip: Clip) -> float:
+    """How much larger the file's pictures are than the clip's."""
+    return max(shape) / max(clip.shape)
