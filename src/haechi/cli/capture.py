@@ -42,16 +42,17 @@ def _capture(
 ) -> None:
     from haechi.core.fetch import Client
     from haechi.preserve.browser import find_browser
-    from haechi.preserve.capture import capture
     from haechi.preserve.custody import Intent
     from haechi.preserve.facts import Found
+    from haechi.workflows.intake import take_page
 
     session: Session = context.obj
     evidence, person = session.evidence()
     found = Found(url, posted, account, platform).checked()
     intent = Intent(found, "http", authority=authority, why=because)
     browser = None if plain else find_browser(session.settings.chromium)
-    exhibit = capture(evidence, person, case, intent, authorities(session, tsa), Client(), browser)
+    asked, look = authorities(session, tsa), session.classifier()
+    exhibit = take_page(evidence, person, case, intent, asked, Client(), browser, look)
     tell(session, evidence, exhibit, json)
     if browser is None and not plain:
         words = mark(

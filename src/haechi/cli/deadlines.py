@@ -77,7 +77,8 @@ def _recheck(session: Session, json: bool) -> None:
     from haechi.workflows.recheck import recheck
 
     evidence, person = session.evidence()
-    for one in recheck(evidence, person, session.settings.tsa.split(), Client(), datetime.now(UTC)):
+    tsas, look = session.settings.tsa.split(), session.classifier()
+    for one in recheck(evidence, person, tsas, Client(), datetime.now(UTC), look):
         if json:
             session.emit({"schema": "haechi.recheck/1", **asdict(one)})
         elif one.exhibit:

@@ -77,14 +77,15 @@ def _add(
     tsa: Tsa = None,
     json: Json = False,
 ) -> None:
-    from haechi.preserve.custody import Intent, add_file
+    from haechi.preserve.custody import Intent
     from haechi.preserve.facts import Found
+    from haechi.workflows.intake import take_file
 
     session: Session = context.obj
     evidence, person = session.evidence()
     intent = Intent(Found(url, posted, account, platform).checked(), "file", path.name, authority, because)
-    limits = session.settings.limits
-    exhibit = add_file(evidence, person, case, path, intent, authorities(session, tsa), limits)
+    limits, look = session.settings.limits, session.classifier()
+    exhibit = take_file(evidence, person, case, path, intent, authorities(session, tsa), limits, look)
     tell(session, evidence, exhibit, json)
 
 
@@ -217,6 +218,22 @@ def tell(session: Session, evidence: Evidence, exhibit: Exhibit, json: bool) -> 
         _line(session, exhibit, json)
     for one in failed:
         session.note(session.say(mark("no time stamp: {reason}"), reason=one.why))
+    _tell_flags(session, evidence, exhibit)
+
+
+def _tell_flags(session: Session, evidence: Evidence, exhibit: Exhibit) -> None:
+    from haechi.core.sealing import VaultKeys
+    from haechi.workflows.intake import flags_of, was_flagged
+
+    if was_flagged(exhibit):
+        words = mark(
+            "looks like sexual content: {case} is now in the lane sexual; if that errs, loosen it with two people"
+        )
+        session.note(session.say(words, case=exhibit.parent))
+        if VaultKeys(evidence.home).seal() is None:
+            session.note(session.say(mark("nobody holds the keys of the seal yet: haechi vault holders A B C")))
+    for reason in dict.fromkeys(flag["abstained"] for flag in flags_of(exhibit) if "abstained" in flag):
+        session.note(session.say(mark("not looked at for sexual content: {reason}"), reason=reason))
 
 
 def _line(session: Session, exhibit: Exhibit, json: bool) -> None:

@@ -19,6 +19,7 @@ from haechi.core.language import Language, mark, negotiate, translate
 
 if TYPE_CHECKING:
     from haechi.cli.progress import Bar
+    from haechi.core.flag import Classify
     from haechi.core.people import Person
     from haechi.core.settings import Settings
     from haechi.core.store import Store
@@ -98,6 +99,12 @@ class Session:
         password = None if self._user is None else self.password(self._user)
         person = sign_in(evidence, self._user, password)
         return evidence.acting(person.name), person
+
+    def classifier(self) -> Classify:
+        """What flags sexual content; it loads its weights when it first looks."""
+        from haechi.core.media.sexual import SexualContent
+
+        return SexualContent(self.settings.models, self.settings.limits)
 
     def password(self, name: str, file: str | None = None) -> str:
         """The password of `name`: the first line of a file (`HAECHI_PASSWORD_FILE`), or as it is typed."""

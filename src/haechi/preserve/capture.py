@@ -21,8 +21,9 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from haechi.core.evidence import Exhibit
+from haechi.core.evidence import Case, Exhibit, Lane
 from haechi.core.fetch import Client, Exchange
+from haechi.core.flag import Classify, Flag
 from haechi.core.people import Person
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.archive import write_wacz
@@ -46,6 +47,9 @@ _SUFFIXES: Final = {
     "audio/mp4": ".m4a",
 }
 GONE: Final = (404, 410, 451)
+MOST_LOOKED_AT: Final = 12
+LEAST_BYTES: Final = 4096
+"""Smaller pictures are icons."""
 
 
 def capture(
@@ -56,8 +60,11 @@ def capture(
     tsas: Sequence[str],
     client: Client,
     browser: Browser | None = None,
+    classify: Classify | None = None,
 ) -> Exhibit:
     """Capture an address, by a browser where there is one and the address is a page, else by plain HTTP.
+
+    What lies in a case that `classify` moved must be sealed by whoever calls this: see `haechi.workflows.intake`.
 
     Raises:
         PolicyError: lane, role, second person, a private address, robots.txt; nothing was kept.
@@ -79,6 +86,7 @@ def capture(
                 shown = render(browser, client, exchanges, folder)
                 facts["browser"] = shown.facts
                 intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
+        flags = _flags(case, classify, exchanges[-1], shown)
         title = str(facts.get("page", {}).get("title", ""))
         wacz = write_wacz([*exchanges, *shown.exchanges], title, folder)
         with ExitStack() as stack:
@@ -87,7 +95,16 @@ def capture(
             parts = [
                 Source(name, EVIDENTIARY, kind, stack.enter_context(path.open("rb"))) for name, kind, path in files
             ]
-            return keep(evidence, person, case, intent, parts, facts, tsas, consent)
+            return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
+
+
+def _flags(case: Case, classify: Classify | None, last: Exchange, shown: Rendered) -> dict[str, Flag]:
+    """What a classifier says of the media file, or of the largest pictures and films that the page showed."""
+    if classify is None or case.lane is not Lane.ORDINARY:
+        return {}
+    media = [one for one in (last, *shown.exchanges) if _kind(one).startswith(("image/", "video/"))]
+    looked_at = sorted((one for one in media if one.size >= LEAST_BYTES), key=lambda one: -one.size)[:MOST_LOOKED_AT]
+    return {one.url: classify(one.body) for one in looked_at}
 
 
 def is_page(exchange: Exchange) -> bool:

@@ -2,7 +2,8 @@
 
 Steps of `add_file`, in this order:
 1. The lane decides before the file is touched: nothing of a minor is even opened; sexual media of an adult takes the
-   legal role, a second person, a reason and three key holders.
+   legal role, a second person, a reason and three key holders. In the ordinary lane a classifier may look: if it
+   raises its flag, the case becomes a sexual one with this very exhibit. It never loosens, and never keeps one out.
 2. The file is read once: what is hashed is what is encrypted. No plain copy is written anywhere.
 3. Time stamps over the exhibit's record, which names every part by its SHA-256.
 4. Record, holding and stamps appear in one transaction with the ledger's entries.
@@ -25,6 +26,7 @@ from typing import Any, BinaryIO, Final
 from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane, Part, Place, Stamp
+from haechi.core.flag import Classify, Flag
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, refuse_media
 from haechi.core.ledger import canonical
 from haechi.core.ledger.entries import digest_of, moment
@@ -42,6 +44,7 @@ from haechi.preserve.tile import blurred_tile
 
 EVIDENTIARY: Final = "evidentiary"
 WORKING: Final = "working"
+FLAGGED: Final = "the classifier for sexual content raised its flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,18 @@ class Intent:
 
 
 def add_file(
-    evidence: Evidence, person: Person, case_id: str, path: Path, intent: Intent, tsas: Sequence[str], limits: Limits
+    evidence: Evidence,
+    person: Person,
+    case_id: str,
+    path: Path,
+    intent: Intent,
+    tsas: Sequence[str],
+    limits: Limits,
+    classify: Classify | None = None,
 ) -> Exhibit:
     """Make an exhibit of a file.
+
+    What lies in a case that the flag moved must be sealed by whoever calls this: see `haechi.workflows.intake`.
 
     Args:
         evidence: where it goes.
@@ -97,6 +109,7 @@ def add_file(
         intent: what it is.
         tsas: URIs of time stamp authorities.
         limits: what decoding for the blurred tile may cost.
+        classify: flags sexual content, in the ordinary lane; None for nobody.
 
     Raises:
         PolicyError: the lane, the role, or a second person forbids it; the file was not touched.
@@ -107,9 +120,10 @@ def add_file(
         modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         part = Source(f"original{_suffix(path)}", EVIDENTIARY, media_type, stream)
+        flags = {part.name: classify(path)} if classify is not None and case.lane is Lane.ORDINARY else {}
         facts = {"file_modified_at": modified, **(intent.facts or {})}
-        parts = [part, *_tiles(case, path, limits)]
-        return keep(evidence, person, case, intent, parts, facts, tsas, consent)
+        parts = [part, *_tiles(lane_with(case, flags), path, limits)]
+        return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
 
 
 def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str]) -> Exhibit:
@@ -157,12 +171,19 @@ def keep(
     facts: Mapping[str, Any],
     tsas: Sequence[str],
     consent: Consent | None = None,
+    flags: Mapping[str, Flag] | None = None,
 ) -> Exhibit:
-    """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once."""
+    """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once.
+
+    `flags` are what a classifier says of the parts, or of what lies in them, by name.
+    """
     intent = replace(intent, found=intent.found.checked())
-    keys = VaultKeys(evidence.home)
+    keys, lane = VaultKeys(evidence.home), lane_with(case, flags or {})
+    if flags:
+        facts = {**facts, "sexual_content": {name: flag.to_fields() for name, flag in flags.items()}}
+    seals = lane is Lane.SEXUAL and (case.lane is lane or keys.seal() is not None)
     with evidence.vault.writing() as intake:
-        taken = [_take(keys, intake, source, sealed=_is_sealed(case, source)) for source in sources]
+        taken = [_take(keys, intake, source, sealed=seals and source.role == EVIDENTIARY) for source in sources]
         exhibit = _record(person, case, intent, tuple(part for part, _ in taken), facts)
         body = canonical(exhibit.to_fields())
         stamps, failures = _stamps(evidence, body, tsas)
@@ -174,9 +195,11 @@ def keep(
                 raise InputError(f"{case.id} was moved to the lane {now.lane} meanwhile; nothing was kept: start again")
             if consent is not None:
                 consent.use(change, intent.why)
+            if now.lane.strictness < lane.strictness:
+                _tighten(change, now, lane, exhibit)
             digests = {part.name: part.sha256 for part in exhibit.parts}
             change.put(exhibit, "exhibit.add", intent.why, case=case.id, parts=digests)
-            change.put(holding, "exhibit.hold", sealed=case.lane is Lane.SEXUAL)
+            change.put(holding, "exhibit.hold", sealed=seals)
             for stamp in stamps:
                 change.put(_stamp(exhibit.id, body, stamp), "exhibit.stamp", tsa=stamp.tsa, exhibit=exhibit.id)
             for uri, reason in failures:
@@ -278,9 +301,16 @@ def _record(person: Person, case: Case, intent: Intent, parts: tuple[Part, ...],
     )
 
 
-def _is_sealed(case: Case, source: Source) -> bool:
-    """The blurred tile of sexual media is a working copy that the desk may see; everything else is sealed."""
-    return case.lane is Lane.SEXUAL and source.role == EVIDENTIARY
+def lane_with(case: Case, flags: Mapping[str, Flag]) -> Lane:
+    """The lane of a case once a classifier has looked: never a looser one."""
+    raised = case.lane is Lane.ORDINARY and any(flag.raised for flag in flags.values())
+    return Lane.SEXUAL if raised else case.lane
+
+
+def _tighten(change: Change, case: Case, lane: Lane, exhibit: Exhibit) -> None:
+    """Move the case in the transaction that lets the exhibit appear; the scores stand beside it."""
+    told = {"from": case.lane.value, "to": lane.value, "exhibit": exhibit.id}
+    change.put(replace(case, lane=lane), "case.tighten", FLAGGED, **told, flags=exhibit.facts["sexual_content"])
 
 
 def _take(keys: VaultKeys, intake: Intake, source: Source, *, sealed: bool) -> tuple[Part, Place]:
@@ -306,9 +336,9 @@ def _stamp(exhibit_id: str, body: bytes, given: Stamped) -> Stamp:
     return Stamp(new_id("T"), exhibit_id, digest_of(body), given.tsa, given.at, given.independent, token, given.chain)
 
 
-def _tiles(case: Case, path: Path, limits: Limits) -> list[Source]:
+def _tiles(lane: Lane, path: Path, limits: Limits) -> list[Source]:
     """The working view of sexual media; in the ordinary lane there is none."""
-    tile = blurred_tile(path, limits) if case.lane is Lane.SEXUAL else None
+    tile = blurred_tile(path, limits) if lane is Lane.SEXUAL else None
     return [] if tile is None else [Source("tile.jpg", WORKING, "image/jpeg", io.BytesIO(tile))]
 
 

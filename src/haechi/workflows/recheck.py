@@ -16,11 +16,12 @@ from haechi.act.deadline import of_notice
 from haechi.core.errors import InputError, PolicyError, RemoteError
 from haechi.core.evidence import Case, Exhibit, Lane, Notice
 from haechi.core.fetch import Client
+from haechi.core.flag import Classify
 from haechi.core.people import Person
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.capture import capture
 from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
+from haechi.workflows.intake import take_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,12 @@ class Rechecked:
 
 
 def recheck(
-    evidence: Evidence, person: Person, tsas: Sequence[str], client: Client, now: datetime
+    evidence: Evidence,
+    person: Person,
+    tsas: Sequence[str],
+    client: Client,
+    now: datetime,
+    classify: Classify | None = None,
 ) -> Iterator[Rechecked]:
     """Look again at whatever is due, one address after the other.
 
@@ -51,6 +57,7 @@ def recheck(
         tsas: URIs of time stamp authorities.
         client: fetches.
         now: aware; deadlines before it have passed.
+        classify: flags sexual content; None for nobody.
 
     Raises:
         PolicyError: the person may not.
@@ -70,7 +77,7 @@ def recheck(
                     yield Rechecked(notice.id, url, "", f"lane {case.lane}: people decide about each capture")
                     continue
                 intent = Intent(Found(url), "http", why=f"deadline of {notice.id} has passed", settings=marker)
-                yield _look(evidence, person, case, intent, tsas, client, notice)
+                yield _look(evidence, person, case, intent, tsas, client, notice, classify)
 
 
 def _marked(exhibit: Exhibit, marker: dict[str, str]) -> bool:
@@ -86,10 +93,11 @@ def _look(
     tsas: Sequence[str],
     client: Client,
     notice: Notice,
+    classify: Classify | None,
 ) -> Rechecked:
     """Fetch one address; what cannot be fetched is told, and the others go on."""
     try:
-        kept = capture(evidence, person, case.id, intent, tsas, client)
+        kept = take_page(evidence, person, case.id, intent, tsas, client, None, classify)
     except (InputError, PolicyError, RemoteError) as error:
         return Rechecked(notice.id, intent.found.url, "", str(error))
     return Rechecked(notice.id, intent.found.url, kept.id, str(kept.facts["state"]))

@@ -33,6 +33,7 @@ from typing import Any
 
 from haechi.core.errors import InputError, IntegrityError, StoreError
 from haechi.core.media.convert import dlib_to_onnx, tfjs_to_onnx
+from haechi.core.media.convert_packed import packed_tfjs_to_onnx
 from haechi.core.media.packages import Archive, Opener, fetch, open_url
 
 _CHUNK = 1 << 20
@@ -219,6 +220,8 @@ def _converted(entry: ModelFile, parts: list[bytes]) -> bytes:
     if entry.convert == "tfjs_to_onnx":
         options = entry.convert_options
         return tfjs_to_onnx(parts[0], parts[1], output=options["output"], size=options["size"])
+    if entry.convert == "packed_tfjs_to_onnx":
+        return packed_tfjs_to_onnx(parts[0], parts[1:], size=entry.convert_options["size"])
     raise IntegrityError(f"the manifest names an unknown conversion: {entry.convert}")
 
 

@@ -78,6 +78,10 @@ class OnnxGraph:
         """Multiply (n, in) by a matrix (in, out)."""
         return self._add("MatMul", [value, self._constant(matrix)])
 
+    def offset(self, value: str, amounts: NDArray[np.float32]) -> str:
+        """Add a constant (size,) to every row of (n, size)."""
+        return self._add("Add", [value, self._constant(amounts)])
+
     def to_bytes(self, output: str, size: int) -> bytes:
         """Finish: `output` becomes the only output, float32 (n, size)."""
         graph = b"".join(_field(1, node) for node in self._nodes) + _field(2, b"descriptor")
