@@ -10,6 +10,7 @@ import typer
 from haechi.cli.failures import FAILED
 from haechi.cli.options import Json
 from haechi.cli.session import Session
+from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 app = typer.Typer(
@@ -28,17 +29,21 @@ app = typer.Typer(
 def _verify(
     context: typer.Context,
     against: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="CHECKPOINT", help=mark("Checkpoint that was kept elsewhere."), show_default=False),
+        list[str] | None,
+        typer.Option(
+            metavar="CHECKPOINT",
+            help=mark("Checkpoint that was kept elsewhere, or a place with several: a path, file:DIR/ or s3:."),
+            show_default=False,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    from haechi.core.store.ledger import checkpoint_file
+    from haechi.core.places import collect
 
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("ledger.see")
-    found = evidence.audit([checkpoint_file(path) for path in against or []])
+    found = evidence.audit([data for place in against or [] for data in collect(place)])
     if json:
         faults = [{"where": fault.where, "what": fault.what} for fault in found.faults]
         sums = {"size": found.size, "root": found.root, "checkpoints": found.checkpoints}
@@ -102,3 +107,51 @@ def _checkpoint(
         session.emit({**fields, "path": str(output)})
     else:
         session.result(session.say(mark("{size} entries signed: {path}"), size=fields["size"], path=str(output)))
+
+
+@app.command(
+    "publish",
+    help=mark(
+        "Sign the ledger as it is now and bring the checkpoint to second places: another disk, a store that speaks S3, "
+        "counsel's mailbox. Exit code 1 when a place could not be reached."
+    ),
+    epilog=mark("Example: haechi ledger publish --to s3://bucket/haechi/ --to mailto:counsel@example.org"),
+)
+def _publish(
+    context: typer.Context,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URI",
+            help=mark("file:DIR/, s3://BUCKET/PREFIX/ or mailto:ADDRESS; else those of HAECHI_PLACES."),
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    import json as json_module
+
+    from haechi.core.places import MailServer
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    person.need("ledger.checkpoint")
+    settings = session.settings
+    places = to or settings.places.split()
+    if not places:
+        raise InputError(
+            session.say(mark("name a second place: --to file:DIR/, s3://BUCKET/PREFIX/ or mailto:ADDRESS"))
+        )
+    password = settings.smtp_password.get_secret_value()
+    mail = MailServer(settings.smtp, settings.smtp_from, settings.smtp_user, password)
+    done = evidence.publish_checkpoint(places, mail)
+    for one in done:
+        if one.error is not None:
+            session.note(f"{one.place}: {one.error}")
+        elif json:
+            session.emit({**json_module.loads(one.checkpoint), "place": one.place})
+        else:
+            size = json_module.loads(one.checkpoint)["size"]
+            session.result(session.say(mark("{size} entries signed: {path}"), size=size, path=one.place))
+    if any(one.error is not None for one in done):
+        raise typer.Exit(FAILED)

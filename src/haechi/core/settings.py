@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -36,4 +36,9 @@ class Settings(BaseSettings):
     )
     notice_cap: int = Field(default=30, ge=1, description="most notices that go out a day (UTC)")
     chromium: Path | None = Field(default=None, description="browser for captures; looked for on the path when None")
+    places: str = Field(default="", description="second places of checkpoints, URIs with blanks between")
+    smtp: str = Field(default="", description="mail server, smtps://HOST or smtp://HOST:587")
+    smtp_from: str = Field(default="", description="address that our mail is from")
+    smtp_user: str = Field(default="", description="name to sign in at the mail server with")
+    smtp_password: SecretStr = Field(default=SecretStr(""), description="password at the mail server")
     limits: Limits = Field(default_factory=Limits)

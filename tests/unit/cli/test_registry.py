@@ -58,3 +58,17 @@ def test_with_accounts_the_one_who_signed_in_is_named(
     key = json.loads(haechi("--as", "boss", "keys", "new", "--name", "Example", "--json").out)["id"]
     assert acts(haechi, key, "--as", "auditor") == [("key.new", "boss", "")]
     assert haechi("release", "list").code == 0, "reading needs no account"
+
+
+def test_checkpoints_are_published_and_held_against_the_ledger(
+    haechi: Haechi, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert haechi("bank", "add", picture, "--because", "case 31").code == 0
+    assert haechi("ledger", "publish").code == 2, "no place is named"
+    place = f"file:{tmp_path}/kept/"
+    assert json.loads(haechi("ledger", "publish", "--to", place, "--json").out)["place"].startswith(place)
+    monkeypatch.setenv("HAECHI_PLACES", f"{place} file:{tmp_path}/absent/x.json")
+    run = haechi("ledger", "publish")
+    assert (run.code, len(run.lines), "cannot be written" in run.err) == (1, 1, True)
+    assert json.loads(haechi("ledger", "verify", "--against", place, "--json").out)["checkpoints"] >= 2
+    assert haechi("ledger", "verify", "--against", tmp_path / "absent.json").code == 2

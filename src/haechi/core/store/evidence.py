@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import sqlalchemy as sa
 
-from haechi.core.errors import InputError
+from haechi.core.errors import HaechiError, InputError
 from haechi.core.ledger import Audit, Checkpoint, Entry, Fault, LedgerKey, Tree, audit, read_checkpoint
 from haechi.core.store import ledger, reports
 from haechi.core.store.engines import WRITES
@@ -23,6 +24,9 @@ from haechi.core.store.group_commit import GroupCommit, Job
 from haechi.core.store.ledger import AnyRecord, Change
 from haechi.core.store.registry import registry_faults
 from haechi.core.store.vault import Vault
+
+if TYPE_CHECKING:
+    from haechi.core.places import MailServer
 
 Result = TypeVar("Result")
 _MOST_FAULTS: Final = 1000
@@ -129,6 +133,28 @@ class Evidence:
 
         return self.change(work)
 
+    def publish_checkpoint(self, uris: Sequence[str], mail: MailServer) -> list[Published]:
+        """Keep a signed checkpoint and bring it to every second place; each success and each failure is logged.
+
+        Raises:
+            InputError: none of the places could be used; the message names the first.
+            IntegrityError, RemoteError: likewise.
+        """
+        from haechi.core.places import publish
+
+        data = self.keep_checkpoint()
+        done = [_published(uri, data, mail, publish) for uri in uris]
+
+        def work(change: Change) -> None:
+            for one in done:
+                act = "ledger.publish" if one.error is None else "ledger.publish_failed"
+                change.log(act, "ledger", "" if one.error is None else str(one.error), place=one.place)
+
+        self.change(work)
+        if done and all(one.error is not None for one in done):
+            raise next(one.error for one in done if one.error is not None)
+        return done
+
     def audit(self, against: Sequence[bytes] = ()) -> Audit:
         """Read the whole ledger and every record once; see `haechi.core.ledger.audit`.
 
@@ -187,6 +213,28 @@ class Evidence:
 
         places = (place for holding in self.all(Holding) for place in holding.places.values())
         return {place.stored for place in places if not place.destroyed}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a checkpoint at one second place.
+
+    Attributes:
+        place: its address there, or the URI that failed.
+        checkpoint: the file.
+        error: why it failed, or None.
+    """
+
+    place: str
+    checkpoint: bytes
+    error: HaechiError | None = None
+
+
+def _published(uri: str, data: bytes, mail: MailServer, publish: Callable[[str, bytes, MailServer], str]) -> Published:
+    try:
+        return Published(publish(uri, data, mail), data)
+    except HaechiError as error:
+        return Published(uri, data, error)
 
 
 def _around(connection: sa.Connection) -> list[Fault]:

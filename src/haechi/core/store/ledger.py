@@ -7,7 +7,6 @@ but this module writes these tables, so no act can forget its entry.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -231,15 +230,3 @@ def _record(kind: type[AnyRecord], body: bytes) -> AnyRecord:
     except (ValueError, KeyError, TypeError) as error:
         message = f"a {kind.kind} of the store is damaged; haechi ledger verify says which"
         raise IntegrityError(message) from error
-
-
-def checkpoint_file(path: Path) -> bytes:
-    """Content of a checkpoint that was kept elsewhere.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error

@@ -1,0 +1,5 @@
+"""Second places: where a checkpoint of the ledger goes so that nobody who holds the home can take it back."""
+
+from haechi.core.places.places import MailServer, collect, publish
+
+__all__ = ["MailServer", "collect", "publish"]
