@@ -9,7 +9,6 @@ Limits: video coding is not tried: for a still, H.264 at crf 28 harms less than 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import cv2
@@ -22,11 +21,13 @@ from haechi.core.watermark.code import PAYLOAD_BITS
 from haechi.core.watermark.decide import score_of
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Marked
-from haechi.core.watermark.spread import soft_bits
-from haechi.core.watermark.write import host_of, second_plane, write
+from haechi.core.watermark.spread import PICTURE, levelled, soft_bits
+from haechi.core.watermark.write import STRAIGHT, Bent, host_of, second_plane, write
 
 STRENGTHS_DB: Final = (45.0, 44.0, 43.0, 42.2, 41.5, 40.8, 40.2)
 """PSNR in dB to choose from."""
+
+SHAPES: Final = (STRAIGHT, Bent(tilt=0.5), Bent(tilt=1.0), Bent(clear_of_ends=True))
 
 LEAST_PSNR_DB: Final = 40.0
 RECIPIENT: Final = "recipient"
@@ -66,24 +67,12 @@ def embed(
         InputError: too small, of another depth, or a payload of more than 40 bits.
     """
     _require_markable(image_bgr, payload, recipient)
-    pattern, host = pattern_of(key), host_of(image_bgr)
-    beside = None
-    if recipient is not None:
-        beside = second_plane(host, pattern_of(key, RECIPIENT), recipient, RECIPIENT_DB)
-
-    def at(psnr_db: float) -> Bytes:
-        image = write(host, pattern, payload, psnr_db, beside=beside)
-        # black and white areas swallow a part of the mark: the rest of the picture may bear more
-        if (lost := psnr(image_bgr, image) - psnr_db) > _SWALLOWED_DB:
-            image = write(host, pattern, payload, psnr_db - min(lost, _MOST_GIVEN_DB), beside=beside)
-        return image
-
-    if strength_db is not None:
-        image = at(strength_db)
-        return Marked(
-            image, psnr(image_bgr, image), strength_db, not test or weakest(image, pattern, payload) >= _MARGIN
-        )
-    return _tested(image_bgr, at, pattern, payload)
+    writer = _Writer(image_bgr, payload, key, recipient)
+    if strength_db is None:
+        return writer.tested()
+    image = writer.at(strength_db)
+    survives = not test or weakest(image, writer.pattern, payload) >= _MARGIN
+    return Marked(image, psnr(image_bgr, image), strength_db, survives)
 
 
 def _require_markable(image_bgr: Bytes, *numbers: int | None) -> None:
@@ -96,25 +85,49 @@ def _require_markable(image_bgr: Bytes, *numbers: int | None) -> None:
             raise InputError(f"payload {number}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
 
 
-def _tested(image_bgr: Bytes, at: Callable[[float], Bytes], pattern: Pattern, payload: int) -> Marked:
-    """Bisection over `STRENGTHS_DB`: the faintest that passes, else the strongest."""
-    tried: dict[int, tuple[Bytes, bool]] = {}
+class _Writer:
+    """Marks one picture at any strength and in any shape."""
 
-    def passes(level: int) -> bool:
-        image = at(STRENGTHS_DB[level])
-        tried[level] = image, weakest(image, pattern, payload) >= _MARGIN
-        return tried[level][1]
+    def __init__(self, image_bgr: Bytes, payload: int, key: bytes, recipient: int | None) -> None:
+        self.pattern = pattern_of(key)
+        self._image, self._payload, self._host = image_bgr, payload, host_of(image_bgr)
+        self._beside = None
+        if recipient is not None:
+            self._beside = second_plane(self._host, pattern_of(key, RECIPIENT), recipient, RECIPIENT_DB)
 
-    low, high = 0, len(STRENGTHS_DB) - 1
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if passes(middle) else (middle + 1, high)
-    if low not in tried:
-        passes(low)
-    image, survives = tried[low]
-    if psnr(image_bgr, image) < LEAST_PSNR_DB:
-        image = at(STRENGTHS_DB[-1] + 0.5)
-    return Marked(image, psnr(image_bgr, image), STRENGTHS_DB[low], survives)
+    def at(self, psnr_db: float, bent: Bent = STRAIGHT) -> Bytes:
+        """The marked picture."""
+        image = self._written(psnr_db, bent)
+        # black and white areas swallow a part of the mark: the rest of the picture may bear more
+        if (lost := psnr(self._image, image) - psnr_db) > _SWALLOWED_DB:
+            image = self._written(psnr_db - min(lost, _MOST_GIVEN_DB), bent)
+        return image
+
+    def _written(self, psnr_db: float, bent: Bent) -> Bytes:
+        return write(self._host, self.pattern, self._payload, psnr_db, bent=bent, beside=self._beside)
+
+    def tested(self) -> Marked:
+        """Bisection over `STRENGTHS_DB`: the faintest that passes in some shape, else the best at the strongest."""
+        low, high = 0, len(STRENGTHS_DB) - 1
+        found: dict[int, tuple[float, Bytes, Bent]] = {}
+        while low < high:
+            middle = (low + high) // 2
+            found[middle] = self._best(STRENGTHS_DB[middle])
+            low, high = (low, middle) if found[middle][0] >= _MARGIN else (middle + 1, high)
+        score, image, bent = found[low] if low in found else self._best(STRENGTHS_DB[low])
+        if psnr(self._image, image) < LEAST_PSNR_DB:
+            image = self.at(STRENGTHS_DB[-1] + 0.5, bent)
+        return Marked(image, psnr(self._image, image), STRENGTHS_DB[low], score >= _MARGIN)
+
+    def _best(self, psnr_db: float) -> tuple[float, Bytes, Bent]:
+        """The first shape that passes, else the one that passes best: score, picture, shape."""
+        tried = []
+        for bent in SHAPES:
+            image = self.at(psnr_db, bent)
+            tried.append((weakest(image, self.pattern, self._payload), image, bent))
+            if tried[-1][0] >= _MARGIN:
+                return tried[-1]
+        return max(tried, key=lambda one: one[0])
 
 
 def weakest(image_bgr: Bytes, pattern: Pattern, payload: int) -> float:
@@ -124,14 +137,23 @@ def weakest(image_bgr: Bytes, pattern: Pattern, payload: int) -> float:
     middle = np.zeros_like(fair)
     inside = np.s_[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
     middle[inside] = fair[inside]
-    worn = _jpeg(_smaller(np.asarray(cv2.medianBlur(image_bgr, 3), np.uint8), 0.6), 40)
+    worn = _jpeg(_smaller(_denoised(luma(image_bgr)), 0.6), 40)
     scaled = canvas(luma(image_bgr))
     bright, harsh = np.minimum(scaled + 35, 255), np.clip((scaled - 128) * np.float32(1.4) + 128, 0, 255)
     views = [_white(_jpeg(image_bgr, 30)), middle, _white(_smaller(image_bgr, 0.25)), whiten(bright), whiten(harsh)]
     return min(
-        score_of(soft_bits(pattern, coefficients(to_tiles(white))), payload) + allowance
+        _best_score(white, pattern, payload) + allowance
         for white, allowance in [*((view, 0.0) for view in views), (_white(worn), _ALLOWANCE)]
     )
+
+
+def _best_score(white: Floats, pattern: Pattern, payload: int) -> float:
+    values = levelled(coefficients(to_tiles(white)))
+    return max(score_of(soft_bits(pattern, values, weight=weight), payload) for weight in PICTURE)
+
+
+def _denoised(gray: Bytes) -> Bytes:
+    return np.asarray(cv2.bilateralFilter(cv2.medianBlur(gray, 3), 7, 40, 5), np.uint8)
 
 
 def _smaller(image_bgr: Bytes, factor: float) -> Bytes:
@@ -152,4 +174,4 @@ def _white(image_bgr: Bytes) -> Floats:
 
 def _jpeg(image_bgr: Bytes, quality: int) -> Bytes:
     data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)

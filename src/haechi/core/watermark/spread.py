@@ -1,9 +1,10 @@
 """Spread spectrum: codewords into coefficients of tiles, coefficients of tiles into soft bits.
 
-Method: every coefficient of the band is one chip. Its amplitude falls slowly with frequency; a reader weighs it by
-amplitude over noise power, the matched filter, where the noise of whitened pictures is taken from photographs
-(deviation 2.7 up to 3.6 cycles per tile, then falling as one over frequency).
-Invariant: part of the mark's version; no constant here may change.
+Method: every coefficient of the band is one chip. Its amplitude falls slowly with frequency. A reader divides each
+coefficient by the local power of its tile's spectrum (`levelled`: a stripe pattern, a fence, a line of text are loud at
+some frequencies only), then weighs by what of the mark is left there: the amplitude over the usual noise of photographs
+(deviation 2.7 up to 3.6 cycles per tile, then falling as one over frequency), alike, or low frequencies only.
+Invariant: `chips` is part of the mark's version; readers may change.
 """
 
 from __future__ import annotations
@@ -26,13 +27,44 @@ NOISE: Final = np.minimum(2.7, 9.6 / _RADIUS).astype(np.float32)
 """Deviation of whitened photographs at each coefficient, float32 (2 * COUNT,)."""
 AMPLITUDE: Final = ((_RADIUS / 8.0) ** -_TILT).astype(np.float32)
 WEIGHT: Final = (AMPLITUDE / NOISE**2).astype(np.float32)
-"""Matched filter of a coefficient, float32 (2 * COUNT,)."""
+"""Matched filter of a coefficient that is not levelled, float32 (2 * COUNT,)."""
 LOW: Final = np.exp(-((_RADIUS / 9.0) ** 2)).astype(np.float32)
 """Weights for films of low quality: what coders leave lies low."""
 OCTAVES: Final = np.log2(_RADIUS / 6.0).astype(np.float32)
 """Of each coefficient above 6 cycles per tile, float32 (2 * COUNT,)."""
-COARSE: Final = (WEIGHT * np.exp(-((_RADIUS / 9.0) ** 4))).astype(np.float32)
-"""Matched filter for pictures that lost their fine structure."""
+PICTURE: Final = ((AMPLITUDE / NOISE).astype(np.float32), np.ones(2 * COUNT, np.float32), LOW)
+"""How levelled coefficients are weighed: as photographs are, alike, and for pictures that lost their fine structure."""
+
+
+_NEAR, _SHARED = 1.0, 0.1
+
+
+def _neighbours() -> Floats:
+    """Weights with which the powers of all frequencies make the local power of one, float32 (COUNT, COUNT)."""
+    near = np.zeros((COUNT, COUNT))
+    for sign in (1, -1):  # a frequency and its conjugate are one
+        apart = FREQUENCIES[:, None, :] - sign * FREQUENCIES[None, :, :]
+        near += np.exp(-np.sum(apart**2, axis=2) / (2 * _NEAR**2)) * (np.abs(apart).max(2) <= 2)
+    return (near / near.sum(0)).astype(np.float32)
+
+
+_NEIGHBOURS: Final = _neighbours()
+
+
+def loudness(values: Floats) -> Floats:
+    """Local deviation of the spectrum of tiles: coefficients of their size are "loud", float32 (rows, columns, 2 * COUNT).
+
+    Args:
+        values: coefficients float32 (rows, columns, 2 * COUNT), whitened.
+    """
+    pairs = values.reshape(*values.shape[:-1], COUNT, 2)
+    local = (pairs * pairs).sum(-1) @ (_NEIGHBOURS / 2)
+    return np.repeat(np.sqrt(local + _SHARED * local.mean((0, 1)) + np.float32(1e-9)), 2, axis=-1)
+
+
+def levelled(values: Floats) -> Floats:
+    """Coefficients over their local deviation."""
+    return values / loudness(values)
 
 
 def places(rows: int, columns: int, row: int = 0, column: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -68,12 +100,12 @@ def lattice_at() -> NDArray[np.int64]:
     return np.stack([2 * LATTICE_ROWS, 2 * LATTICE_ROWS + 1], axis=1).reshape(-1)
 
 
-def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *, weight: Floats = WEIGHT) -> Floats:
+def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *, weight: Floats) -> Floats:
     """Soft bits of tiles at a place of the map.
 
     Args:
         pattern: the key's choices.
-        values: coefficients float32 (rows, columns, 2 * COUNT), whitened.
+        values: coefficients float32 (rows, columns, 2 * COUNT), levelled or at least whitened.
         row: map row of the first tile.
         column: map column of the first tile.
         weight: float32 (2 * COUNT,), the matched filter.
@@ -90,12 +122,16 @@ def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *
 def pilot_scores(pattern: Pattern, values: Floats) -> Floats:
     """How well the pilot agrees for each place of the map that the first tile may have, float32 (MAP, MAP).
 
+    Args:
+        pattern: the key's choices.
+        values: coefficients float32 (rows, columns, 2 * COUNT), levelled.
+
     Returns:
         Scores with zero mean and unit deviation on unmarked photographs.
     """
     rows, columns = values.shape[:2]
     folded = np.zeros((MAP, MAP, len(pattern.pilot_at)), np.float32)
-    weighed = values[..., pattern.pilot_at] * WEIGHT[pattern.pilot_at]
+    weighed = values[..., pattern.pilot_at] * PICTURE[0][pattern.pilot_at]
     np.add.at(folded, places(rows, columns), weighed)
     ahead = np.fft.rfft2(folded, axes=(0, 1))
     pilot = np.fft.rfft2(pattern.pilot.astype(np.float32), axes=(0, 1))

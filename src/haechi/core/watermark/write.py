@@ -2,7 +2,9 @@
 
 Steps:
 1. Scale the luma, whiten it, take its coefficients: what the picture itself says to the reader (host interference).
-2. Put the codeword's chips into tiles, shape them by the mask, and scale to the wanted PSNR.
+2. Put the codeword's chips into tiles, shape them by the mask, and scale to the wanted PSNR. A `Bent` changes the shape
+   for a picture that needs it: tilted to low frequencies, which coarse copies keep; out of almost white and almost
+   black places, which a brighter or a harsher copy clips.
 3. Improved spread spectrum [1]: around each tile (5 x 5), cancel a share of the host's own vote on each bit, as far as
    the same energy allows; so that crops profit too.
 4. Scale the mark up to the picture's size and add it to all three colours; clip, round.
@@ -12,7 +14,8 @@ Steps:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import cv2
 import numpy as np
@@ -30,7 +33,7 @@ from haechi.core.watermark.canvas import (
 )
 from haechi.core.watermark.code import encode
 from haechi.core.watermark.pattern import Pattern
-from haechi.core.watermark.spread import WEIGHT, chips, lattice_at, places
+from haechi.core.watermark.spread import OCTAVES, PICTURE, chips, lattice_at, loudness, places
 
 _NEIGHBOURS = 5
 _CANCELLED = 0.6
@@ -38,6 +41,25 @@ _MOST_ENERGY = 0.5
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+
+_DARKEST, _BRIGHTEST, _FADES = 45.0, 205.0, 12.0
+_LEFT: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Bent:
+    """How the mark's shape differs from the usual one.
+
+    Attributes:
+        tilt: by how much amplitudes halve with each octave.
+        clear_of_ends: whether almost white and almost black places bear little.
+    """
+
+    tilt: float = 0.0
+    clear_of_ends: bool = False
+
+
+STRAIGHT: Final = Bent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +78,9 @@ def host_of(image_bgr: Bytes) -> Host:
     return Host(image_bgr, scaled, mask(scaled), coefficients(to_tiles(whiten(scaled))))
 
 
-def write(host: Host, pattern: Pattern, payload: int, psnr_db: float, *, beside: Floats | None = None) -> Bytes:
+def write(
+    host: Host, pattern: Pattern, payload: int, psnr_db: float, *, bent: Bent = STRAIGHT, beside: Floats | None = None
+) -> Bytes:
     """The marked picture, uint8 (h, w, 3), at about the PSNR.
 
     Args:
@@ -64,43 +88,57 @@ def write(host: Host, pattern: Pattern, payload: int, psnr_db: float, *, beside:
         pattern: the key's choices.
         payload: 40 bits.
         psnr_db: of everything that is added.
+        bent: the mark's shape.
         beside: another mark's plane, which is added too.
     """
     rows, columns = host.values.shape[:2]
     power = _power(psnr_db) - (0.0 if beside is None else float(np.mean(beside * beside)))
     codeword = encode(payload)
-    wanted = chips(pattern, codeword, rows, columns)
+    wanted = chips(pattern, codeword, rows, columns) * np.exp2(-np.float32(bent.tilt) * OCTAVES)
+    if bent.clear_of_ends:
+        host = replace(host, mask=host.mask * _room(host.scaled))
     plane = _plane(host, wanted, power)
     answer = coefficients(to_tiles(whiten(host.scaled + plane))) - host.values
     signs = np.sign(wanted)
     # how strongly the whitened picture answers one unit of chip, per tile
-    gain = (answer * signs * WEIGHT).mean(2) / (np.abs(wanted) * WEIGHT).mean(2)
+    weight = PICTURE[0] / loudness(host.values)
+    gain = (answer * signs * weight).mean(2) / (np.abs(wanted) * weight).mean(2)
     gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
-    vote = host_votes(host.values * WEIGHT, pattern, signs)
-    spare = vote * WEIGHT / gain
+    spare = host_votes(host.values, weight, pattern) / gain
     share = min(_CANCELLED, _MOST_ENERGY * float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12))))
     spare *= np.float32(share)
     plane = _plane(host, wanted - spare, power)
     return _added(host.image_bgr, plane if beside is None else plane + beside)
 
 
-def host_votes(weighed: Floats, pattern: Pattern, signs: Floats) -> Floats:
-    """For each chip, what the host around its tile says about its bit, per squared weight: (rows, columns, n)."""
-    rows, columns = weighed.shape[:2]
+def _room(scaled: Floats) -> Floats:
+    """1 where brightening by 35 grey levels or a contrast of 1.4 clips nothing, little beyond."""
+    beyond = np.maximum(scaled - _BRIGHTEST, _DARKEST - scaled) / np.float32(_FADES)
+    return np.clip(1 - beyond, _LEFT, 1)
+
+
+def host_votes(values: Floats, weight: Floats, pattern: Pattern) -> Floats:
+    """For each chip, what takes back the host's vote around its tile on its bit: float32 (rows, columns, 2 * COUNT).
+
+    Args:
+        values: the host's coefficients float32 (rows, columns, 2 * COUNT), whitened.
+        weight: of the same shape; a reader multiplies the values with it.
+        pattern: the key's choices.
+    """
+    rows, columns = values.shape[:2]
     at = places(rows, columns)
-    out = np.zeros_like(weighed)
+    weighed, out = values * weight, np.zeros_like(values)
+    energy_of = weight * weight
     order = pattern.order[at].astype(np.int64)
     keyed = pattern.signs[at]
     by_bit, energy = np.empty(order.shape, np.float32), np.empty(order.shape, np.float32)
     np.put_along_axis(by_bit, order, weighed[..., pattern.data_at] * keyed, 2)
-    np.put_along_axis(energy, order, np.broadcast_to(WEIGHT[pattern.data_at] ** 2, order.shape), 2)
+    np.put_along_axis(energy, order, energy_of[..., pattern.data_at], 2)
     ratio = _around(by_bit) / _around(energy)
     out[..., pattern.data_at] = np.take_along_axis(ratio, order, 2) * keyed
     chosen = lattice_at()
-    out[..., chosen] = _around(np.ascontiguousarray(weighed[..., chosen])) / (
-        _around(np.ones((rows, columns, 1), np.float32)) * WEIGHT[chosen] ** 2
-    )
-    return out
+    out[..., chosen] = _around(weighed[..., chosen]) / _around(energy_of[..., chosen])
+    return out * weight
 
 
 def _around(values: Floats) -> Floats:

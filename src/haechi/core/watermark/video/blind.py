@@ -22,12 +22,10 @@ from haechi.core.watermark.canvas import MIN_SIDE_PX, canvas, scaling, whiten
 from haechi.core.watermark.decide import Candidate, choose, known_place, placed
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Geometry, Reading
-from haechi.core.watermark.spread import AMPLITUDE, LOW, WEIGHT
 
 _CANDIDATES, _TOGETHER = 12, 3
 _LAID_FRAMES = 12
 _EVEN = 3.0
-_WEIGHTS = (WEIGHT, AMPLITUDE, LOW)
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -69,9 +67,9 @@ def _as_they_lie(frames: Sequence[Bytes], pattern: Pattern) -> Iterator[list[Can
     """Step 1."""
     white = mean_white(frames)
     factor = scaling(frames[0].shape, white.shape)
-    yield [known_place(pattern, white, factor, _WEIGHTS)]
+    yield [known_place(pattern, white, factor)]
     mirror = np.array([[-1.0, 0, white.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
-    yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor, _WEIGHTS)]
+    yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
 
 
 def _searched(frames: Sequence[Bytes], pattern: Pattern) -> Iterator[list[Candidate]]:
@@ -81,7 +79,7 @@ def _searched(frames: Sequence[Bytes], pattern: Pattern) -> Iterator[list[Candid
     some = frames[:: max(1, len(frames) // _LAID_FRAMES)]
     for start in range(0, len(found), _TOGETHER):
         part = found[start : start + _TOGETHER]
-        yield [placed(pattern, *_laid_out(some, one, white.shape), _WEIGHTS) for one in part]
+        yield [placed(pattern, *_laid_out(some, one, white.shape)) for one in part]
 
 
 def _laid_out(frames: Sequence[Bytes], one: lattice.Hypothesis, analysed: tuple[int, ...]) -> tuple[Floats, Matrix]:

@@ -25,7 +25,7 @@ from haechi.core.watermark.canvas import coefficients, from_tiles, mask, synthes
 from haechi.core.watermark.code import encode
 from haechi.core.watermark.decide import score_of
 from haechi.core.watermark.pattern import LONG_SIDE, Pattern
-from haechi.core.watermark.spread import AMPLITUDE, OCTAVES, WEIGHT, chips, soft_bits
+from haechi.core.watermark.spread import OCTAVES, PICTURE, chips, levelled, loudness, soft_bits
 from haechi.core.watermark.write import host_votes
 
 NAME: Final = "haechi-mark-video-v1"
@@ -141,10 +141,8 @@ class LumaMarker:
             wanted = self._wanted * np.exp2(-np.float32(tilt) * OCTAVES)
             answer = self._answer(upright, shape, from_tiles(synthesise(wanted), *self._canvas)) - values
             plane = from_tiles(synthesise(self._cancelled(wanted, values, answer)), *self._canvas)
-            seen = values + answer
-            scores = [
-                score_of(soft_bits(self._pattern, seen, weight=way), self._payload) for way in (WEIGHT, AMPLITUDE)
-            ]
+            seen = levelled(values + answer)
+            scores = [score_of(soft_bits(self._pattern, seen, weight=way), self._payload) for way in PICTURE[:2]]
             if max(scores) >= _READABLE:
                 break
         return self._unit_plane(plane) + self._beside
@@ -157,9 +155,10 @@ class LumaMarker:
 
     def _cancelled(self, wanted: Floats, values: Floats, answer: Floats) -> Floats:
         """The host's own votes cancelled as far as the energy allows; step 3 of `write`."""
-        gain = (answer * self._signs * WEIGHT).mean(2) / (np.abs(wanted) * WEIGHT).mean(2)
+        weight = PICTURE[0] / loudness(values)
+        gain = (answer * self._signs * weight).mean(2) / (np.abs(wanted) * weight).mean(2)
         gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
-        spare = host_votes(values * WEIGHT, self._pattern, self._signs) * WEIGHT / gain
+        spare = host_votes(values, weight, self._pattern) / gain
         limit = float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12)))
         return np.asarray(wanted - spare * np.float32(min(_CANCELLED, _MOST_ENERGY * limit)), np.float32)
 
