@@ -20,8 +20,8 @@ def add_to(app: typer.Typer) -> None:
         short_help=mark("Preserve a public page or media file as it answers now."),
         help=mark(
             "Preserve a public page or media file as it answers now, as a web archive (WACZ), with a screenshot where "
-            "Chromium and haechi[capture] are installed. Pages that are gone are exhibits, too. No sign-in, no private "
-            "addresses; robots.txt is respected."
+            "Chromium and haechi[capture] are installed, and with what yt-dlp reads of it where haechi[platforms] is. "
+            "Pages that are gone are exhibits, too. No sign-in, no private addresses; robots.txt is respected."
         ),
         epilog=mark("Example: haechi capture https://example.org/v/1 --case C-3f9c2a71d0"),
     )(_capture)
@@ -37,7 +37,7 @@ def _capture(
     authority: Authority = "",
     because: Because = "",
     tsa: Tsa = None,
-    plain: Annotated[bool, typer.Option("--plain", help=mark("Plain HTTP, without a browser."))] = False,
+    plain: Annotated[bool, typer.Option("--plain", help=mark("Plain HTTP, without a browser or yt-dlp."))] = False,
     json: Json = False,
 ) -> None:
     from haechi.core.fetch import Client
@@ -52,7 +52,7 @@ def _capture(
     intent = Intent(found, "http", authority=authority, why=because)
     browser = None if plain else find_browser(session.settings.chromium)
     asked, look = authorities(session, tsa), session.classifier()
-    exhibit = take_page(evidence, person, case, intent, asked, Client(), browser, look)
+    exhibit = take_page(evidence, person, case, intent, asked, Client(), browser, look, platforms=not plain)
     tell(session, evidence, exhibit, json)
     if browser is None and not plain:
         words = mark(

@@ -4,8 +4,9 @@ Steps:
 1. The lane, the role and, where asked, the second person decide before anything is asked of the network.
 2. The guarded client fetches, redirects included, into a private folder in memory where the machine has one.
 3. Where a browser is there, it shows the page; whatever it asks for goes through the guarded client as well.
-4. The exchanges become a WACZ (WARC, SHA-256); the page's body is a part of its own, as are screenshot, DOM and MHTML.
-5. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
+4. What the platform tells of its page is asked for: oEmbed, and what yt-dlp reads, which has no network of its own.
+5. The exchanges become a WACZ (WARC, SHA-256); the page's body is a part of its own, as are screenshot, DOM and MHTML.
+6. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
 A page that is gone (404, 410, 451), empty or endless is an exhibit as well: it proves removal, or what was served.
 """
 
@@ -16,6 +17,7 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +32,7 @@ from haechi.preserve.archive import write_wacz
 from haechi.preserve.browser import Browser, Rendered, render
 from haechi.preserve.custody import EVIDENTIARY, Intent, Source, admit, keep
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
+from haechi.preserve.platforms import Looked, ask_oembed, find_extractor, look_up
 from haechi.preserve.private import private_folder
 
 _SUFFIXES: Final = {
@@ -61,10 +64,23 @@ def capture(
     client: Client,
     browser: Browser | None = None,
     classify: Classify | None = None,
+    *,
+    platforms: bool = False,
 ) -> Exhibit:
     """Capture an address, by a browser where there is one and the address is a page, else by plain HTTP.
 
     What lies in a case that `classify` moved must be sealed by whoever calls this: see `haechi.workflows.intake`.
+
+    Args:
+        evidence: where it goes.
+        person: who does it.
+        case_id: the case.
+        intent: what it is.
+        tsas: URIs of time stamp authorities.
+        client: fetches.
+        browser: shows pages, or None.
+        classify: flags sexual content, in the ordinary lane; None for nobody.
+        platforms: let yt-dlp read the page, where it is installed.
 
     Raises:
         PolicyError: lane, role, second person, a private address, robots.txt; nothing was kept.
@@ -77,32 +93,50 @@ def capture(
         room = shutil.disk_usage(folder).free // 3  # the bodies, the WARC, the WACZ
         client = replace(client, limits=replace(client.limits, max_bytes=min(client.limits.max_bytes, room)))
         exchanges = client.fetch(intent.found.url, folder)
-        facts = capture_facts(exchanges)
-        shown = Rendered()
+        facts, shown, told = capture_facts(exchanges), Rendered(), Looked()
         if is_page(exchanges[-1]):
             with exchanges[-1].body.open("rb") as file:
                 facts["page"] = page_facts(file.read(MOST_BYTES))
-            if browser is not None and exchanges[-1].size and not exchanges[-1].truncated:
+            whole = exchanges[-1].size > 0 and not exchanges[-1].truncated
+            if browser is not None and whole:
                 shown = render(browser, client, exchanges, folder)
                 facts["browser"] = shown.facts
                 intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
-        flags = _flags(case, classify, exchanges[-1], shown)
+            if whole and exchanges[-1].status == HTTPStatus.OK:
+                told = _platform(
+                    client, [*exchanges, *shown.exchanges], exchanges[-1].url, facts, folder, asks=platforms
+                )
+        flags = _flags(case, classify, exchanges[-1], [*shown.exchanges, *told.exchanges])
         title = str(facts.get("page", {}).get("title", ""))
-        wacz = write_wacz([*exchanges, *shown.exchanges], title, folder)
+        wacz = write_wacz([*exchanges, *shown.exchanges, *told.exchanges], title, folder)
         with ExitStack() as stack:
             files = [("capture.wacz", "application/wacz", wacz), *_body(exchanges[-1])]
-            files += [(name, kind, path) for name, (kind, path) in shown.parts.items()]
+            files += [(name, kind, path) for name, (kind, path) in {**shown.parts, **told.parts}.items()]
             parts = [
                 Source(name, EVIDENTIARY, kind, stack.enter_context(path.open("rb"))) for name, kind, path in files
             ]
             return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
 
 
-def _flags(case: Case, classify: Classify | None, last: Exchange, shown: Rendered) -> dict[str, Flag]:
+def _platform(
+    client: Client, known: Sequence[Exchange], url: str, facts: dict[str, Any], folder: Path, *, asks: bool
+) -> Looked:
+    """What the platform tells of its page: oEmbed where the page links it, the rest by yt-dlp where that is there."""
+    oembed, exchanges = ask_oembed(client, facts["page"], url, folder / "oembed")
+    if oembed:
+        facts["oembed"] = oembed
+    if not asks or find_extractor() is None:
+        return Looked(exchanges=exchanges)
+    told = look_up(client, known, url, folder / "platform")
+    facts["platform"] = told.facts
+    return replace(told, exchanges=[*exchanges, *told.exchanges])
+
+
+def _flags(case: Case, classify: Classify | None, last: Exchange, besides: Sequence[Exchange]) -> dict[str, Flag]:
     """What a classifier says of the media file, or of the largest pictures and films that the page showed."""
     if classify is None or case.lane is not Lane.ORDINARY:
         return {}
-    media = [one for one in (last, *shown.exchanges) if _kind(one).startswith(("image/", "video/"))]
+    media = [one for one in (last, *besides) if _kind(one).startswith(("image/", "video/"))]
     looked_at = sorted((one for one in media if one.size >= LEAST_BYTES), key=lambda one: -one.size)[:MOST_LOOKED_AT]
     return {one.url: classify(one.body) for one in looked_at}
 

@@ -1,4 +1,4 @@
-"""Facts that a page states of itself: title, Open Graph, JSON-LD, canonical address; text alone, no script is run.
+"""Facts that a page states of itself: title, Open Graph, JSON-LD, canonical and oEmbed address; no script is run.
 
 Source: ogp.me; JSON-LD 1.1. Limits: at most `MOST_BYTES` of the page are looked at, and so many facts of a bounded
 length are kept: a page of a stranger may be built to be endless.
@@ -13,6 +13,7 @@ from typing import Any, Final
 MOST_BYTES: Final = 4 << 20
 MOST_FACTS: Final = 100
 LONGEST: Final = 2000
+OEMBED: Final = "application/json+oembed"
 _PREFIXES: Final = ("og:", "twitter:", "article:", "video:", "music:", "profile:")
 
 
@@ -59,13 +60,20 @@ class _Reader(HTMLParser):
             name = values.get("property") or values.get("name") or ""
             if name.startswith(_PREFIXES) and len(self.facts) < MOST_FACTS:
                 self.facts.setdefault(name[:LONGEST], (values.get("content") or "")[:LONGEST])
-        elif tag == "link" and values.get("rel") == "canonical":
-            self.facts.setdefault("canonical", (values.get("href") or "")[:LONGEST])
+        elif tag == "link":
+            self._link(values)
         elif tag == "title" and not self.title:
             self._inside = "title"
         elif tag == "script" and values.get("type") == "application/ld+json" and len(self.scripts) < MOST_FACTS:
             self._inside = "script"
             self.scripts.append("")
+
+    def _link(self, values: dict[str, str | None]) -> None:
+        relations = (values.get("rel") or "").lower().split()
+        if "canonical" in relations:
+            self.facts.setdefault("canonical", (values.get("href") or "")[:LONGEST])
+        if "alternate" in relations and (values.get("type") or "").strip().lower() == OEMBED:
+            self.facts.setdefault("oembed_url", (values.get("href") or "")[:LONGEST])
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._inside:

@@ -50,9 +50,11 @@ def take_page(
     client: Client,
     browser: Browser | None,
     classify: Classify | None,
+    *,
+    platforms: bool,
 ) -> Exhibit:
     """Capture an address; see `haechi.preserve.capture.capture` for arguments and errors."""
-    exhibit = capture(evidence, person, case_id, intent, tsas, client, browser, classify)
+    exhibit = capture(evidence, person, case_id, intent, tsas, client, browser, classify, platforms=platforms)
     _seal_the_rest(evidence, person, exhibit)
     return exhibit
 

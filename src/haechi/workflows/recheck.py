@@ -97,7 +97,7 @@ def _look(
 ) -> Rechecked:
     """Fetch one address; what cannot be fetched is told, and the others go on."""
     try:
-        kept = take_page(evidence, person, case.id, intent, tsas, client, None, classify)
+        kept = take_page(evidence, person, case.id, intent, tsas, client, None, classify, platforms=False)
     except (InputError, PolicyError, RemoteError) as error:
         return Rechecked(notice.id, intent.found.url, "", str(error))
     return Rechecked(notice.id, intent.found.url, kept.id, str(kept.facts["state"]))

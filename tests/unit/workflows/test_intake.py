@@ -133,7 +133,7 @@ def test_captured_media_is_looked_at_and_pages_of_text_are_not(evidence: Evidenc
             return Flag(0.9, 5, sha256=WEIGHTS)
 
         intent = Intent(Found(f"{url}/{path}"), "http")
-        return take_page(evidence, DESK, case.id, intent, [], Client(guard), None, classify)
+        return take_page(evidence, DESK, case.id, intent, [], Client(guard), None, classify, platforms=False)
 
     page = take("page")
     assert "sexual_content" not in page.facts
