@@ -1,10 +1,10 @@
 """Blind reading: the payload of a picture of unknown scale, angle, aspect, mirroring and crop.
 
 Steps:
-1. As the picture lies: read at the mark's own geometry, then mirrored.
+1. As the picture lies: read at the mark's own geometry, then mirrored; both once more as blurred pictures are whitened.
 2. Without even borders (letterbox), should there be any: again as it lies.
-3. Search the lattice for geometries, resample the picture to the mark's canvas for each, find the place in the map of
-   tiles by the pilot; with the borders, then without.
+3. Search the lattice for geometries (without the borders), resample the picture to the mark's canvas for each, find the
+   place in the map of tiles by the pilot.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.watermark import lattice
-from haechi.core.watermark.canvas import MIN_SIDE_PX, canvas, luma, scaling, whiten
+from haechi.core.watermark.canvas import ALIKE_GREY, BLURRED_GREY, MIN_SIDE_PX, canvas, luma, scaling, whiten
 from haechi.core.watermark.decide import Candidate, choose, known_place, placed
 from haechi.core.watermark.pattern import TILE, Pattern, pattern_of
 from haechi.core.watermark.records import Geometry, Reading
@@ -48,21 +48,19 @@ def read(image_bgr: Bytes, key: bytes, *, search: bool = True) -> Reading | None
     bordered = inner.shape != gray.shape
     if bordered and (reading := choose(_as_it_lies(inner, pattern))) is not None:
         return _shifted(reading, left, top)
-    reading = choose(_searched(gray, pattern))
-    if reading is None and bordered and (reading := choose(_searched(inner, pattern))) is not None:
-        return _shifted(reading, left, top)
-    return reading
+    reading = choose(_searched(inner, pattern))
+    return None if reading is None else _shifted(reading, left, top)
 
 
 def _as_it_lies(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
-    """Step 1: the mark's own geometry, then mirrored."""
+    """Step 1: the mark's own geometry, then mirrored; again as blurred pictures are whitened."""
     small = canvas(gray)
-    white = whiten(small)
-    width = small.shape[1]
     factor = scaling(gray.shape, small.shape)
-    yield [known_place(pattern, white, factor)]
-    mirror = np.array([[-1.0, 0, width - 1], [0, 1, 0], [0, 0, 1]])
-    yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
+    mirror = np.array([[-1.0, 0, small.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
+    for alike_grey in (ALIKE_GREY, BLURRED_GREY):
+        white = whiten(small, alike_grey)
+        yield [known_place(pattern, white, factor)]
+        yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
 
 
 def _searched(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:

@@ -1,9 +1,10 @@
 """Pictures as the mark sees them: scaled luma, whitening, perceptual mask, and the coefficients of tiles.
 
 Method: luma (BT.601) scaled to a long side of 512 px. Whitening, the same for writer and reader: subtract what a
-bilateral filter [1] leaves (9 px, 12 grey levels), so that edges and letters go and the mark stays; divide by the local
-deviation (box 7 px, twice), clip at 1.8. The mask that scales the mark follows the local deviation of everything that
-is not coarser than the band (Gaussian, sigma 4 px), so that texture hides it and smooth skin is spared [2].
+bilateral filter [1] leaves (9 px, 12 grey levels; 40 for blurred pictures), so that edges and letters go and the mark
+stays; divide by the local deviation (box 7 px, twice), clip at 1.8. The mask that scales the mark follows the local
+deviation of everything that is not coarser than the band (Gaussian, sigma 4 px), so that texture hides it and smooth
+skin is spared [2].
 [1] Tomasi, Manduchi. ICCV 1998.   [2] Voloshynovskiy et al. Information Hiding 1999 (noise visibility function).
 """
 
@@ -23,7 +24,11 @@ _COARSE_SIGMA = 4.0
 _BOX = 7
 _FLOOR = 1.0
 _CLIP = 1.8
-_REACH_PX, _ALIKE_GREY, _NEAR_PX = 9, 12.0, 5.0
+_REACH_PX, _NEAR_PX = 9, 5.0
+ALIKE_GREY: Final = 12.0
+"""Grey levels up to which the bilateral filter takes neighbours for one surface."""
+BLURRED_GREY: Final = 40.0
+"""The same for blurred pictures, where edges are slopes."""
 _MASK_POWER, _MASK_FLOOR, _MASK_TOP = 0.7, 2.0, 14.0
 _SCALE = np.float32(np.sqrt(2) / TILE)
 
@@ -63,11 +68,11 @@ def without_coarse(scaled: Floats) -> Floats:
     return scaled - cv2.GaussianBlur(scaled, (0, 0), _COARSE_SIGMA)
 
 
-def whiten(scaled: Floats) -> Floats:
+def whiten(scaled: Floats, alike_grey: float = ALIKE_GREY) -> Floats:
     """float32 (h, w), about unit deviation everywhere."""
     levels = np.clip(scaled + np.float32(0.5), 0, 255).astype(np.uint8)
-    fine = scaled - cv2.bilateralFilter(levels, _REACH_PX, _ALIKE_GREY, _NEAR_PX)
-    return np.clip(fine / (deviation(fine) + np.float32(_FLOOR)), -_CLIP, _CLIP)
+    fine = scaled - cv2.bilateralFilter(levels, _REACH_PX, alike_grey, _NEAR_PX)
+    return np.asarray(np.clip(fine / (deviation(fine) + np.float32(_FLOOR)), -_CLIP, _CLIP), np.float32)
 
 
 def mask(scaled: Floats) -> Floats:

@@ -5,7 +5,7 @@ codeword is `MIN_SCORE` or more.
 False positives: the soft bits of an unmarked picture (or of one marked with another key) have keyed random signs, so
 their direction in n = 320 dimensions is uniform up to the spread of their sizes. A given codeword lies within
 cosine t of a random direction with probability below (1 - t^2)^((n - 1) / 2) / (t sqrt(2 pi n)), 6e-24 at t = 0.52;
-2^40 codewords have a right CRC: at most 7e-12 per decoding. A full blind reading decodes at most 84 times: below 6e-10.
+2^40 codewords have a right CRC: at most 7e-12 per decoding. A full blind reading decodes at most 96 times: below 7e-10.
 Invariant: part of the mark's version.
 """
 

@@ -45,14 +45,14 @@ def _neighbours() -> Floats:
     for sign in (1, -1):  # a frequency and its conjugate are one
         apart = FREQUENCIES[:, None, :] - sign * FREQUENCIES[None, :, :]
         near += np.exp(-np.sum(apart**2, axis=2) / (2 * _NEAR**2)) * (np.abs(apart).max(2) <= 2)
-    return (near / near.sum(0)).astype(np.float32)
+    return np.asarray(near / near.sum(0), np.float32)
 
 
 _NEIGHBOURS: Final = _neighbours()
 
 
 def loudness(values: Floats) -> Floats:
-    """Local deviation of the spectrum of tiles: coefficients of their size are "loud", float32 (rows, columns, 2 * COUNT).
+    """Local deviation of each tile's spectrum, float32 (rows, columns, 2 * COUNT).
 
     Args:
         values: coefficients float32 (rows, columns, 2 * COUNT), whitened.

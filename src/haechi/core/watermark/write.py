@@ -114,7 +114,7 @@ def write(
 def _room(scaled: Floats) -> Floats:
     """1 where brightening by 35 grey levels or a contrast of 1.4 clips nothing, little beyond."""
     beyond = np.maximum(scaled - _BRIGHTEST, _DARKEST - scaled) / np.float32(_FADES)
-    return np.clip(1 - beyond, _LEFT, 1)
+    return np.asarray(np.clip(1 - beyond, _LEFT, 1), np.float32)
 
 
 def host_votes(values: Floats, weight: Floats, pattern: Pattern) -> Floats:

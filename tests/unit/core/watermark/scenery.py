@@ -15,3 +15,14 @@ def scene(width: int, height: int, seed: int = 0, depth: float = 5.0) -> np.ndar
 
 def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     return cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+
+
+def page(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """A white page of large letters: brightened, only the letters are left."""
+    rng = np.random.default_rng(seed)
+    out = np.clip(236 + rng.normal(0, 2, (height, width, 3)), 0, 255).astype(np.uint8)
+    for y in range(60, height - 20, 40):
+        cv2.putText(
+            out, "Haneul First Snow official tour 2026", (30, y), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (40, 40, 50), 2
+        )
+    return out

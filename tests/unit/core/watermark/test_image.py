@@ -8,7 +8,7 @@ import pytest
 
 from haechi.core.errors import InputError
 from haechi.core.watermark import Marked, embed, read
-from unit.core.watermark.scenery import jpeg, scene
+from unit.core.watermark.scenery import jpeg, page, scene
 
 KEY, OTHER = b"a company's key!", b"another company!"
 PAYLOAD = 0x9123456789
@@ -59,6 +59,28 @@ def test_smaller_mirrored_grey_and_dark(marked: Marked) -> None:
     assert payload(marked.image[:, ::-1]) == PAYLOAD
     assert payload(cv2.cvtColor(cv2.cvtColor(marked.image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)) == PAYLOAD
     assert payload((marked.image * 0.6).astype(np.uint8)) == PAYLOAD
+
+
+def test_strongly_denoised(marked: Marked) -> None:
+    worn = cv2.bilateralFilter(cv2.medianBlur(marked.image, 3), 7, 40, 5)
+    worn = jpeg(cv2.resize(worn, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA), 40)
+    assert payload(cv2.resize(worn, (720, 512), interpolation=cv2.INTER_CUBIC)) == PAYLOAD
+
+
+def test_a_white_page_reads_brightened() -> None:
+    marked = embed(page(700, 900), PAYLOAD, KEY)
+    assert marked.psnr_db >= 40
+    assert payload(marked.image) == PAYLOAD
+    assert payload(np.clip(marked.image.astype(int) + 35, 0, 255).astype(np.uint8)) == PAYLOAD
+
+
+def test_a_blurred_fine_texture_reads() -> None:
+    texture = (
+        np.clip(np.random.default_rng(2).normal(128, 45, (512, 512, 1)), 0, 255).astype(np.uint8).repeat(3, axis=2)
+    )
+    texture = cv2.GaussianBlur(texture, (0, 0), 0.7)
+    marked = embed(texture, PAYLOAD, KEY)
+    assert payload(cv2.GaussianBlur(marked.image, (0, 0), 2)) == PAYLOAD
 
 
 def test_a_crop_of_unknown_scale_is_found(marked: Marked) -> None:
