@@ -132,13 +132,71 @@ def _sign(
     name: Annotated[str, typer.Option(metavar="NAME", help=mark("Who signs."), show_default=False)],
     role: Annotated[str, typer.Option(metavar="ROLE", help=mark("In which role."), show_default=False)],
     because: Because = "",
+    key: Annotated[
+        str,
+        typer.Option(
+            metavar="URI",
+            help=mark(
+                "Also sign inside the PDF (PAdES): file:PATH, pkcs11:URI or exec:COMMAND; else HAECHI_NOTICE_KEY."
+            ),
+            show_default=False,
+        ),
+    ] = "",
+    chain: Annotated[
+        Path | None,
+        typer.Option(metavar="PEM", help=mark("Certificates of the key, the signer's first; PKCS#12 has its own.")),
+    ] = None,
+    tsa: Annotated[
+        str, typer.Option(metavar="URI", help=mark("Time stamp authority; else HAECHI_TSA."), show_default=False)
+    ] = "",
     json: Json = False,
 ) -> None:
-    from haechi.act.notice.states import sign_notice
+    from haechi.act.notice.states import Hand, sign_notice
 
     session: Session = context.obj
     evidence, person = session.evidence()
-    _show(session, sign_notice(evidence, person, notice_id, name, role, because), json)
+    settings, hand = session.settings, None
+    if key or settings.notice_key:
+        from haechi.core.pades import PdfKey
+
+        place = PdfKey(key or settings.notice_key, chain or settings.notice_chain, settings.notice_passphrase_file)
+        hand = Hand(place, (tsa or settings.tsa).split()[0])
+    _show(session, sign_notice(evidence, person, notice_id, name, role, because, hand), json)
+
+
+@app.command(
+    "pdf",
+    help=mark("Write a notice as PDF: the one that was signed inside, else its text as it stands now."),
+    epilog=mark("Example: haechi notice pdf N-3f9c2a71d0 -o notice.pdf"),
+)
+def _pdf(
+    context: typer.Context,
+    notice_id: _Id,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=mark("Where the PDF goes."), show_default=False)
+    ],
+    json: Json = False,
+) -> None:
+    import base64
+
+    from haechi.act.notice.paper import notice_pdf
+    from haechi.core.evidence import Notice, Paper
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    person.need("case.see")
+    notice, paper = evidence.get(Notice, notice_id), evidence.find(Paper, notice_id)
+    data = notice_pdf(notice) if paper is None else base64.b64decode(paper.pdf)
+    try:
+        with output.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    level = None if paper is None else paper.level
+    if json:
+        session.emit({"schema": "haechi.notice_pdf/1", "id": notice.id, "path": str(output), "level": level})
+    else:
+        session.result(session.say(mark("written: {path}"), path=str(output)))
 
 
 @app.command(

@@ -319,6 +319,27 @@ class Notice(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class Paper(Record):
+    """A notice as PDF with signatures inside; its id is the notice's, its parent the case.
+
+    Attributes:
+        sha256: of the PDF.
+        level: of the newest signature: "B-T" or "B-LTA" (ETSI EN 319 142-1).
+        certificate: SHA-256 of the newest signer's certificate.
+        independent: False when its time stamp is by the home's own authority.
+        pdf: the file, base64.
+    """
+
+    kind: ClassVar[str] = "paper"
+
+    sha256: str
+    level: str
+    certificate: str
+    independent: bool
+    pdf: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sighting(Record):
     """A place where an item was seen; its parent is the case.
 
@@ -340,6 +361,41 @@ class Sighting(Record):
     seen_at: str
     state: str = "up"
     reach: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule(Record):
+    """An address that is captured again and again; its parent is the case.
+
+    Attributes:
+        item: exhibit, bank item or digest whose sightings the captures are.
+        url: the address.
+        every_s: seconds between two captures.
+        next_at: when the next one is due, ISO 8601, UTC.
+        until: after this none is due, ISO 8601, UTC.
+        account: poster as shown.
+        platform: name of the service.
+        authority: by what right.
+        plain: without browser and yt-dlp.
+        made: captures so far, without the first one.
+        ended: why none is due any more, or empty.
+    """
+
+    kind: ClassVar[str] = "schedule"
+
+    item: str
+    url: str
+    every_s: int
+    next_at: str
+    until: str
+    account: str
+    platform: str
+    authority: str
+    plain: bool
+    added_at: str
+    added_by: str
+    made: int = 0
+    ended: str = ""
 
 
 def _plain(cls: Callable[..., Built], values: Mapping[str, Any], **built: Any) -> Built:

@@ -41,4 +41,7 @@ class Settings(BaseSettings):
     smtp_from: str = Field(default="", description="address that our mail is from")
     smtp_user: str = Field(default="", description="name to sign in at the mail server with")
     smtp_password: SecretStr = Field(default=SecretStr(""), description="password at the mail server")
+    notice_key: str = Field(default="", description="key that signs notices inside their PDF, a URI")
+    notice_chain: Path | None = Field(default=None, description="certificates of that key, PEM, the signer's first")
+    notice_passphrase_file: Path | None = Field(default=None, description="file with the passphrase of a PKCS#12 key")
     limits: Limits = Field(default_factory=Limits)

@@ -56,3 +56,27 @@ def test_wrong_arguments_are_one_line(haechi: Haechi, case: str, tmp_path: Path)
     ):
         run = haechi(*start, *more)
         assert (run.code, len(run.err.splitlines())) == (2, 1), run.err
+
+
+def test_signature_inside_the_pdf(haechi: Haechi, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pyhanko")
+    from haechi.core.provenance.certificates import make_root, make_signer
+
+    root = make_root("Example")
+    certificate, key = make_signer("Example", root)
+    for name, data in (("chain.pem", certificate + root.certificate), ("key.pem", key)):
+        (tmp_path / name).write_bytes(data)
+        (tmp_path / name).chmod(0o600)
+    fields = [f"--field={name}=text" for name in ("name", "email", "reasons", "facts")]
+    law = ("--law", "eu-dsa16", "--to", "YouTube", "--parody", "it deceives")
+    notice = json.loads(haechi("notice", "draft", "--case", case, *law, *fields, "--json").out)["id"]
+    assert haechi("notice", "pdf", notice, "-o", tmp_path / "draft.pdf").code == 0
+    assert b"ETSI.CAdES.detached" not in (tmp_path / "draft.pdf").read_bytes()
+    monkeypatch.setenv("HAECHI_NOTICE_KEY", f"file:{tmp_path / 'key.pem'}")
+    assert haechi("notice", "sign", notice, "--name", "J. Kim", "--role", "counsel").code == 2, "no certificates"
+    run = haechi("notice", "sign", notice, "--name", "J. Kim", "--role", "counsel", "--chain", tmp_path / "chain.pem")
+    assert run.code == 0, run.err
+    told = json.loads(haechi("notice", "pdf", notice, "-o", tmp_path / "signed.pdf", "--json").out)
+    assert told["level"] == "B-LTA"
+    assert b"ETSI.CAdES.detached" in (tmp_path / "signed.pdf").read_bytes()
+    assert haechi("notice", "pdf", notice, "-o", tmp_path / "signed.pdf").code == 2, "nothing is written over"

@@ -6,20 +6,24 @@ comes from another account; the text that was signed is the text that is sent; n
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from haechi.act.notice.draft import PARODY, missing
 from haechi.act.notice.laws import law_named
 from haechi.core.approvals import need_second
 from haechi.core.errors import InputError, PolicyError
-from haechi.core.evidence import Notice, NoticeState, Signature
+from haechi.core.evidence import Notice, NoticeState, Paper, Signature
 from haechi.core.ledger.entries import digest_of, moment
 from haechi.core.people import Person
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
+
+if TYPE_CHECKING:
+    from haechi.core.pades import PdfKey
 
 RULE: Final = "rule 7 (a person signs each notice; satire and parody are asked about; a daily cap)"
 METER_DAYS: Final = 90
@@ -37,6 +41,19 @@ ANSWERS: Final[Mapping[NoticeState, tuple[NoticeState, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """With what a person signs inside the PDF.
+
+    Attributes:
+        key: where the key is.
+        tsa: URI of the time stamp authority.
+    """
+
+    key: PdfKey
+    tsa: str
+
+
+@dataclass(frozen=True, slots=True)
 class Meter:
     """How an addressee took our notices of the last 90 days."""
 
@@ -49,8 +66,16 @@ class Meter:
         return self.answered >= METER_LEAST and self.refused > METER_SHARE * self.answered
 
 
-def sign_notice(evidence: Evidence, person: Person, notice_id: str, name: str, role: str, why: str = "") -> Notice:
-    """Put a person's signature under a draft.
+def sign_notice(
+    evidence: Evidence,
+    person: Person,
+    notice_id: str,
+    name: str,
+    role: str,
+    why: str = "",
+    hand: Hand | None = None,
+) -> Notice:
+    """Put a person's signature under a draft; with a key also inside its PDF, which is kept beside it.
 
     Args:
         evidence: where it is.
@@ -59,26 +84,48 @@ def sign_notice(evidence: Evidence, person: Person, notice_id: str, name: str, r
         name: of the person, as it stands under the text.
         role: in which role, e.g. "counsel".
         why: reason; needed when the addressee refused most of our notices lately.
+        hand: the person's key, or None.
 
     Raises:
-        InputError: no such notice, no name or role, something is missing, or it is signed already.
+        InputError: no such notice, no name or role, something is missing, it is signed already, or the key is wrong.
         PolicyError: the person may not, signed before, or two accounts are needed and there are none.
+        IntegrityError, RemoteError, NoFontError: the PDF cannot be made or signed; nothing was signed.
     """
     person.need("notice.sign")
     if not name.strip() or not role.strip():
         raise InputError("a signature has a name and a role: --name NAME --role ROLE")
 
+    notice, signature = evidence.get(Notice, notice_id), Signature(name.strip(), role.strip(), moment(), person.name)
+    _may_sign(evidence, notice, person, why)
+    signatures = (*notice.signatures, signature)
+    complete = len(signatures) == (2 if law_named(notice.law).two_people else 1)
+    state = NoticeState.SIGNED if complete else notice.state
+    signed = replace(notice, signatures=signatures, state=state, state_at=signature.at)
+    paper = _on_paper(evidence, signed, signature, hand) if hand is not None else None
+
     def work(change: Change) -> Notice:
-        notice = change.get(Notice, notice_id)
+        if change.get(Notice, notice_id) != notice:
+            raise InputError(f"{notice_id} was changed meanwhile; nothing was signed: look at it again")
         _may_sign(change, notice, person, why)
-        signature = Signature(name.strip(), role.strip(), moment(), person.name)
-        signatures = (*notice.signatures, signature)
-        complete = len(signatures) == (2 if law_named(notice.law).two_people else 1)
-        state = NoticeState.SIGNED if complete else notice.state
-        signed = replace(notice, signatures=signatures, state=state, state_at=moment())
-        return change.put(signed, "notice.sign", why, name=signature.name, text=digest_of(notice.text.encode()))
+        told = {"name": signature.name, "text": digest_of(notice.text.encode())}
+        if paper is not None:
+            told |= {"pdf": paper.sha256, "certificate": paper.certificate, "level": paper.level}
+            change.put(paper, "notice.paper")
+        return change.put(signed, "notice.sign", why, **told)
 
     return evidence.change(work)
+
+
+def _on_paper(evidence: Evidence, signed: Notice, signature: Signature, hand: Hand) -> Paper:
+    """The PDF with one signature more; the first one sets it."""
+    from haechi.act.notice.paper import notice_pdf
+    from haechi.core.pades import sign_pdf
+
+    before = evidence.find(Paper, signed.id)
+    pdf = notice_pdf(signed) if before is None else base64.b64decode(before.pdf)
+    made = sign_pdf(pdf, hand.key, hand.tsa, evidence.home, name=signature.name, reason=signature.role)
+    text = base64.b64encode(made.data).decode("ascii")
+    return Paper(signed.id, signed.parent, digest_of(made.data), made.level, made.certificate, made.independent, text)
 
 
 def mark_sent(evidence: Evidence, person: Person, notice_id: str, channel: str, cap: int, why: str = "") -> Notice:
@@ -155,7 +202,7 @@ def meter(notices: list[Notice], to: str) -> Meter:
     return Meter(len(decided), decided.count(NoticeState.REFUSED.value))
 
 
-def _may_sign(change: Change, notice: Notice, person: Person, why: str) -> None:
+def _may_sign(change: Change | Evidence, notice: Notice, person: Person, why: str) -> None:
     gaps = missing(notice)
     if gaps:
         told = ", ".join("why it is no satire or parody (--parody)" if gap == PARODY else gap for gap in gaps)

@@ -14,27 +14,13 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any, Final
 
-from haechi.core.errors import HaechiError
 from haechi.core.evidence import Case, Exhibit, Holding, Notice, Stamp
+from haechi.core.fonts import LATIN, MONO, east_asian
 from haechi.core.ledger import Checkpoint, Entry
 from haechi.core.ledger.entries import canonical, digest_of
 from haechi.preserve.bundle.verdicts import verdict_rows
 from haechi.preserve.bundle.wording import GLOSSARY, LIMITS, REPORT
 
-HANGUL: Final = (
-    "Noto Sans CJK KR",
-    "Noto Sans KR",
-    "Source Han Sans KR",
-    "Apple SD Gothic Neo",
-    "Malgun Gothic",
-    "NanumGothic",
-    "Nanum Gothic",
-    "Noto Serif CJK KR",
-    "UnDotum",
-    "Baekmuk Dotum",
-)
-_LATIN: Final = "Libertinus Serif"
-_MONO: Final = "DejaVu Sans Mono"
 STANDARD: Final = "a-2b"
 LANGUAGES: Final = ("ko", "en")
 
@@ -53,10 +39,6 @@ class Told:
     verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-class NoFontError(HaechiError):
-    """No font of this machine has Hangul."""
-
-
 def pdf_report(told: Told, language: str) -> bytes:
     """The report as PDF/A.
 
@@ -65,12 +47,9 @@ def pdf_report(told: Told, language: str) -> bytes:
     """
     import typst
 
-    known = set(typst.Fonts(include_system_fonts=True).families())
-    hangul = [name for name in HANGUL if name in known]
-    if language == "ko" and not hangul:
-        raise NoFontError("no font with Hangul is on this machine, so report.ko.pdf is missing; install Noto Sans CJK")
+    hangul = east_asian(language)
     template = files("haechi.preserve.bundle").joinpath("report.typ").read_bytes()
-    data = report_data(told, language) | {"fonts": [*hangul[:1], _LATIN], "mono": [_MONO, *hangul[:1]]}
+    data = report_data(told, language) | {"fonts": [*hangul, LATIN], "mono": [MONO, *hangul]}
     inputs = {"data": json.dumps(data, ensure_ascii=False)}
     moment = datetime.fromisoformat(told.checkpoint.at).replace(microsecond=0)
     pdf = typst.compile(template, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD], timestamp=moment)

@@ -11,6 +11,7 @@ What is checked:
 4. Every part of an exhibit has the SHA-256 and the size of the exhibit's record; parts that are not here are accounted
    for by their lane: sealed, or destroyed.
 5. Every time stamp (RFC 3161) holds over the exhibit's record (`openssl ts -verify`).
+6. Every notice that was signed as PDF is the file that the ledger names (its own signatures: `pdfsig`).
 What is not: that the authorities which stamped deserve belief (their certificates lie beside each stamp), and what the
 exhibits mean.
 """
@@ -97,6 +98,7 @@ class Verification:
         for record in records:
             if record["kind"] == "stamp":
                 self._stamp(record, records)
+        self._papers(records)
         return self.faults
 
     def fault(self, where: str, what: str) -> None:
@@ -229,6 +231,14 @@ class Verification:
         if wrong is not None:
             self.fault(where, f"the time stamp does not hold: {wrong}")
         self.not_independent += not stamp["independent"]
+
+    def _papers(self, records: list[dict[str, Any]]) -> None:
+        """Signed notices are the newest that the ledger vouches for."""
+        newest = {one["id"]: one["fields"] for one in records if one["kind"] == "paper"}
+        for identity, paper in newest.items():
+            name = f"notices/{identity}.pdf"
+            if f"sha256:{hashlib.sha256(self._read(name)).hexdigest()}" != paper["sha256"]:
+                self.fault(name, "is not the signed notice that the ledger vouches for")
 
     def _hash(self, name: str) -> tuple[str, int]:
         sha256, size = hashlib.sha256(), 0

@@ -25,7 +25,8 @@ from typing import Any, Final
 from haechi.core.approvals import Consent, need_second
 from haechi.core.durable import sync
 from haechi.core.errors import InputError
-from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Notice, Record, Sighting, Stamp
+from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Notice, Paper, Record, Sighting, Stamp
+from haechi.core.fonts import NoFontError
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger import Checkpoint, Entry, read_checkpoint
 from haechi.core.ledger.tree import Tree
@@ -34,12 +35,12 @@ from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 from haechi.preserve.bundle.layout import entry, is_streamed
-from haechi.preserve.bundle.report import LANGUAGES, NoFontError, Told, pdf_report
+from haechi.preserve.bundle.report import LANGUAGES, Told, pdf_report
 from haechi.preserve.bundle.verdicts import verdicts_of
 from haechi.preserve.bundle.verify import CHECKPOINT, ENTRIES, KEY, RECORDS, SIGNATURE, SUMS
 from haechi.preserve.bundle.wording import README
 
-_KINDS: Final[tuple[type[Record], ...]] = (Case, Exhibit, Holding, Stamp, Notice, Sighting, Approval)
+_KINDS: Final[tuple[type[Record], ...]] = (Case, Exhibit, Holding, Stamp, Notice, Paper, Sighting, Approval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,9 @@ def _write(writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[s
         _write_exhibit(writer, evidence, told, exhibit)
     for notice in told.notices:
         writer.add(f"notices/{notice.id}.txt", notice.text.encode())
+        paper = evidence.find(Paper, notice.id)
+        if paper is not None:
+            writer.add(f"notices/{notice.id}.pdf", base64.b64decode(paper.pdf))
     notes = []
     for language in LANGUAGES:
         try:
