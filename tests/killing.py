@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from accounts import ADMIN, APPROVER, DESK, LEGAL, evidence_of
 from haechi.act.case import open_case
 from haechi.core.approvals import decide
 from haechi.core.errors import PolicyError
-from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane
+from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Schedule, Sighting
 from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
 from haechi.core.settings import Limits
@@ -41,9 +42,11 @@ from haechi.preserve.facts import Found
 from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.lanes import move_to_lane
+from haechi.workflows.recapture import Means, add_schedule, run_due
 from web_server import serving
 
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
+NOW = datetime.now(UTC).replace(microsecond=0)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 WHY = "request of the subject"
 
@@ -130,6 +133,27 @@ def ask_to_take(home: Path) -> None:
         decide(evidence_of(home), APPROVER, asked.id, True, "")
 
 
+def recapture(home: Path) -> None:
+    """Capture what is due by schedule; whatever was killed before, each date gives one exhibit and one sighting."""
+    private.remove_left()
+    evidence = evidence_of(home)
+    client = Client(Guard(frozenset({("127.0.0.1", int((home.parent / "port").read_text()))})))
+    means = Means(client, ["local:"])
+    list(run_due(evidence, DESK, means, NOW + timedelta(days=1)))
+    taken = [one for one in evidence.all(Exhibit) if one.facts["settings"].get("schedule")]
+    seen = [one for one in evidence.all(Sighting) if one.seen_at in {other.added_at for other in taken}]
+    (schedule,) = evidence.all(Schedule)
+    assert (len(taken), len(seen), schedule.made) == (1, 1, 1)
+
+
+def plan_recapture(home: Path) -> None:
+    """A first capture, and a schedule."""
+    take(home)
+    evidence = evidence_of(home)
+    (first,) = (one for one in evidence.all(Exhibit) if one.method == "http")
+    add_schedule(evidence, DESK, first, timedelta(days=1), NOW + timedelta(days=30), NOW, plain=True)
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "add": add,
     "seal": seal,
@@ -138,8 +162,12 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "remove": remove,
     "capture": take,
     "capture-sealed": take_sealed,
+    "recapture": recapture,
     "capture-browser": lambda home: take(home, browser=True),
 }
+
+
+PREPARING: dict[str, Callable[[Path], None]] = {"capture-sealed": ask_to_take, "recapture": plan_recapture}
 
 
 class Countdown:
@@ -240,8 +268,7 @@ def main() -> None:
     folder = Path(sys.argv[2])
     with site(folder):
         prepare(folder / "home")
-        if sys.argv[1] == "capture-sealed":
-            ask_to_take(folder / "home")
+        PREPARING.get(sys.argv[1], lambda _: None)(folder / "home")
         run(SCENARIOS[sys.argv[1]], folder, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +11,13 @@ from haechi.cli.exhibit import Account, Authority, Platform, Posted, Tsa, author
 from haechi.cli.options import Json
 from haechi.cli.records import Because, CaseId
 from haechi.cli.session import Session
+from haechi.core.errors import InputError
 from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.evidence import Exhibit
+    from haechi.core.people import Person
+    from haechi.core.store.evidence import Evidence
 
 
 def add_to(app: typer.Typer) -> None:
@@ -38,6 +45,18 @@ def _capture(
     because: Because = "",
     tsa: Tsa = None,
     plain: Annotated[bool, typer.Option("--plain", help=mark("Plain HTTP, without a browser or yt-dlp."))] = False,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INTERVAL",
+            help=mark("Capture again every 6h, 1d or 2w, by haechi schedule run."),
+            show_default=False,
+        ),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help=mark("Last day of the schedule, e.g. 2026-12-31."), show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     from haechi.core.fetch import Client
@@ -48,6 +67,7 @@ def _capture(
 
     session: Session = context.obj
     evidence, person = session.evidence()
+    go_on = _schedule(session, evidence, person, case, every, until)
     found = Found(url, posted, account, platform).checked()
     intent = Intent(found, "http", authority=authority, why=because)
     browser = None if plain else find_browser(session.settings.chromium)
@@ -59,3 +79,27 @@ def _capture(
             "captured as served, without scripts or screenshot: install Chromium and haechi[capture] for those"
         )
         session.note(session.say(words))
+    if go_on is not None:
+        go_on(exhibit, plain, json)
+
+
+def _schedule(
+    session: Session, evidence: Evidence, person: Person, case: str, every: str | None, until: str | None
+) -> Callable[[Exhibit, bool, bool], None] | None:
+    """What adds the schedule once the first capture stands; all that can be wrong with it is said before that."""
+    from datetime import UTC, datetime
+
+    from haechi.cli import schedule
+    from haechi.workflows.recapture import add_schedule, end_of, interval, need_schedulable
+
+    if every is None and until is None:
+        return None
+    if every is None or until is None:
+        raise InputError(session.say(mark("a schedule takes both: --every 1d --until DATE")))
+    step, end, now = interval(every), end_of(until), datetime.now(UTC)
+    need_schedulable(evidence, person, case, end, now)
+
+    def add(exhibit: Exhibit, plain: bool, json: bool) -> None:
+        schedule.tell(session, add_schedule(evidence, person, exhibit, step, end, now, plain=plain), json)
+
+    return add

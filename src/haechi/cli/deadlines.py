@@ -66,10 +66,11 @@ def _deadlines(
     if not found:
         session.note(session.say(mark("no deadline runs")))
     if recheck:
-        _recheck(session, json)
+        recheck_due(session, json)
 
 
-def _recheck(session: Session, json: bool) -> None:
+def recheck_due(session: Session, json: bool) -> bool:
+    """Look again where the deadline of a notice has passed; whether there was anything to look at."""
     from dataclasses import asdict
     from datetime import UTC, datetime
 
@@ -78,7 +79,9 @@ def _recheck(session: Session, json: bool) -> None:
 
     evidence, person = session.evidence()
     tsas, look = session.settings.tsa.split(), session.classifier()
+    looked = False
     for one in recheck(evidence, person, tsas, Client(), datetime.now(UTC), look):
+        looked = True
         if json:
             session.emit({"schema": "haechi.recheck/1", **asdict(one)})
         elif one.exhibit:
@@ -86,3 +89,4 @@ def _recheck(session: Session, json: bool) -> None:
         else:
             words = mark("{notice}: {url} was not kept: {reason}")
             session.note(session.say(words, notice=one.notice, url=one.url, reason=one.state))
+    return looked

@@ -28,6 +28,7 @@ from haechi.cli import (
     notice,
     protect,
     release,
+    schedule,
     selftest,
     sighting,
     user,
@@ -51,6 +52,7 @@ _ORDER = (
     "bank",
     "case",
     "capture",
+    "schedule",
     "exhibit",
     "sighting",
     "notice",
@@ -75,7 +77,22 @@ app = typer.Typer(
     help=mark("Protect performers against deepfakes: compare a suspicious file with the authentic master."),
     epilog=mark("Example: haechi check suspicious.mp4 --report reports"),
 )
-for part in (artist, release, keys, bank, case, exhibit, sighting, notice, vault, approve, ledger, user, models):
+for part in (
+    artist,
+    release,
+    keys,
+    bank,
+    case,
+    exhibit,
+    schedule,
+    sighting,
+    notice,
+    vault,
+    approve,
+    ledger,
+    user,
+    models,
+):
     app.add_typer(part.app)
 for single in (protect, verify, check, compare, capture, deadlines, verify_bundle, doctor, selftest):
     single.add_to(app)

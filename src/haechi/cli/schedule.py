@@ -1,0 +1,101 @@
+"""`haechi schedule`: addresses that are captured again and again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from haechi.cli.deadlines import STATES, recheck_due
+from haechi.cli.options import Json
+from haechi.cli.records import Because, show
+from haechi.cli.session import Session
+from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.core.evidence import Schedule
+
+app = typer.Typer(
+    name="schedule",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help=mark("Capture addresses again and again: haechi capture URL --every 1d --until DATE makes a schedule."),
+)
+_Id = Annotated[str, typer.Argument(metavar="W", help=mark("Id of the schedule, as the list shows it."))]
+
+
+@app.command(
+    "list",
+    help=mark("List the schedules that run."),
+    epilog=mark("Example: haechi schedule list --case C-3f9c2a71d0"),
+)
+def _list(
+    context: typer.Context,
+    case: Annotated[str | None, typer.Option(metavar="C", help=mark("Only of this case."), show_default=False)] = None,
+    every: Annotated[bool, typer.Option("--all", help=mark("Those that have ended, too."))] = False,
+    json: Json = False,
+) -> None:
+    from haechi.core.evidence import Schedule
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    person.need("case.see")
+    found = [one for one in evidence.all(Schedule, case) if every or not one.ended]
+    for one in found:
+        tell(session, one, json)
+    if not found:
+        session.note(session.say(mark("no schedule runs")))
+
+
+@app.command(
+    "run",
+    help=mark(
+        "Capture what is due, and fetch again where the deadline of a notice has passed. Let cron or a systemd timer "
+        "run this every hour; what was missed is captured once."
+    ),
+    epilog=mark("Example: haechi schedule run"),
+)
+def _run(context: typer.Context, json: Json = False) -> None:
+    from haechi.core.fetch import Client
+    from haechi.preserve.browser import find_browser
+    from haechi.workflows.recapture import Means, run_due
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    browser = find_browser(session.settings.chromium)
+    means = Means(Client(), session.settings.tsa.split(), browser, session.classifier())
+    told = False
+    for one in run_due(evidence, person, means, datetime.now(UTC)):
+        told = True
+        if json:
+            record = {"schedule": one.schedule.id, "url": one.schedule.url, "exhibit": one.exhibit, "state": one.state}
+            session.emit({"schema": "haechi.recapture/1", **record, "next_at": one.schedule.next_at})
+        elif one.exhibit:
+            state = session.say(STATES[one.state])
+            session.result(" · ".join((one.schedule.id, one.exhibit, one.schedule.url, state)))
+        else:
+            words = mark("{schedule}: {url} was not kept: {reason}")
+            session.note(session.say(words, schedule=one.schedule.id, url=one.schedule.url, reason=one.state))
+    if not (recheck_due(session, json) or told):
+        session.note(session.say(mark("nothing is due")))
+
+
+@app.command(
+    "remove",
+    help=mark("End a schedule. What it captured stays."),
+    epilog=mark('Example: haechi schedule remove W-3f9c2a71d0 --because "removed for good"'),
+)
+def _remove(context: typer.Context, schedule: _Id, because: Because, json: Json = False) -> None:
+    from haechi.workflows.recapture import remove_schedule
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    tell(session, remove_schedule(evidence, person, schedule, because), json)
+
+
+def tell(session: Session, one: Schedule, json: bool) -> None:
+    """Show a schedule."""
+    due = session.say(mark("next {at}, until {until}"), at=one.next_at[:16], until=one.until[:16])
+    hours = session.say(mark("every {hours} h, captured {made}"), hours=one.every_s // 3600, made=one.made)
+    show(session, one, [one.url, hours, one.ended or due], json)
