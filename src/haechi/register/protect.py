@@ -8,8 +8,9 @@ Steps of `protect`:
 4. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
    media facts are those of the source; a marked picture is as good as the source (40 dB or more) and its mark is read
    back; an unmarked one has the very same pixels.
-5. Register the source as the release's master, unmarked, so that marks can be read by subtracting it; and keep the
-   output's digest, its numbers and its manifest, so that a copy whose metadata were stripped still leads back to it.
+5. Once the output lies on the disk, register the source as the release's master, unmarked, so that marks can be read by
+   subtracting it; and keep the output's digest, its numbers and its manifest, so that a copy whose metadata were
+   stripped still leads back to it.
 6. See that the source is still the one that was hashed; rename the manifest, then the output, to their places.
 A release has one master and any number of outputs: one for each recipient, or each folder.
 
@@ -37,7 +38,7 @@ from haechi.core.media.probe import MediaInfo, hash_file, probe_media, same_fact
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
 from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
-from haechi.core.records import Kind, Mark, Protection, Release
+from haechi.core.records import Kind, Mark, Protection, Release, SoftBinding
 from haechi.core.settings import Limits
 from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store, now
@@ -168,10 +169,8 @@ def _make(
     info = probe_media(original.path, limits)
     copy = _marked(original.path, info, staged.parent, store, limits, wish)
     # 3. Sign.
-    artist = store.artist(wish.artist) if wish.artist is not None else None
-    title = wish.title or original.path.stem
     bindings = bindings_of(copy, info, wish.mark_key, limits)
-    claim = Claim(title, wish.identity.name, artist.name if artist else None, original.path.name, now(), bindings)
+    claim = _claim(original.path, store, wish, bindings)
     manifest = sign_media(
         copy.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa, original=original.path
     )
@@ -180,26 +179,52 @@ def _make(
     fidelity = _see_that_content_is_whole(original.path, staged, info, copy, limits, wish)
     original.confirm()
     # 5. Register.
-    told = _rest(progress)
+    _sync_staged(staged)
+    label, told = reading.manifest or "", _rest(progress)
     with store.writing():
         digest = store.put_blob(manifest)
         release = register_release(
-            original.path, store, limits, artist=wish.artist, title=title, published=wish.published, progress=told
+            original.path, store, limits, artist=wish.artist, title=claim.title, published=wish.published, progress=told
         )
-        protection = Protection(
-            output_sha256=hash_file(staged),
-            release_id=release.id,
-            source_sha256=original.sha256,
-            request=request,
-            label=reading.manifest or "",
-            manifest=digest,
-            signed_by=wish.identity.id,
-            signed_at=claim.published_at,
-            unmarked=copy.marking.code if isinstance(copy.marking, Unmarked) else None,
-        )
-        mark = mark_of(copy, info, protection.label, wish.recipient, fidelity)
-        store.add_protection(protection, mark, bindings)
+        protection = _protection(original, staged, release, copy, wish, request, (label, digest, claim.published_at))
+        store.add_protection(protection, mark_of(copy, info, label, wish.recipient, fidelity), bindings)
     return release, protection
+
+
+def _claim(original: Path, store: Store, wish: Wish, bindings: tuple[SoftBinding, ...]) -> Claim:
+    artist = store.artist(wish.artist) if wish.artist is not None else None
+    title = wish.title or original.stem
+    return Claim(title, wish.identity.name, artist.name if artist else None, original.name, now(), bindings)
+
+
+def _sync_staged(staged: Path) -> None:
+    """By now most of it has been written behind the verification."""
+    sync(staged)
+    if sidecar_of(staged).exists():
+        sync(sidecar_of(staged))
+
+
+def _protection(
+    original: Snapshot,
+    staged: Path,
+    release: Release,
+    copy: Copy,
+    wish: Wish,
+    request: str,
+    signed: tuple[str, str, str],
+) -> Protection:
+    label, manifest, signed_at = signed
+    return Protection(
+        output_sha256=hash_file(staged),
+        release_id=release.id,
+        source_sha256=original.sha256,
+        request=request,
+        label=label,
+        manifest=manifest,
+        signed_by=wish.identity.id,
+        signed_at=signed_at,
+        unmarked=copy.marking.code if isinstance(copy.marking, Unmarked) else None,
+    )
 
 
 def _marked(source: Path, info: MediaInfo, folder: Path, store: Store, limits: Limits, wish: Wish) -> Copy:

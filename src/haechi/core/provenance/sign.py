@@ -6,7 +6,7 @@ Steps of `sign_media`:
    manifest was stripped: its ISCC, and a keyed digest of its mark's number, never the number itself (whoever knows the
    numbers of many marked pictures could work out the pattern).
 2. Sign into a new file. The input is only read: signing in place would empty it.
-3. Nothing is said of success before the whole output lies on the disk.
+What is written is not synced to the disk: whoever keeps it syncs it (`core.durable`) before relying on it.
 No action says how the content came about ("created" with a digital source type): we do not know it.
 Limits: no thumbnails (they take more room than a small picture). Films of more than 64 MiB are hashed in pieces of
 1 MiB, so that a gigabyte takes little memory; a second, independent reader (encypher-c2pa 1.7.1) does not take the
@@ -16,7 +16,6 @@ Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data M
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -127,11 +126,9 @@ def sign_media(
         if isinstance(error, c2pa.C2paError.Signature):
             raise InputError(f"the certificate {identity.id} cannot sign for C2PA ({_one_line(error)})") from error
         raise UnsupportedMediaError(f"{source}: cannot be signed ({_one_line(error)}); is the file whole?") from error
-    # 3.
     if not place.embedded:
         with sidecar.open("xb") as file:
             file.write(manifest)
-            _sync(file.fileno())
     return manifest
 
 
@@ -175,10 +172,7 @@ def _sign(
         if not place.embedded:
             builder.set_no_embed()
         builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, opened)
-        manifest = bytes(builder.sign(signer, place.mime, reading, writing))
-        writing.flush()
-        _sync(writing.fileno())
-    return manifest
+        return bytes(builder.sign(signer, place.mime, reading, writing))
 
 
 def _fragmented(source: Path) -> bool:
@@ -226,7 +220,3 @@ def _binding(one: SoftBinding) -> dict[str, Any]:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
-
-
-def _sync(descriptor: int) -> None:
-    os.fsync(descriptor)
