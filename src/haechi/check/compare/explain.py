@@ -31,8 +31,8 @@ GRAPHIC_ON_FACE = (0.8, 45.0)
 DRAWN = (0.84, 50.0, 0.25)
 # A sticker whose own detail heavy coding has taken: quite flat, and yet it has more than painted skin has.
 FLAT, FLAT_DETAIL, FLAT_DETAIL_ON_FACE = 0.94, 0.8, 0.9
-# Pieces of plain scenery reach 12 levels of hue and 56 of contrast, stickers begin at 26, letters are never solid.
-OWN_HUE, SOLID, DRAWN_CONTRAST = 13.0, 0.5, 60.0
+# Pieces of plain scenery reach 19 levels of hue and 56 of contrast, stickers begin at 26, letters are never solid.
+OWN_HUE, SOLID, DRAWN_CONTRAST = 21.0, 0.5, 60.0
 # Contrast and hardness.
 CUT_OUT = (30.0, 0.7)
 # A whole video made small is richer in detail than a piece of the scene pasted in.
@@ -45,8 +45,12 @@ CLEARLY = 1.3
 MIN_INK, INK_SHARE = 40.0, 0.45
 NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
-# Levels: coding at 240 lines reaches 11 at places, the least of the changes 13.
-MIN_CONTRAST, MIN_CONTRAST_GRADED = 12.0, 15.0
+# Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
+MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
+# More detail than the master has there.
+ADDED = 1.5
+# A frame alone shows the moment before or after; another picture would stand out far more, levels.
+MIN_CONTRAST_ALONE = 40.0
 MAX_SHADING, STEADY_SHADING, ALIKE_SHADED = 16.0, 0.97, 0.9
 SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
 # What is laid over has an edge; what is blended in has none.
@@ -85,13 +89,19 @@ def _hidden(component: Component, look: Look, kind: str | None, window: Window) 
 
 
 def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
-    parts = window.judged.components
-    looks = {id(part): look_at(part, window) for part in parts}
+    looks = {id(part): look_at(part, window) for part in window.judged.components}
+    parts = [part for part in window.judged.components if not _is_neighbour(part, looks[id(part)], window)]
     telling = [part for part in parts if benign_kind(part, looks[id(part)]) != NOISE]
     # What was not joined to another is the same object, looked at already.
     looked = [(c, looks.get(id(c)) or look_at(c, window)) for c in merge(telling or parts, window.times_s)]
     told = [(component, look, benign_kind(component, look)) for component, look in looked]
     return [each for each in told if each[2] != NOISE]
+
+
+def _is_neighbour(component: Component, look: Look, window: Window) -> bool:
+    """Whether a frame of moving pictures differs all alone, and no more than the frame beside it does."""
+    alone = component.first == component.last and len(window.times_s) > 1
+    return alone and look.contrast < MIN_CONTRAST_ALONE
 
 
 def _touches_face(component: Component, window: Window) -> bool:
@@ -124,7 +134,7 @@ def _taken_off(window: Window, over: Sequence[Component]) -> NDArray[np.uint8]:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(look) or (not facial and _is_shading(look)):
+    if _is_noise(look, facial) or (not facial and _is_shading(look)):
         return NOISE
     if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
         return "beauty_filter"
@@ -138,9 +148,10 @@ def benign_kind(component: Component, look: Look) -> str | None:
     return None
 
 
-def _is_noise(look: Look) -> bool:
+def _is_noise(look: Look, facial: bool) -> bool:
     """Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth or a shade off."""
-    if look.contrast < (MIN_CONTRAST_GRADED if look.graded else MIN_CONTRAST):
+    added = not facial and look.fine > ADDED
+    if look.contrast < (MIN_CONTRAST_GRADED if look.graded else MIN_CONTRAST_ADDED if added else MIN_CONTRAST):
         return True
     if look.fine <= AS_SHARP:
         return False
@@ -181,7 +192,7 @@ def _is_cut_out(look: Look) -> bool:
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 100) and look.flatness > 0.36:
+    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 85) and look.flatness > 0.36:
         return True
     if look.hard < MIN_HARD:
         return False
