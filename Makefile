@@ -9,7 +9,7 @@ BIN := .venv/bin
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test lint types unit selftest bench clean
+.PHONY: help setup demo test lint types unit selftest bench tools clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,13 @@ unit: setup
 selftest: setup
 	$(BIN)/haechi selftest
 
+tools: .venv-tools/.ready  ## independent tools that some tests ask (CASE, WACZ), in an environment of their own
+
+.venv-tools/.ready: Makefile | $(UV)
+	$(UV) venv --quiet --clear --python "$$(command -v $(PYTHON))" .venv-tools
+	$(UV) pip install --quiet --python .venv-tools/bin/python case-utils==0.18.0 wacz==0.6.0
+	@touch $@
+
 bench: setup  ## all benchmarks on HAECHI_BENCH_DATA or ../shared/data (long)
 	$(UV) sync --frozen --quiet --group bench
 	$(BIN)/python -m benchmarks.comparison
@@ -54,4 +61,4 @@ bench: setup  ## all benchmarks on HAECHI_BENCH_DATA or ../shared/data (long)
 	$(BIN)/python -m benchmarks.fingerprint_speed
 
 clean:  ## remove what was built here
-	rm -rf .venv .uv dist demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .venv-tools .uv dist demo-output .mypy_cache .ruff_cache .pytest_cache

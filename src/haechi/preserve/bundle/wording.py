@@ -166,6 +166,7 @@ README: Final = """\
 - exhibits/         증거물마다 기록(exhibit.json), 구성 파일(parts), 시점확인(stamps)
 - notices/          통지문
 - ledger/           모든 행위의 기록과 그 증명
+- case-uco.jsonld   같은 내용을 CASE 1.5/UCO 로 적은 것(다른 도구용)
 - sha256sums        모든 파일의 SHA-256, sha256sums.sig 는 그 서명
 확인: 묶음을 풀고 그 폴더에서  python3 -I verify.py  를 실행하십시오. 파이썬과 openssl 만 필요하며 네트워크는 쓰지 않습니다.
       INTACT 와 함께 0 으로 끝나면 모두 그대로입니다. 아니면 어디가 다른지 알려 줍니다.
@@ -179,6 +180,7 @@ This bundle holds the exhibits of one case, their time stamps and their chain of
 - exhibits/         for each exhibit its record (exhibit.json), its parts, its time stamps
 - notices/          the notices
 - ledger/           every act, and the proof that none was changed
+- case-uco.jsonld   the same in the words of CASE 1.5/UCO, for other tools
 - sha256sums        the SHA-256 of every file; sha256sums.sig is its signature
 To verify: unpack the bundle and run  python3 -I verify.py  in its folder. It needs Python and openssl, and no network.
       It ends with INTACT and exit code 0 when all is as it was, and otherwise says where it is not.

@@ -3,7 +3,8 @@
 Steps:
 1. The lane and the roles decide; sexual cases take a second person, and all do once there are accounts.
 2. The export itself becomes an entry of the ledger; then a checkpoint is signed: the bundle proves that far.
-3. Records, entries with their proofs, stamps, notices; of ordinary exhibits the parts, streamed from the vault.
+3. Records, entries with their proofs, stamps, notices, the case in CASE/UCO; of ordinary exhibits the parts, streamed
+   from the vault.
 4. The report; the list of all digests; its signature.
 5. The ZIP is written beside its place, synchronised, and given its name last: a kill leaves no bundle at all.
 Invariants: sexual media, its tile included, is never in a bundle, nor any account's password.
@@ -34,6 +35,8 @@ from haechi.core.people import Person
 from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
+from haechi.preserve.bundle.case_uco import NAME as CASE_UCO
+from haechi.preserve.bundle.case_uco import case_uco
 from haechi.preserve.bundle.layout import entry, is_streamed
 from haechi.preserve.bundle.report import LANGUAGES, Told, pdf_report
 from haechi.preserve.bundle.verdicts import verdicts_of
@@ -127,6 +130,7 @@ def _write(writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[s
     writer.add(RECORDS, _lines(_records(evidence, subjects, told.checkpoint.size)))
     for exhibit in told.exhibits:
         _write_exhibit(writer, evidence, told, exhibit)
+    writer.add(CASE_UCO, case_uco(told))
     for notice in told.notices:
         writer.add(f"notices/{notice.id}.txt", notice.text.encode())
         paper = evidence.find(Paper, notice.id)
