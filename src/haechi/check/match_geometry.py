@@ -143,13 +143,17 @@ def warped_small(gray: Bytes, matrix: Matrix, size: tuple[int, int]) -> tuple[ND
 
 
 def block_agreement(probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes) -> float | None:
-    """Share of the structured 8 x 8 blocks inside `reach` that correlate; None with too few blocks to tell."""
+    """Share of the structured 8 x 8 blocks inside `reach` that correlate.
+
+    None when the master has structure in too few blocks to tell: what was added to a plain picture says nothing of it.
+    """
     a, b, inside = (_blocks(x) for x in (probe, master.astype(np.float32), reach))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     norm_a, norm_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    told = (inside.mean(axis=1) > 0.95) & (np.maximum(norm_a, norm_b) > _STRUCTURE * _BLOCK)
-    if told.sum() < _MIN_BLOCKS:
+    reached, least = inside.mean(axis=1) > 0.95, _STRUCTURE * _BLOCK
+    if (reached & (norm_b > least)).sum() < _MIN_BLOCKS:
         return None
+    told = reached & (np.maximum(norm_a, norm_b) > least)
     correlation = (a * b).sum(axis=1) / (norm_a * norm_b + 1e-6)
     return float((correlation[told] > _SAME).mean())
 
