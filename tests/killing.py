@@ -31,6 +31,7 @@ from haechi.core.errors import PolicyError
 from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Schedule, Sighting
 from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
+from haechi.core.sealing import OpenSeal, Seal, VaultKeys
 from haechi.core.settings import Limits
 from haechi.preserve import private
 from haechi.preserve.browser import find_browser
@@ -48,6 +49,7 @@ from web_server import serving
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
 NOW = datetime.now(UTC).replace(microsecond=0)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+NEW_HOLDERS = ["x", "y", "z"]
 WHY = "request of the subject"
 
 
@@ -154,6 +156,38 @@ def plan_recapture(home: Path) -> None:
     add_schedule(evidence, DESK, first, timedelta(days=1), NOW + timedelta(days=30), NOW, plain=True)
 
 
+def rename(home: Path) -> None:
+    """Name new key holders, which takes a consent; whatever was killed, the seal in use has its shares."""
+    evidence = evidence_of(home)
+    folder = home.parent / f"new-shares-{len(list(home.parent.glob('new-shares-*')))}"
+    if VaultKeys(home).seal() == _shared_seal(home, NEW_HOLDERS):
+        return
+    if not any(one.act == "vault.holders" and one.state == "granted" for one in evidence.all(Approval)):
+        ask_to_rename(home)
+    name_holders(evidence, ADMIN, NEW_HOLDERS, folder)
+    assert VaultKeys(home).seal() == _shared_seal(home, NEW_HOLDERS)
+
+
+def ask_to_rename(home: Path) -> None:
+    """A second person's word to new key holders."""
+    evidence = evidence_of(home)
+    try:
+        name_holders(evidence, ADMIN, NEW_HOLDERS, home.parent / "never")
+    except PolicyError:
+        asked = next(one for one in evidence.all(Approval) if one.act == "vault.holders" and one.state == "asked")
+        decide(evidence, APPROVER, asked.id, True, "")
+
+
+def _shared_seal(home: Path, holders: list[str] | None = None) -> Seal | None:
+    """The seal in use, if two of its shares are on the disk and open it (and its holders are these)."""
+    seal = VaultKeys(home).seal()
+    shares = [path.read_bytes() for path in sorted(home.parent.glob("*shares*/share-*.json"))]
+    mine = [share for share in shares if seal is not None and seal.recipient.encode() in share]
+    if seal is None or len(mine) < 2 or OpenSeal(mine[:2]).holders != tuple(sorted(seal.holders[:2])):
+        return None
+    return seal if holders is None or seal.holders == tuple(holders) else None
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "add": add,
     "seal": seal,
@@ -163,11 +197,16 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "capture": take,
     "capture-sealed": take_sealed,
     "recapture": recapture,
+    "rename": rename,
     "capture-browser": lambda home: take(home, browser=True),
 }
 
 
-PREPARING: dict[str, Callable[[Path], None]] = {"capture-sealed": ask_to_take, "recapture": plan_recapture}
+PREPARING: dict[str, Callable[[Path], None]] = {
+    "capture-sealed": ask_to_take,
+    "recapture": plan_recapture,
+    "rename": ask_to_rename,
+}
 
 
 class Countdown:
@@ -226,6 +265,8 @@ def problems(home: Path) -> list[str]:
     evidence = evidence_of(home)
     found = [f"{fault.where}: {fault.what}" for fault in evidence.audit().faults]
     exhibits = evidence.all(Exhibit)
+    if _shared_seal(home) is None:
+        found.append("the seal in use has lost its shares")
     if not exhibits:
         found.append("an acknowledged exhibit is gone")
     for exhibit in exhibits:

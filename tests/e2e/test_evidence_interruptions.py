@@ -21,6 +21,7 @@ LEAST_WRITES = {
     "capture": 50,
     "capture-sealed": 50,
     "recapture": 60,
+    "rename": 20,
 }
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from haechi.cli.options import Json, file_argument
-from haechi.cli.registry import acting_store
+from haechi.cli.records import Because
 from haechi.cli.session import Session
+from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
@@ -31,11 +33,12 @@ _Name = Annotated[
     help=mark("Make a signing certificate below a root of your own, for trials. It holds for a year."),
     epilog=mark('Example: haechi keys new --name "Example Entertainment"'),
 )
-def _new(context: typer.Context, name: _Name, json: Json = False) -> None:
+def _new(context: typer.Context, name: _Name, because: Because = "", json: Json = False) -> None:
     from haechi.core.provenance.keys import new_identity
 
     session: Session = context.obj
-    _show(session, new_identity(session.settings.home, name, acting_store(session).actor), json)
+    actor = _administrator(session, "keys.new", name, because, {})
+    _show(session, new_identity(session.settings.home, name, actor), json)
 
 
 @app.command(
@@ -53,12 +56,16 @@ def _add(
             metavar="URI", help=mark("file:PATH, pkcs11:URI or exec:COMMAND, see the manual."), show_default=False
         ),
     ],
+    because: Because = "",
     json: Json = False,
 ) -> None:
+    from haechi.core.ledger.entries import digest_of
     from haechi.core.provenance.keys import add_identity
 
     session: Session = context.obj
-    _show(session, add_identity(session.settings.home, name, chain, key, acting_store(session).actor), json)
+    told = {"chain": _digest(chain), "key": digest_of(key.encode())}  # the URI itself may hold a PIN
+    actor = _administrator(session, "keys.add", name, because, told)
+    _show(session, add_identity(session.settings.home, name, chain, key, actor), json)
 
 
 @app.command("list", help=mark("List the keys, oldest first."), epilog=mark("Example: haechi keys list --json"))
@@ -102,12 +109,14 @@ def _one(
 def _tsa(
     context: typer.Context,
     roots: Annotated[Path, file_argument("PEM", mark("Root certificates of the authority."))],
+    because: Because = "",
     json: Json = False,
 ) -> None:
     from haechi.core.provenance.keys import trust_stamps
 
     session: Session = context.obj
-    count = trust_stamps(session.settings.home, roots, acting_store(session).actor)
+    actor = _administrator(session, "keys.tsa", "time stamps", because, {"certificates": _digest(roots)})
+    count = trust_stamps(session.settings.home, roots, actor)
     if json:
         session.emit({"schema": "haechi.tsa/1", "certificates": count})
     else:
@@ -124,16 +133,44 @@ def _tsa(
 def _trust(
     context: typer.Context,
     issuers: Annotated[Path, file_argument("PEM", mark("Certificates of the issuers."))],
+    because: Because = "",
     json: Json = False,
 ) -> None:
     from haechi.core.provenance.keys import trust_issuers
 
     session: Session = context.obj
-    count = trust_issuers(session.settings.home, issuers, acting_store(session).actor)
+    actor = _administrator(session, "keys.trust", "issuers", because, {"certificates": _digest(issuers)})
+    count = trust_issuers(session.settings.home, issuers, actor)
     if json:
         session.emit({"schema": "haechi.trust/1", "certificates": count})
     else:
         session.result(session.say(mark("certificates taken in: {count}"), count=count))
+
+
+def _administrator(session: Session, act: str, subject: str, because: str, told: Mapping[str, str]) -> str:
+    """Whoever acts on keys: once there are accounts, an administrator with the consent of a second person.
+
+    Raises:
+        PolicyError: another role, or nobody has consented yet.
+        InputError: no reason.
+    """
+    from haechi.core.approvals import need_second
+
+    evidence, person = session.evidence()
+    person.need("keys.manage")
+    if not person.alone:
+        consent = need_second(evidence, person, act, subject, because, "dual control", told)
+        evidence.change(lambda change: consent.use(change, because))
+    return evidence.actor
+
+
+def _digest(path: Path) -> str:
+    from haechi.core.ledger.entries import digest_of
+
+    try:
+        return digest_of(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _show(session: Session, one: Identity, json: bool, *, certificates: bool = False) -> None:

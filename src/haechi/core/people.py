@@ -47,6 +47,7 @@ ALLOWED: Final[Mapping[str, tuple[Role, ...]]] = {
     "registry.change": (*_WORKING, Role.ADMIN),
     "user.manage": (Role.ADMIN,),
     "vault.holders": (Role.ADMIN,),
+    "keys.manage": (Role.ADMIN,),
 }
 """Act -> roles that allow it. An administrator sees no media, an auditor only the ledger."""
 

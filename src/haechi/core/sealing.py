@@ -89,20 +89,22 @@ class VaultKeys:
         return seal
 
     def make_seal(self, names: Sequence[str]) -> tuple[Seal, list[bytes]]:
-        """A new seal and one share for each holder; what was sealed before stays with the former holders.
+        """A new seal, in use at once, and one share for each holder; see `new_seal` and `use_seal`.
 
         Raises:
             InputError: not three different names.
         """
-        if len(set(names)) != HOLDERS or not all(name.strip() for name in names):
-            raise InputError(f"a seal has {HOLDERS} holders with different names")
-        identity = pyrage.x25519.Identity.generate()
-        seal = Seal(str(identity.to_public()), tuple(names))
-        shares = split(str(identity).encode("ascii"))
-        files = [_share_file(seal, name, index, share) for name, (index, share) in zip(names, shares, strict=True)]
-        about = {"recipient": seal.recipient, "holders": list(names)}
+        seal, shares = new_seal(names)
+        self.use_seal(seal)
+        return seal, shares
+
+    def use_seal(self, seal: Seal) -> None:
+        """Seal to these holders from now on; what was sealed before stays with the former ones.
+
+        Its shares must be safe by then: what is sealed to a seal without shares is lost.
+        """
+        about = {"recipient": seal.recipient, "holders": list(seal.holders)}
         self._write("holders.json", json.dumps(about, ensure_ascii=False).encode())
-        return seal, files
 
     def encrypt(self, source: IO[bytes], target: Path, *, sealed: bool) -> Encrypted:
         """Encrypt what `source` gives into a new file.
@@ -202,6 +204,20 @@ class OpenSeal:
             IntegrityError: the file is damaged, or was sealed with another seal.
         """
         _decrypt(encrypted, target, self._identity, f"{encrypted.name}: was sealed to other holders than these")
+
+
+def new_seal(names: Sequence[str]) -> tuple[Seal, list[bytes]]:
+    """A seal that nobody uses yet, and one share for each holder.
+
+    Raises:
+        InputError: not three different names.
+    """
+    if len(set(names)) != HOLDERS or not all(name.strip() for name in names):
+        raise InputError(f"a seal has {HOLDERS} holders with different names")
+    identity = pyrage.x25519.Identity.generate()
+    seal = Seal(str(identity.to_public()), tuple(names))
+    shares = split(str(identity).encode("ascii"))
+    return seal, [_share_file(seal, name, index, share) for name, (index, share) in zip(names, shares, strict=True)]
 
 
 def split(secret: bytes) -> list[tuple[int, bytes]]:

@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from haechi.core.approvals import need_second
-from haechi.core.errors import InputError, IntegrityError
-from haechi.core.evidence import Case, Exhibit, Holding, Lane, Place
+from haechi.core.durable import sync
+from haechi.core.errors import HaechiError, InputError, IntegrityError
+from haechi.core.evidence import Case, Exhibit, Holding, Lane, Place, User
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, refuse_media
 from haechi.core.people import Person
-from haechi.core.sealing import OpenSeal, Seal, VaultKeys
+from haechi.core.sealing import OpenSeal, Seal, VaultKeys, new_seal
 from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
@@ -30,30 +31,42 @@ def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folde
 
     Raises:
         InputError: not three different names, or the folder cannot be written.
-        PolicyError: this takes an administrator, and a second person once there is a seal.
+        PolicyError: this takes an administrator, and a second person once there are accounts or a seal.
     """
     person.need("vault.holders")
     keys = VaultKeys(evidence.home)
     consent, told = None, {"names": list(names)}
-    if keys.seal() is not None:
+    if keys.seal() is not None or evidence.all(User):
         consent = need_second(evidence, person, "vault.holders", "vault", "new holders", "dual control", told)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    paths = [folder / f"share-{number}.json" for number in range(1, len(names) + 1)]
-    files = [new_file(path) for path in paths]
-    seal, shares = keys.make_seal(names)
-    for file, share in zip(files, shares, strict=True):
-        with file:
-            file.write(share)
-            file.flush()
-            os.fsync(file.fileno())
+    seal, shares = new_seal(names)
+    paths = _write_shares(folder, shares)
 
     def work(change: Change) -> None:
         if consent is not None:
             consent.use(change, "new holders")
         change.log("vault.holders", "vault", recipient=seal.recipient, holders=list(seal.holders))
 
-    evidence.change(work)
+    try:
+        evidence.change(work)
+    except HaechiError:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise
+    keys.use_seal(seal)  # the very last: a seal in use has its shares on the disk and its entry in the ledger
     return seal, paths
+
+
+def _write_shares(folder: Path, shares: Sequence[bytes]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths = [folder / f"share-{number}.json" for number in range(1, len(shares) + 1)]
+    files = [new_file(path) for path in paths]
+    for file, share in zip(files, shares, strict=True):
+        with file:
+            file.write(share)
+            file.flush()
+            os.fsync(file.fileno())
+    sync(folder)
+    return paths
 
 
 def seal_what_must_be(evidence: Evidence, person: Person) -> list[str]:

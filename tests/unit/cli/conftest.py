@@ -3,10 +3,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from haechi.cli.failures import bug_file
 from haechi.cli.main import main
@@ -61,6 +63,23 @@ def haechi(
         captured = capsys.readouterr()
         code = ended.value.code
         return Run(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def accounts(haechi: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run]:
+    """Make accounts, and run commands as one of them."""
+    password = tmp_path / "password"
+    password.write_text("correct horse battery\n")
+    monkeypatch.setattr("argon2.PasswordHasher", partial(PasswordHasher, time_cost=1, memory_cost=64))  # signs in often
+    monkeypatch.setenv("HAECHI_PASSWORD_FILE", str(password))
+    assert haechi("user", "add", "boss", "--role", "admin").code == 0
+    for name in ("desk", "legal", "approver", "auditor"):
+        assert haechi("--as", "boss", "user", "add", name, "--role", name).code == 0
+
+    def run(name: str, *arguments: object) -> Run:
+        return haechi("--as", name, *arguments)
 
     return run
 

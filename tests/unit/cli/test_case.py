@@ -7,8 +7,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Haechi = Callable[..., Any]
 
 
@@ -16,22 +14,6 @@ def new_case(haechi: Haechi, *more: str) -> str:
     run = haechi("case", "new", "가짜 인터뷰", "--artist", "하늘", "--json", *more)
     assert run.code == 0, run.err
     return str(json.loads(run.out)["id"])
-
-
-@pytest.fixture
-def accounts(haechi: Haechi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Make accounts, and run commands as one of them."""
-    password = tmp_path / "password"
-    password.write_text("correct horse battery\n")
-    monkeypatch.setenv("HAECHI_PASSWORD_FILE", str(password))
-    assert haechi("user", "add", "boss", "--role", "admin").code == 0
-    for name in ("desk", "legal", "approver", "auditor"):
-        assert haechi("--as", "boss", "user", "add", name, "--role", name).code == 0
-
-    def run(name: str, *arguments: object) -> Any:
-        return haechi("--as", name, *arguments)
-
-    return run
 
 
 def test_case_from_new_to_close(haechi: Haechi) -> None:

@@ -47,7 +47,7 @@ def test_with_accounts_the_one_who_signed_in_is_named(
     password.write_text("correct horse battery\n")
     monkeypatch.setenv("HAECHI_PASSWORD_FILE", str(password))
     assert haechi("user", "add", "boss", "--role", "admin").code == 0
-    for role in ("desk", "auditor"):
+    for role in ("desk", "auditor", "approver"):
         assert haechi("--as", "boss", "user", "add", role, "--role", role).code == 0
     assert haechi("release", "add", picture).code == 2, "nobody said who"
     refused = haechi("--as", "auditor", "release", "add", picture)
@@ -55,7 +55,11 @@ def test_with_accounts_the_one_who_signed_in_is_named(
     assert haechi("--as", "auditor", "keys", "new", "--name", "Example").code == 2
     release = json.loads(haechi("--as", "desk", "release", "add", picture, "--json").out)["id"]
     assert acts(haechi, release, "--as", "auditor") == [("release.add", "desk", "")]
-    key = json.loads(haechi("--as", "boss", "keys", "new", "--name", "Example", "--json").out)["id"]
+    make = ("--as", "boss", "keys", "new", "--name", "Example", "--because", "new season", "--json")
+    assert haechi(*make).code == 2, "keys take two"
+    request = json.loads(haechi("--as", "approver", "approve", "list", "--json").out)["id"]
+    assert haechi("--as", "approver", "approve", "grant", request).code == 0
+    key = json.loads(haechi(*make).out)["id"]
     assert acts(haechi, key, "--as", "auditor") == [("key.new", "boss", "")]
     assert haechi("release", "list").code == 0, "reading needs no account"
 
