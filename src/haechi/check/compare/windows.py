@@ -102,9 +102,9 @@ class _Search:
         """The next window; None after the last one."""
         if not self._todo:
             return None
-        (span, piece), probe = self._todo.pop(0), self._read.pop(0).result()
+        (span, piece), reading = self._todo.pop(0), self._read.pop(0)
         self._read_on()
-        found = None if probe is None else self._found(span, piece, probe)
+        found = self._followed(piece, span, reading) or self._searched(piece, span, reading)
         self._before = None if found is None else (found, piece)
         return found
 
@@ -117,19 +117,32 @@ class _Search:
         limits = self._files.limits
         return load(self._files.probe, [stretch], WORKING_SIDE, limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
 
-    def _found(self, span: Span, piece: Segment | None, probe: Clip) -> Found | None:
-        ours = (span.start_s, span.end_s)
-        gone_s = undecoded_s(probe, ours)
-        if self._before is not None and self._before[1] == piece:
-            before = self._before[0]
-            found = _settled(self._files, probe, before.placement, [_led_to(before, probe)], gone_s)
-            if found is not None and _runs_on(before.located, found.located):
-                return found
+    def _followed(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
+        """The window where the one before leads to; None where it does not fit there."""
+        probe = reading.result() if self._before is not None and self._before[1] == piece else None
+        if self._before is None or probe is None:
+            return None
+        before = self._before[0]
+        found = _settled(self._files, span, probe, before.placement, [_led_to(before, probe)])
+        return found if found is not None and _runs_on(before.located, found.located) else None
+
+    def _searched(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
+        """The window among all the master's moments that can match: small pictures first."""
+        files, length_s = self._files, self._files.master_info.duration_s
         if piece is None:
-            theirs = (0.0, min(self._files.master_info.duration_s or MAX_UNHINTED_S, MAX_UNHINTED_S))
+            theirs = (0.0, min(length_s or MAX_UNHINTED_S, MAX_UNHINTED_S))
         else:
-            theirs = master_span_for(ours, piece, self._files.master_info.duration_s)
-        return _searched(self._files, probe, theirs, gone_s)
+            theirs = master_span_for((span.start_s, span.end_s), piece, length_s)
+        small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
+        probe = reading.result()
+        if probe is None or small is None:
+            return None
+        little = scaled(probe, SMALL_SIDE / max(probe.shape))
+        looked = locate.look(little, small)
+        if looked is None:
+            return None
+        full = looked.placement.rescaled(_factor(files.probe_shape, little), _factor(files.master_shape, small))
+        return _settled(files, span, probe, full, locate.stretches(looked))
 
 
 def _led_to(before: Found, probe: Clip) -> Stretch:
@@ -146,21 +159,9 @@ def _runs_on(before: Located, located: Located) -> bool:
     return fits and float((alignment.matched >= 0).mean()) > RUNS_ON_SHARE
 
 
-def _searched(files: Files, probe: Clip, theirs: Stretch, gone_s: float) -> Found | None:
-    """The window among all moments of a stretch of the master: small pictures first."""
-    small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
-    if small is None:
-        return None
-    little = scaled(probe, SMALL_SIDE / max(probe.shape))
-    looked = locate.look(little, small)
-    if looked is None:
-        return None
-    full = looked.placement.rescaled(_factor(files.probe_shape, little), _factor(files.master_shape, small))
-    return _settled(files, probe, full, locate.stretches(looked), gone_s)
-
-
-def _settled(files: Files, probe: Clip, full: Placement, stretches: Sequence[Stretch], gone_s: float) -> Found | None:
+def _settled(files: Files, span: Span, probe: Clip, full: Placement, stretches: Sequence[Stretch]) -> Found | None:
     """The window at working size, near a placement at full size and some moments."""
+    gone_s = undecoded_s(probe, (span.start_s, span.end_s))
     upscaled = full.scale / _factor(files.probe_shape, probe)
     if upscaled > MAX_UPSCALED:
         # Detail beyond the master's own resolution is interpolation.

@@ -36,8 +36,8 @@ def long_frames(astronaut: NDArray[np.uint8]) -> Frames:
 
 def found(probe: Path, master: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], int]:
     """Offset of each window's first frame in the master, seconds, and how many windows had to be searched."""
-    searched, search = [], windows._searched
-    monkeypatch.setattr(windows, "_searched", lambda *args: searched.append(args) or search(*args))
+    searched, search = [], windows._Search._searched
+    monkeypatch.setattr(windows._Search, "_searched", lambda *args: searched.append(args) or search(*args))
     limits = Limits()
     files = Files(probe, probe_media(probe, limits), master, probe_media(master, limits), limits)
     offsets = []
