@@ -1,7 +1,7 @@
 """Compare a probe with its master: what was changed, where and when, and which edits were harmless.
 
 Steps for moving pictures (`moving`), each in the module of its name:
- 1. locate    some seconds at a time: when and where the master lies in the probe (coarse, timing, geometry)
+ 1. locate    some seconds at a time (windows): when and where the master lies in the probe (coarse, timing, geometry)
  2. window    tone, a harmless re-post as null, scores per cell, differences (colour, residual, regions, changes)
  3. explain   differences that are harmless additions become edits
  4. edits     what placement, tone and time say
