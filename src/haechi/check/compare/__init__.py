@@ -17,7 +17,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from haechi.check.compare import moving, still
+from haechi.check.compare import moving
 from haechi.check.compare.sound import compare_sound
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Abstention, Comparison, Kind, Segment
@@ -56,6 +56,9 @@ def compare_files(
     if Kind.AUDIO in kinds:
         return _sound_only(probe, probe_info, master, master_info, hint, limits)
     if probe_info.kind is Kind.IMAGE:
+        # Only stills need scipy's trees, which take a while to load.
+        from haechi.check.compare import still
+
         return still.compare_still(
             probe, probe_info, master, master_info, models=models, limits=limits, hint=hint, pictures=pictures
         )
