@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haechi.check.marks import Pointer, held_against_release, key_for, read_mark
+from haechi.check.marks import Pointer, held_against_release, key_for, marks_of, read_mark
 from haechi.check.match import match
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.protocols import Watermarker
@@ -107,7 +107,7 @@ def find_leak(path: Path, store: Store, limits: Limits) -> Leak:
     # 4. Informed.
     heard = [Heard("release", pointer.reading, pointer.mark)] if pointer is not None else []
     if release is not None and release.proxy is not None:
-        heard += _informed(path, store.blob_path(release.proxy), key, marker, store, limits)
+        heard += _informed(path, release, key, marker, store, limits)
     snapshot.confirm()
     # 5. One and the same.
     mark, abstained = _named(heard, release, store)
@@ -124,12 +124,16 @@ def _release(path: Path, info: MediaInfo, pointer: Pointer | None, store: Store,
     return store.release(found.item_id) if found is not None else None
 
 
-def _informed(path: Path, master: Path, key: bytes, marker: Watermarker, store: Store, limits: Limits) -> list[Heard]:
-    heard = []
+def _informed(
+    path: Path, release: Release, key: bytes, marker: Watermarker, store: Store, limits: Limits
+) -> list[Heard]:
+    heard, known = [], marks_of(release, store)
+    master = store.blob_path(release.proxy or "")
     for label in LABELS:
-        reading = marker.detect_informed(path, master, key, limits, label=label)
+        column = "recipient_payload" if label == "recipient" else "payload"
+        among = {number for mark in known if (number := getattr(mark, column)) is not None}
+        reading = marker.detect_informed(path, master, key, limits, label=label, among=among)
         if reading is not None:
-            column = "recipient_payload" if label == "recipient" else "payload"
             heard.append(Heard(label, reading, next(iter(store.marks(**{column: reading.payload})), None)))
     return heard
 

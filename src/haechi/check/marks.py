@@ -97,10 +97,16 @@ def read_mark_informed(path: Path, info: MediaInfo, release: Release, store: Sto
     key, marker = key_for(store, info.kind), marker_for(info.kind)
     if key is None or marker is None or release.proxy is None or release.kind is not info.kind:
         return None
-    if not any(store.marks(label=one.label) for one in store.protections(release_id=release.id)):
+    among = {mark.payload for mark in marks_of(release, store)}
+    if not among:
         return None
-    reading = marker.detect_informed(path, store.blob_path(release.proxy), key, limits)
+    reading = marker.detect_informed(path, store.blob_path(release.proxy), key, limits, among=among)
     return None if reading is None else _led_back(reading, store)
+
+
+def marks_of(release: Release, store: Store) -> list[Mark]:
+    """Of all outputs of a release."""
+    return [mark for one in store.protections(release_id=release.id) for mark in store.marks(label=one.label)]
 
 
 def held_against_release(pointer: Pointer, path: Path, info: MediaInfo, store: Store, limits: Limits) -> Pointer:

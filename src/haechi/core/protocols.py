@@ -5,6 +5,7 @@ Abstaining is a value, not an error, and counts as no evidence: never as evidenc
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -75,9 +76,25 @@ class Watermarker(Protocol):
         """Read the mark without a master; without `search` only in unchanged geometry and speed, quickly."""
 
     def detect_informed(
-        self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = "release"
+        self,
+        path: Path,
+        master: Path,
+        key: bytes,
+        limits: Limits,
+        *,
+        label: str = "release",
+        among: Collection[int] = (),
     ) -> MarkReading | None:
-        """Read the mark with the unmarked master (or its working copy); `label` is "release" or "recipient"."""
+        """Read the mark with the unmarked master (or its working copy).
+
+        Args:
+            path: the probe.
+            master: of the release that the probe is held against.
+            key: the company's watermark key.
+            limits: what reading may cost.
+            label: "release" or "recipient": which of the two payloads.
+            among: payloads that outputs of this release bear; the more there are, the surer each must be.
+        """
 
     def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:
         """How far the probe shows what the master shows, where the reading says so, and where the mark is gone."""

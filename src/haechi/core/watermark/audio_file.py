@@ -7,6 +7,7 @@ A sound is read in mono at 16 kHz, window by window, until something is found.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -69,10 +70,17 @@ class AudioMarker:
         return None if reading is None else _told(reading, "blind")
 
     def detect_informed(
-        self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = "release"
+        self,
+        path: Path,
+        master: Path,
+        key: bytes,
+        limits: Limits,
+        *,
+        among: Collection[int] = (),
+        label: str = "release",
     ) -> MarkReading | None:
         """Read with the unmarked master or its working copy."""
-        reading = read_informed(_sound(path, limits), _sound(master, limits), key, label=label)
+        reading = read_informed(_sound(path, limits), _sound(master, limits), key, label=label, among=among)
         return None if reading is None else _told(reading, "informed")
 
     def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:

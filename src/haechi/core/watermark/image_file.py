@@ -10,6 +10,7 @@ A probe is read at a long side of `PROBE_SIDE_PX` at most: the mark's canvas is 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -96,11 +97,11 @@ class ImageMarker:
         return None if reading is None else _told(reading, "blind")
 
     def detect_informed(
-        self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = RELEASE
+        self, path: Path, master: Path, key: bytes, limits: Limits, *, among: Collection[int] = (), label: str = RELEASE
     ) -> MarkReading | None:
         """Read with the unmarked master."""
         probe, known = (read_image(one, limits, max_side=PROBE_SIDE_PX).image for one in (path, master))
-        reading = read_informed(probe, known, key, label=label)
+        reading = read_informed(probe, known, key, label=label, among=among)
         return None if reading is None else _told(reading, "informed")
 
     def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:

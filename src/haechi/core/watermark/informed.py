@@ -7,7 +7,8 @@ Steps:
 2. Resample the probe to the mark's canvas; bring the master to the probe's resolution.
 3. Explain the probe by the master with local gain and offset (regression in boxes of 33 px); what is left is mark
    and coding noise.
-4. Whiten the rest, weigh it by the mask over its local deviation, and read at the known place.
+4. Whiten the rest, weigh it by the mask over its local deviation, and read at the known place: the rest as it is,
+   levelled, and together with what the blind reader sees there, whose noise is another.
 
 Limits: needs something to register by: an almost even crop has no features. Where the probe was repainted, the rest is
 large and its weight small. Perspective is not modelled.
@@ -16,7 +17,7 @@ large and its weight small. Perspective is not modelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 import cv2
@@ -33,12 +34,13 @@ from haechi.core.watermark.canvas import (
     mask,
     scaling,
     to_tiles,
+    whiten,
     without_coarse,
 )
-from haechi.core.watermark.decide import Candidate, choose
-from haechi.core.watermark.pattern import pattern_of
+from haechi.core.watermark.decide import Asked, Candidate, choose
+from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Reading
-from haechi.core.watermark.spread import AMPLITUDE, WEIGHT, soft_bits
+from haechi.core.watermark.spread import AMPLITUDE, LOW, PICTURE, WEIGHT, levelled, soft_bits
 
 RELEASE: Final = "release"
 
@@ -56,7 +58,9 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 
-def read_informed(image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str = RELEASE) -> Reading | None:
+def read_informed(
+    image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str = RELEASE, among: Collection[int] = ()
+) -> Reading | None:
     """The payload of a picture that was made from a master, or None.
 
     Args:
@@ -64,6 +68,7 @@ def read_informed(image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str
         master_bgr: the picture before it was marked, uint8 (h, w, 3), BGR.
         key: the company's watermark key.
         label: "release" or "recipient": which of the two payloads.
+        among: payloads that the master's copies bear: they are found where a number of any other could not be read.
     """
     probe, master = luma(image_bgr), luma(master_bgr)
     if min(*probe.shape, *master.shape) < MIN_SIDE_PX // 2:
@@ -71,9 +76,7 @@ def read_informed(image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str
     pattern = pattern_of(key, label)
 
     def at(matrix: Matrix) -> list[Candidate]:
-        values = coefficients(to_tiles(residual(probe, master, matrix)))
-        soft = np.stack([soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT)])
-        return [Candidate(soft, matrix)]
+        return [Candidate(soft_informed(pattern, *residual_and_white(probe, master, matrix)), matrix)]
 
     def tried() -> Iterator[list[Candidate]]:
         target = canvas(master)
@@ -83,7 +86,16 @@ def read_informed(image_bgr: Bytes, master_bgr: Bytes, key: bytes, *, label: str
         if (blind := read(image_bgr, key)) is not None:
             yield at(_sharpened(probe, target, np.vstack([blind.geometry.matrix, [0, 0, 1]])))
 
-    return choose(tried())
+    return choose(tried(), Asked(among))
+
+
+def soft_informed(pattern: Pattern, rest: Floats, white: Floats) -> Floats:
+    """Soft bits by what the master leaves and by what the blind reader sees, float32 (n, CODED_BITS)."""
+    values = coefficients(to_tiles(rest))
+    even, seen = levelled(values), levelled(coefficients(to_tiles(white)))
+    plain = [soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT, LOW)]
+    low, beside = (soft_bits(pattern, one, weight=LOW) for one in (even, seen))
+    return np.stack([*plain, soft_bits(pattern, even, weight=PICTURE[0]), low, low + beside])
 
 
 def registered(probe: Bytes, master: Bytes) -> Matrix | None:
@@ -153,6 +165,11 @@ def _sharpened(probe: Bytes, target: Floats, matrix: Matrix) -> Matrix:
 
 def residual(probe: Bytes, master: Bytes, matrix: Matrix) -> Floats:
     """Steps 2 to 4 without the reading: what the master does not explain, whitened, on the mark's canvas."""
+    return residual_and_white(probe, master, matrix)[0]
+
+
+def residual_and_white(probe: Bytes, master: Bytes, matrix: Matrix) -> tuple[Floats, Floats]:
+    """`residual`, and the probe itself, whitened as for blind reading, on the mark's canvas."""
     target = canvas(master)
     rows, columns = target.shape
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
@@ -162,14 +179,17 @@ def residual(probe: Bytes, master: Bytes, matrix: Matrix) -> Floats:
         cv2.warpAffine(view, to_target[:2], (columns, rows), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE),
         np.float32,
     )
-    inside = cv2.warpAffine(np.ones_like(view), to_target[:2], (columns, rows), flags=cv2.INTER_NEAREST)
+    inside = np.asarray(
+        cv2.warpAffine(np.ones_like(view), to_target[:2], (columns, rows), flags=cv2.INTER_NEAREST), np.float32
+    )
     if scale > 1.2:
         small = (max(8, round(columns / scale)), max(8, round(rows / scale)))
         reduced = cv2.resize(target, small, interpolation=cv2.INTER_AREA)
         target = np.asarray(cv2.resize(reduced, (columns, rows), interpolation=cv2.INTER_CUBIC), np.float32)
-    rest = without_coarse(_unexplained(seen, target, np.asarray(inside, np.float32)))
+    rest = without_coarse(_unexplained(seen, target, inside))
     spread = deviation(rest) + 1
-    return np.asarray(np.clip(rest / spread, -_CLIP, _CLIP) * mask(target) / spread * inside, np.float32)
+    told = np.clip(rest / spread, -_CLIP, _CLIP) * mask(target) / spread * inside
+    return np.asarray(told, np.float32), whiten(seen) * inside
 
 
 def _unexplained(seen: Floats, master: Floats, inside: Floats) -> Floats:

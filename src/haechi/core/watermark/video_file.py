@@ -9,6 +9,7 @@ The recipient's payload lies in a second pattern, fainter; only the informed rea
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -84,13 +85,13 @@ class VideoMarker:
         return None if reading is None else _told(reading, "blind")
 
     def detect_informed(
-        self, path: Path, master: Path, key: bytes, limits: Limits, *, label: str = RELEASE
+        self, path: Path, master: Path, key: bytes, limits: Limits, *, among: Collection[int] = (), label: str = RELEASE
     ) -> MarkReading | None:
         """Read with the unmarked master or its working copy."""
         probe, known = sample_frames(path, limits), _master_frames(master, limits)
         times = [frame.time_s for frame in probe], [frame.time_s for frame in known]
         images = [frame.image for frame in probe], [frame.image for frame in known]
-        reading = read_informed_frames(*images, key, label=label, times=times)
+        reading = read_informed_frames(*images, key, label=label, times=times, among=among)
         return None if reading is None else _told(reading, "informed")
 
     def agreement(self, path: Path, master: Path, reading: MarkReading, key: bytes, limits: Limits) -> Agreement:

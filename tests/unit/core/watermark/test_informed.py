@@ -54,6 +54,24 @@ def test_it_reads_what_is_too_faint_for_the_blind(master: np.ndarray) -> None:
     assert reading.payload == PAYLOAD
 
 
+def test_a_number_that_is_asked_for_is_found_where_no_other_could_be(master: np.ndarray) -> None:
+    worn = jpeg(embed(master, PAYLOAD, KEY, strength_db=52).image, 12)
+    assert read_informed(worn, master, KEY) is None
+    reading = read_informed(worn, master, KEY, among=[7, 8, PAYLOAD])
+    assert reading is not None
+    assert reading.payload == PAYLOAD
+    assert read_informed(worn, master, KEY, among=[7, 8, 9]) is None
+
+
+def test_asking_for_a_number_does_not_make_it_be_there(master: np.ndarray, marked: Marked) -> None:
+    numbers = [int(one) for one in np.random.default_rng(4).integers(0, 1 << 40, 500)]
+    assert read_informed(jpeg(master, 70), master, KEY, among=numbers) is None
+    assert read_informed(marked.image, master, OTHER, among=[*numbers, PAYLOAD]) is None
+    reading = read_informed(marked.image, master, KEY, among=numbers)
+    assert reading is not None
+    assert reading.payload == PAYLOAD
+
+
 def test_a_wrong_key_and_an_unmarked_copy_read_nothing(master: np.ndarray, marked: Marked) -> None:
     assert read_informed(marked.image, master, OTHER) is None
     assert read_informed(jpeg(master, 70), master, KEY) is None

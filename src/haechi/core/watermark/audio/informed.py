@@ -12,7 +12,7 @@ Limits: a window must hold one unbroken stretch of the master; masters of hours 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -24,8 +24,8 @@ from haechi.core.watermark.audio import cells as sound
 from haechi.core.watermark.audio.blind import LEAST_S, WINDOW_S, hypotheses
 from haechi.core.watermark.audio.pattern import CELL_S, LOOP, Pattern, pattern_of
 from haechi.core.watermark.audio.records import AudioReading
-from haechi.core.watermark.code import CODED_BITS, decode
-from haechi.core.watermark.decide import MIN_SCORE, score_of
+from haechi.core.watermark.code import CODED_BITS
+from haechi.core.watermark.decide import Asked
 
 _PHASES = 4
 _MOST_WINDOWS = 8
@@ -80,7 +80,9 @@ class _Probe:
         return sound.cells(self._known[1], tempo, offset_s, count)
 
 
-def read_informed(samples: Floats, master: Floats, key: bytes, *, label: str = "release") -> AudioReading | None:
+def read_informed(
+    samples: Floats, master: Floats, key: bytes, *, label: str = "release", among: Collection[int] = ()
+) -> AudioReading | None:
     """The payload of a sound that was made from a master, or None.
 
     Args:
@@ -88,8 +90,9 @@ def read_informed(samples: Floats, master: Floats, key: bytes, *, label: str = "
         master: the sound before it was marked, likewise.
         key: the company's watermark key.
         label: "release" or "recipient": which of the two payloads.
+        among: payloads that the master's copies bear: they are found where a number of any other could not be read.
     """
-    pattern, known = pattern_of(key, label), _Master(master)
+    pattern, known, asked = pattern_of(key, label), _Master(master), Asked(among)
     summed = np.zeros((_WAYS, CODED_BITS), np.float32)
     way: tuple[float, float] | None = None
     for start_s, part in _windows(samples):
@@ -102,21 +105,10 @@ def read_informed(samples: Floats, master: Floats, key: bytes, *, label: str = "
         summed += soft
         origin_s = float((laid.cell * CELL_S - (laid.offset_s + start_s) * laid.tempo) % (LOOP * CELL_S))
         for candidate in (soft, summed):
-            found = _best(candidate)
+            found = max(asked.find(candidate), key=lambda one: one[1], default=None)
             if found is not None:
                 return AudioReading(*found, origin_s, laid.tempo, laid.pitch)
     return None
-
-
-def _best(soft: Floats) -> tuple[int, float] | None:
-    """The payload and the score of the best of some soft bits (n, CODED_BITS)."""
-    scored = [
-        (payload, score_of(one, payload))
-        for one, payload in zip(soft, decode(soft), strict=True)
-        if payload is not None
-    ]
-    good = [one for one in scored if one[1] >= MIN_SCORE]
-    return max(good, key=lambda one: one[1], default=None)
 
 
 def _windows(samples: Floats) -> Iterator[tuple[float, Floats]]:

@@ -3,7 +3,7 @@
 Steps:
 1. Each probe frame's partner: the master's frame whose small picture is most like it, on one line of time where times
    are known; as it lies, else as the blind reader says, else after one frame was registered to the master by features.
-2. What the partner does not explain is whitened (`informed.residual`), frame by frame, and averaged.
+2. What the partner does not explain is whitened (`informed.residual`), frame by frame, and added up; so is the frame.
 3. Soft bits are decoded; without a master's frame that is like the probe, nothing is read.
 Limits: one geometry for the whole film; a master of hours is read through once; under a crop of a steadily moving
 picture the partner can be a neighbour of the right frame, and its geometry a little off.
@@ -11,19 +11,18 @@ picture the partner can be a neighbour of the right frame, and its geometry a li
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.core.watermark.canvas import canvas, coefficients, scaling, to_tiles
-from haechi.core.watermark.decide import Candidate, choose
-from haechi.core.watermark.informed import RELEASE, registered, residual
+from haechi.core.watermark.canvas import canvas, scaling
+from haechi.core.watermark.decide import Asked, Candidate, choose
+from haechi.core.watermark.informed import RELEASE, registered, residual_and_white, soft_informed
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.records import Reading
-from haechi.core.watermark.spread import AMPLITUDE, LOW, soft_bits
 from haechi.core.watermark.video.blind import read_frames_mark
 
 _THUMB = 32
@@ -49,7 +48,13 @@ class Paired:
 
 
 def read_informed_frames(
-    probe: Sequence[Bytes], master: Sequence[Bytes], key: bytes, *, label: str = RELEASE, times: Times | None = None
+    probe: Sequence[Bytes],
+    master: Sequence[Bytes],
+    key: bytes,
+    *,
+    label: str = RELEASE,
+    times: Times | None = None,
+    among: Collection[int] = (),
 ) -> Reading | None:
     """The payload of frames of a film that was made from a master, or None.
 
@@ -59,6 +64,7 @@ def read_informed_frames(
         key: the company's watermark key.
         label: which of the payloads.
         times: seconds of the probe's and of the master's frames; they make partners surer.
+        among: payloads that the master's copies bear: they are found where a number of any other could not be read.
     """
     if not probe or not master:
         return None
@@ -66,14 +72,13 @@ def read_informed_frames(
 
     def tried() -> Iterator[list[Candidate]]:
         for matrix, pairs in _geometries(probe, master, key, times):
-            rest = residual(pairs[0].probe, pairs[0].master, matrix)
+            rest, white = residual_and_white(pairs[0].probe, pairs[0].master, matrix)
             for pair in pairs[1:]:
-                rest = rest + residual(pair.probe, pair.master, matrix)
-            values = coefficients(to_tiles(rest))
-            soft = np.stack([soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, LOW)])
-            yield [Candidate(soft, matrix)]
+                more = residual_and_white(pair.probe, pair.master, matrix)
+                rest, white = rest + more[0], white + more[1]
+            yield [Candidate(soft_informed(pattern, rest, white), matrix)]
 
-    return choose(tried())
+    return choose(tried(), Asked(among))
 
 
 def _geometries(
