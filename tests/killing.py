@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from accounts import ADMIN, APPROVER, DESK, LEGAL, evidence_of
+from accounts import ADMIN, APPROVER, DESK, LEGAL, REVIEWER, evidence_of
 from haechi.act.case import open_case
 from haechi.core.approvals import decide
 from haechi.core.errors import PolicyError
@@ -38,7 +38,7 @@ from haechi.preserve.browser import find_browser
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import Intent, add_file
+from haechi.preserve.custody import Intent, add_file, open_part
 from haechi.preserve.facts import Found
 from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
@@ -188,6 +188,16 @@ def _shared_seal(home: Path, holders: list[str] | None = None) -> Seal | None:
     return seal if holders is None or seal.holders == tuple(holders) else None
 
 
+def look(home: Path) -> None:
+    """Open an exhibit: the clear copy is there whole or not at all, and never without its entry."""
+    evidence = evidence_of(home)
+    folder = home.parent / "copies"
+    folder.mkdir(exist_ok=True)
+    copy = folder / "copy.mp4"
+    if not copy.exists():
+        open_part(evidence, REVIEWER, evidence.all(Exhibit)[0].id, "original.mp4", copy, WHY)
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "add": add,
     "seal": seal,
@@ -198,6 +208,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "capture-sealed": take_sealed,
     "recapture": recapture,
     "rename": rename,
+    "look": look,
     "capture-browser": lambda home: take(home, browser=True),
 }
 
@@ -265,6 +276,11 @@ def problems(home: Path) -> list[str]:
     evidence = evidence_of(home)
     found = [f"{fault.where}: {fault.what}" for fault in evidence.audit().faults]
     exhibits = evidence.all(Exhibit)
+    copies = list((home.parent / "copies").glob("*"))
+    whole = (home.parent / "clip.mp4").read_bytes()
+    found += [f"{path.name} is half a copy" for path in copies if path.read_bytes() != whole]
+    if copies and not any(one.act == "exhibit.open" for one in evidence.history(exhibits[0].id)):
+        found.append("a copy without an entry")
     if _shared_seal(home) is None:
         found.append("the seal in use has lost its shares")
     if not exhibits:

@@ -22,6 +22,7 @@ LEAST_WRITES = {
     "capture-sealed": 50,
     "recapture": 60,
     "rename": 20,
+    "look": 10,
 }
 
 

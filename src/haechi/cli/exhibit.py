@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -25,6 +25,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Preserve items so that a court can rely on them."),
 )
+_TOLD: Final = {
+    "page": ("title", "og:title", "canonical"),
+    "oembed": ("title", "author_name", "provider_name", "missing"),
+    "platform": ("title", "uploader", "upload_date", "view_count", "missing"),
+    "tls": ("subject", "issuer"),
+}
 _Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
 _Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
 Posted = Annotated[
@@ -138,6 +144,7 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
         show(session, exhibit, [], json, {"case": exhibit.parent, "held": held, "stamps": given, "custody": custody})
         return
     _line(session, exhibit, json)
+    details(session, _facts(exhibit))
     for part in exhibit.parts:
         details(session, [(part.name, f"{part.sha256} · {part.size} · {part.role}")])
     for stamp in stamps:
@@ -190,6 +197,22 @@ def _open(
 
 
 @app.command(
+    "stamp",
+    help=mark("Stamp an exhibit again: by another authority, or anew before a certificate ends."),
+    epilog=mark("Example: haechi exhibit stamp E-3f9c2a71d0 --tsa https://freetsa.org/tsr"),
+)
+def _stamp(context: typer.Context, exhibit_id: _Id, tsa: Tsa = None, json: Json = False) -> None:
+    from haechi.preserve.custody import add_stamp
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    for uri in authorities(session, tsa):
+        stamp = add_stamp(evidence, person, exhibit_id, uri)
+        words = "" if stamp.independent else session.say(mark("not independent"))
+        show(session, stamp, [stamp.at, stamp.tsa, words], json)
+
+
+@app.command(
     "destroy",
     help=mark("Destroy the content of an exhibit; its record stays. Takes a second person."),
     epilog=mark('Example: haechi exhibit destroy E-3f9c2a71d0 --because "request of the subject"'),
@@ -239,6 +262,22 @@ def _tell_flags(session: Session, evidence: Evidence, exhibit: Exhibit) -> None:
 def _line(session: Session, exhibit: Exhibit, json: bool) -> None:
     words = [exhibit.lane.value, exhibit.platform, exhibit.account, exhibit.url, exhibit.source_name, exhibit.added_at]
     show(session, exhibit, words, json)
+
+
+def _facts(exhibit: Exhibit) -> list[tuple[str, str]]:
+    """What the record says of how it was taken and what was found; the JSON form has all of it."""
+    facts, rows = exhibit.facts, []
+    for name in ("authority", "examiner", "method", "tool", "version", "state", "status", "final_url"):
+        rows.append((name, str(facts.get(name, ""))))
+    for name, keys in _TOLD.items():
+        told = facts.get(name)
+        found = [f"{key}: {told[key]}" for key in keys if key in told] if isinstance(told, dict) else []
+        rows.append((name, " · ".join(found)))
+    flags = facts.get("sexual_content", {})
+    rows += [
+        (f"sexual_content {name}", str(flag.get("score", flag.get("abstained", "")))) for name, flag in flags.items()
+    ]
+    return rows
 
 
 def _written(session: Session, exhibit_id: str, paths: Sequence[Path], json: bool) -> None:

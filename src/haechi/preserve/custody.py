@@ -39,6 +39,7 @@ from haechi.core.store.ledger import Change
 from haechi.core.store.rows import storable_text
 from haechi.core.store.vault import Intake
 from haechi.core.timestamp import Stamped, ask
+from haechi.preserve.clear import clear_copy, need_new
 from haechi.preserve.facts import Found, tool_facts
 from haechi.preserve.tile import blurred_tile
 
@@ -237,8 +238,9 @@ def open_part(evidence: Evidence, person: Person, exhibit_id: str, name: str, ta
     place = evidence.get(Holding, exhibit_id).places.get(name)
     if place is None or place.destroyed or place.sealed:
         raise InputError(f"{exhibit_id} holds no part {name} that can be opened; haechi exhibit show lists them")
+    need_new(target)
     evidence.change(lambda change: change.log("exhibit.open", exhibit_id, why, part=name, view="clear"))
-    with new_file(target) as file:
+    with clear_copy(target) as file:
         VaultKeys(evidence.home).decrypt(evidence.vault.path(place.stored), file)
 
 
@@ -267,18 +269,6 @@ def remove_superseded(evidence: Evidence, exhibit_id: str) -> None:
     kept = {stored for stored, destroyed in places[-1].items() if not destroyed} if places else set()
     for stored in {stored for one in places for stored in one} - kept:
         evidence.vault.destroy(stored)
-
-
-def new_file(path: Path) -> BinaryIO:
-    """A new file for its owner alone.
-
-    Raises:
-        InputError: it exists, or cannot be written.
-    """
-    try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {os.strerror(error.errno or 0)}") from error
 
 
 def _record(person: Person, case: Case, intent: Intent, parts: tuple[Part, ...], facts: Mapping[str, Any]) -> Exhibit:

@@ -6,7 +6,6 @@ between the two leaves both, never none. Whatever is destroyed keeps its record,
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -22,7 +21,8 @@ from haechi.core.sealing import OpenSeal, Seal, VaultKeys, new_seal
 from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
-from haechi.preserve.custody import EVIDENTIARY, new_file, remove_superseded
+from haechi.preserve.clear import clear_copy, need_new
+from haechi.preserve.custody import EVIDENTIARY, remove_superseded
 from haechi.preserve.private import MEMORY
 
 
@@ -59,12 +59,11 @@ def name_holders(evidence: Evidence, person: Person, names: Sequence[str], folde
 def _write_shares(folder: Path, shares: Sequence[bytes]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     paths = [folder / f"share-{number}.json" for number in range(1, len(shares) + 1)]
-    files = [new_file(path) for path in paths]
-    for file, share in zip(files, shares, strict=True):
-        with file:
+    for path in paths:
+        need_new(path)
+    for path, share in zip(paths, shares, strict=True):
+        with clear_copy(path) as file:
             file.write(share)
-            file.flush()
-            os.fsync(file.fileno())
     sync(folder)
     return paths
 
@@ -124,6 +123,8 @@ def open_seal(
     rule = f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
     consent = need_second(evidence, person, "exhibit.unseal", exhibit_id, why, rule, {"holders": list(seal.holders)})
     told = {"holders": list(seal.holders), "second": consent.second, "parts": sorted(places)}
+    for name in places:
+        need_new(folder / name)
 
     def work(change: Change) -> None:
         consent.use(change, why)
@@ -133,7 +134,7 @@ def open_seal(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     written = []
     for name, place in places.items():
-        with new_file(folder / name) as file:
+        with clear_copy(folder / name) as file:
             seal.decrypt(evidence.vault.path(place.stored), file)
         written.append(folder / name)
     return written

@@ -30,6 +30,9 @@ def test_exhibit_from_add_to_verify(haechi: Haechi, case: str, clip: Path, home:
     shown = json.loads(haechi("exhibit", "show", exhibit, "--json").out)
     assert [event["act"] for event in shown["custody"]] == ["exhibit.add", "exhibit.hold", "exhibit.look"]
     assert "not independent" in haechi("exhibit", "show", exhibit).out
+    assert "not independent" in haechi("exhibit", "stamp", exhibit).out
+    assert haechi("exhibit", "stamp", exhibit, "--tsa", "http://127.0.0.1:1/").code == 1
+    assert "time stamps 2" in haechi("exhibit", "verify", exhibit).out
     assert "intact" in haechi("exhibit", "verify", exhibit).out
     assert json.loads(haechi("exhibit", "verify", exhibit, "--json").out)["ok"] is True
     assert haechi("exhibit", "open", exhibit, "original.mp4", "-o", tmp_path / "x", "--because", "look").code == 0

@@ -19,6 +19,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,13 +72,11 @@ class Looked:
         facts: JSON types only.
         parts: name -> media type and file.
         exchanges: what was fetched for it.
-        media: exchange that brought the media file, or None.
     """
 
     facts: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, tuple[str, Path]] = field(default_factory=dict)
     exchanges: list[Exchange] = field(default_factory=list)
-    media: Exchange | None = None
 
 
 def find_extractor() -> str | None:
@@ -224,23 +223,23 @@ def _fetch_media(
         if told.get("formats") or told.get("url"):
             looked.facts["media"] = {"missing": "offered in pieces only (HLS, DASH or apart); not fetched"}
         return
-    if any(one.url == offered and not one.truncated for one in known):
-        looked.facts["media"] = {"url": offered[:_LONGEST], "in": "capture.wacz"}
-        return
-    place = folder / "media"
-    place.mkdir()
-    try:
-        found = client.fetch(offered, place)
-    except HaechiError as error:
-        looked.facts["media"] = {"url": offered[:_LONGEST], "missing": str(error)[:_LONGEST]}
-        return
-    looked.exchanges[:] = [one for one in looked.exchanges if one.url != offered]  # a part of it, fetched for a look
-    looked.exchanges += found
-    last = found[-1]
+    last = next(
+        (one for one in known if one.url == offered and one.status == HTTPStatus.OK and not one.truncated), None
+    )
+    if last is None:
+        place = folder / "media"
+        place.mkdir()
+        try:
+            found = client.fetch(offered, place)
+        except HaechiError as error:
+            looked.facts["media"] = {"url": offered[:_LONGEST], "missing": str(error)[:_LONGEST]}
+            return
+        # What was fetched of it for a look was a part of it.
+        looked.exchanges[:] = [one for one in looked.exchanges if one.url != offered] + found
+        last = found[-1]
     kind = last.header("content-type").split(";")[0].strip().lower()
     looked.facts["media"] = {"url": last.url[:_LONGEST], "status": last.status, "truncated": last.truncated}
-    if last.status == 200 and last.size:
-        looked.media = last
+    if last.status == HTTPStatus.OK and last.size:
         looked.parts[f"media{_SUFFIXES.get(kind, '.bin')}"] = (kind or "application/octet-stream", last.body)
 
 
