@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,8 @@ from haechi.core.evidence import Exhibit, Lane, Schedule, Sighting
 from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
 from haechi.core.store.evidence import Evidence
+from haechi.preserve.bundle.examine import examine_bundle
+from haechi.preserve.bundle.write import write_bundle
 from haechi.preserve.capture import capture
 from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
@@ -171,6 +174,15 @@ def test_intervals_and_ends() -> None:
     for wrong in ("", "tomorrow", "2026-12-31T09:00"):
         with pytest.raises(InputError):
             end_of(wrong)
+
+
+def test_bundle_tells_of_the_schedule(evidence: Evidence, site: Any, schedule: Schedule, tmp_path: Path) -> None:
+    run(evidence, site, NOW + DAY)
+    write_bundle(evidence, alone(), schedule.parent, tmp_path / "case.zip")
+    assert examine_bundle(tmp_path / "case.zip").faults == ()
+    with zipfile.ZipFile(tmp_path / "case.zip") as archive:
+        records = archive.read("ledger/records.jsonl").decode()
+    assert records.count('"kind": "schedule"') + records.count('"kind":"schedule"') == 2
 
 
 def test_records_keep_plain_types(evidence: Evidence, schedule: Schedule) -> None:

@@ -26,7 +26,19 @@ from typing import Any, Final
 from haechi.core.approvals import Consent, need_second
 from haechi.core.durable import sync
 from haechi.core.errors import InputError
-from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Notice, Paper, Record, Sighting, Stamp
+from haechi.core.evidence import (
+    Approval,
+    Case,
+    Exhibit,
+    Holding,
+    Lane,
+    Notice,
+    Paper,
+    Record,
+    Schedule,
+    Sighting,
+    Stamp,
+)
 from haechi.core.fonts import NoFontError
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger import Checkpoint, Entry, read_checkpoint
@@ -43,7 +55,17 @@ from haechi.preserve.bundle.verdicts import verdicts_of
 from haechi.preserve.bundle.verify import CHECKPOINT, ENTRIES, KEY, RECORDS, SIGNATURE, SUMS
 from haechi.preserve.bundle.wording import README
 
-_KINDS: Final[tuple[type[Record], ...]] = (Case, Exhibit, Holding, Stamp, Notice, Paper, Sighting, Approval)
+_KINDS: Final[tuple[type[Record], ...]] = (
+    Case,
+    Exhibit,
+    Holding,
+    Stamp,
+    Notice,
+    Paper,
+    Sighting,
+    Schedule,
+    Approval,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +132,8 @@ def _gather(evidence: Evidence, case: Case, point: Checkpoint) -> tuple[Told, li
     stamps = {exhibit.id: evidence.all(Stamp, exhibit.id) for exhibit in exhibits}
     notices = evidence.all(Notice, case.id)
     sightings = evidence.all(Sighting, case.id)
-    subjects = [case.id, *(one.id for one in (*exhibits, *notices, *sightings))]
+    schedules = evidence.all(Schedule, case.id)
+    subjects = [case.id, *(one.id for one in (*exhibits, *notices, *sightings, *schedules))]
     approvals = [one for one in evidence.all(Approval) if one.subject in subjects]
     subjects += [one.id for one in approvals]
     subjects += [stamp.id for given in stamps.values() for stamp in given]
