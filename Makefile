@@ -59,6 +59,7 @@ bench: setup  ## all benchmarks on HAECHI_BENCH_DATA or ../shared/data (long)
 	$(BIN)/python -m benchmarks.identity
 	$(BIN)/python -m benchmarks.sound
 	$(BIN)/python -m benchmarks.fingerprint_speed
+	$(BIN)/python -m benchmarks.sexual_flag
 
 clean:  ## remove what was built here
 	rm -rf .venv .venv-tools .uv dist demo-output .mypy_cache .ruff_cache .pytest_cache

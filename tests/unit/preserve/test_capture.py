@@ -13,9 +13,10 @@ import pytest
 from accounts import DESK, REVIEWER
 from haechi.core.errors import PolicyError
 from haechi.core.evidence import Case, Exhibit, Lane
-from haechi.core.fetch import Client, FetchLimits, Guard
+from haechi.core.fetch import Client, Exchange, FetchLimits, Guard
+from haechi.core.flag import Flag
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.capture import capture
+from haechi.preserve.capture import _flags, capture
 from haechi.preserve.custody import Intent, open_part
 from haechi.preserve.facts import Found
 from haechi.preserve.judge import judge
@@ -109,6 +110,31 @@ def test_refused_address_leaves_nothing(take: Take, evidence: Evidence) -> None:
     with pytest.raises(PolicyError):
         take("inward")
     assert evidence.all(Exhibit) == []
+
+
+def test_classifier_looks_at_the_largest_pictures_and_films_alone(
+    tmp_path: Path, new_case: Callable[..., Case]
+) -> None:
+    def brought(number: int, kind: str, size: int) -> Exchange:
+        body = tmp_path / str(number)
+        headers = (("Content-Type", kind),)
+        return Exchange(f"https://x/{number}", "", (), 200, "", headers, body, size, "", None, "", "")
+
+    page = brought(0, "text/html", 90_000)
+    media = [brought(number, "image/png", 4000 + number * 100) for number in range(1, 20)]
+    others = [brought(20, "application/javascript", 90_000), brought(21, "video/mp4", 80_000)]
+    looked: list[str] = []
+
+    def classify(path: Path) -> Flag:
+        looked.append(path.name)
+        return Flag(0.1, 1)
+
+    flags = _flags(new_case(), classify, page, [*media, *others])
+    assert looked == ["21", *(str(number) for number in range(19, 8, -1))]
+    assert list(flags) == [f"https://x/{name}" for name in looked]
+    assert _flags(new_case(), classify, page, media[:1] + others[:1]).keys() == {"https://x/1"}
+    assert _flags(new_case(Lane.SEXUAL), classify, page, media) == {}
+    assert _flags(new_case(), None, page, media) == {}
 
 
 def test_hostile_pages_are_bounded() -> None:
