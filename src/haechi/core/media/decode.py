@@ -49,6 +49,7 @@ class FrameRequest:
         start_s: first wanted time.
         end_s: end of the wanted stretch, exclusive.
         min_interval_s: frames closer than this to the last one given are dropped.
+        code_values: HDR without its tone curve: the luma that is coded, stretched to 0-255 as any other.
     """
 
     max_side: int | None = None
@@ -57,6 +58,7 @@ class FrameRequest:
     start_s: float = 0.0
     end_s: float | None = None
     min_interval_s: float = 0.0
+    code_values: bool = False
 
 
 class FrameStream(Iterator[Frame]):
@@ -142,6 +144,7 @@ def _params(limits: Limits, request: FrameRequest, only_first: bool) -> dict[str
         "start_s": request.start_s,
         "end_s": request.end_s,
         "min_interval_s": request.min_interval_s,
+        "code_values": request.code_values,
         "only_first": only_first,
         "max_pixels": limits.max_pixels,
         "max_duration_s": limits.max_duration_s,

@@ -42,6 +42,7 @@ class FrameJob:
     start_s: float
     end_s: float | None
     min_interval_s: float
+    code_values: bool
     only_first: bool
     max_pixels: int
     max_duration_s: float
@@ -127,7 +128,9 @@ def _convert(source: Iterator[Any | None], stream: Any, clock: Clock, job: Frame
                 return
             if job.wants(time_s, last_s):
                 if maker is None:
-                    maker = PictureMaker(_plan(frame, stream, job, name), gray=job.gray)
+                    maker = PictureMaker(
+                        _plan(frame, stream, job, name), gray=job.gray, tone_mapped=not job.code_values
+                    )
                     yield {"slot_bytes": maker.nbytes}, None
                 last_s = time_s
                 yield {"t": time_s, "k": bool(frame.key_frame)}, maker(frame)

@@ -119,9 +119,11 @@ class PictureMaker:
     Args:
         geometry: from the first frame; later frames of other sizes are scaled to it.
         gray: luma instead of BGR.
+        tone_mapped: HDR becomes SDR; False leaves its code values as they are.
     """
 
-    def __init__(self, geometry: Geometry, *, gray: bool) -> None:
+    def __init__(self, geometry: Geometry, *, gray: bool, tone_mapped: bool = True) -> None:
+        self._tone_mapped = tone_mapped
         self._geometry = geometry
         self._gray = gray
         self._reformatter = VideoReformatter()
@@ -135,7 +137,7 @@ class PictureMaker:
 
     def __call__(self, frame: Any) -> NDArray[np.uint8]:
         """uint8 (h, w, 3) BGR or (h, w) luma in display orientation; rows may be padded, copy it soon."""
-        hdr = hdr_kind(frame.color_trc)
+        hdr = hdr_kind(frame.color_trc) if self._tone_mapped else None
         tone_map = self._tone_map(hdr) if hdr else None
         if any(component.is_alpha for component in frame.format.components):
             image = self._over_grey(frame)

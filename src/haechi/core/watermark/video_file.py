@@ -68,11 +68,13 @@ class VideoMarker:
         return Unmarked("quality")
 
     def fidelity(self, source: Path, marked: Path, key: bytes, payload: int, limits: Limits) -> float | None:
-        """PSNR of the luma of frames spread over the film, the coding included; None when the mark is not read."""
+        """PSNR of the luma as coded, frames spread over the film, the coding included; None without the mark."""
         reading = _read(marked, key, limits, search=False)
         if reading is None or reading.payload != payload:
             return None
-        before, after = ({f.time_s: f.image for f in sample_frames(one, limits)} for one in (source, marked))
+        before, after = (
+            {f.time_s: f.image for f in sample_frames(one, limits, code_values=True)} for one in (source, marked)
+        )
         pairs = [(before[time], after[time]) for time in before if time in after]
         if not pairs or len(pairs) < 0.9 * len(before) or any(a.shape != b.shape for a, b in pairs):
             return None

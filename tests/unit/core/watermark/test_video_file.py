@@ -81,6 +81,35 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path) -> None:
     assert MARKER.fidelity(source, target, KEY, PAYLOAD + 1, LIMITS) is None
 
 
+def pq_film(path: Path) -> None:
+    """Ten bits, PQ, BT.2020; its tone curve would stretch what the mark adds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p10le"
+        about = stream.codec_context
+        about.color_primaries, about.color_trc, about.colorspace, about.color_range = 9, 16, 9, 1
+        for number, luma in enumerate(film(320, 240, 12, seed=5)):
+            frame = av.VideoFrame.from_ndarray(luma, format="gray").reformat(format="yuv420p10le")
+            frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = 9, 16, 9, 1
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def test_hdr_is_marked_and_stays_hdr(tmp_path: Path) -> None:
+    source, target = tmp_path / "hdr.mp4", tmp_path / "marked.mp4"
+    pq_film(source)
+    assert probe_media(source, LIMITS).hdr == "pq"
+    marking = MARKER.embed(source, target, KEY, PAYLOAD, LIMITS)
+    assert isinstance(marking, Marking)
+    assert marking.psnr_db >= 40
+    found = probe_media(target, LIMITS)
+    assert (found.hdr, found.pixel_format) == ("pq", "yuv420p10le")
+    reading = MARKER.detect(target, KEY, LIMITS, search=False)
+    assert reading is not None
+    assert reading.payload == PAYLOAD
+
+
 def test_what_cannot_be_marked_says_why(tmp_path: Path) -> None:
     small, odd = tmp_path / "small.mp4", tmp_path / "old.mpg"
     write_video(small, film(96, 96, 3), 25.0)

@@ -16,8 +16,13 @@ _STRETCH_S = 3.0
 _STRETCHES = 4
 
 
-def sample_frames(path: Path, limits: Limits) -> list[Frame]:
+def sample_frames(path: Path, limits: Limits, *, code_values: bool = False) -> list[Frame]:
     """Up to `FRAMES` frames of one size, from the whole of a short film, from four stretches of a longer one.
+
+    Args:
+        path: the film.
+        limits: what reading may cost.
+        code_values: HDR as it is coded, not as it is shown.
 
     Raises:
         InputError, UnreadableMediaError, UnsupportedMediaError: as `read_frames`.
@@ -33,7 +38,12 @@ def sample_frames(path: Path, limits: Limits) -> list[Frame]:
     found: list[Frame] = []
     for start_s, end_s in spans:
         request = FrameRequest(
-            max_side=PROBE_SIDE_PX, gray=True, start_s=start_s, end_s=end_s, min_interval_s=0.95 * interval_s
+            max_side=PROBE_SIDE_PX,
+            gray=True,
+            start_s=start_s,
+            end_s=end_s,
+            min_interval_s=0.95 * interval_s,
+            code_values=code_values,
         )
         with read_frames(path, limits, request) as frames:
             found += list(frames)
