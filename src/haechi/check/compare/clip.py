@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ from haechi.core.settings import Limits
 # A pause between frames that damage may have made.
 GAP_S = 0.4
 
+Picture = TypeVar("Picture", bound=np.generic)
 Stack = NDArray[np.uint8]
 Times = NDArray[np.float64]
 Stretch = tuple[float, float]
@@ -75,7 +77,15 @@ def load(
         left_out += stream.left_out
     if not luma:
         return None
-    return Clip(np.stack(luma), np.array(times), np.stack(chroma) if chroma_too else None, left_out)
+    return Clip(stacked(luma), np.array(times), stacked(chroma) if chroma_too else None, left_out)
+
+
+def stacked(pictures: list[NDArray[Picture]]) -> NDArray[Picture]:
+    """The pictures in one array (n, ...); the list is emptied on the way, so that they are never in memory twice."""
+    out = np.empty((len(pictures), *pictures[0].shape), pictures[0].dtype)
+    for i in reversed(range(len(pictures))):
+        out[i] = pictures.pop()
+    return out
 
 
 def undecoded_s(clip: Clip, stretch: Stretch) -> float:
@@ -105,5 +115,5 @@ def scaled(clip: Clip, factor: float) -> Clip:
         return clip
     height, width = clip.shape
     size = (max(16, round(width * factor)), max(16, round(height * factor)))
-    frames = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in clip.frames])
+    frames = stacked([np.asarray(cv2.resize(f, size, interpolation=cv2.INTER_AREA), np.uint8) for f in clip.frames])
     return replace(clip, frames=frames)

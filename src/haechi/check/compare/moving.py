@@ -36,9 +36,17 @@ def compare_moving(
     gathered = Gathered()
     total = probe_info.duration_s or 1.0
     for span, found in windows.find(files, windows.cut(files, hint)):
-        window = compare_window(found.probe, found.master, found.located, painter) if found else None
-        if window is not None and found is not None:
-            window = replace(window, undecoded_s=found.undecoded_s)
-            gather(gathered, window, found.placement, files, with_pictures=pictures)
+        if found is not None:
+            _compare_one(found, files, painter, gathered, with_pictures=pictures)
         progress(min(1.0, span.end_s / total))
     return conclude(gathered, files)
+
+
+def _compare_one(
+    found: windows.Found, files: Files, painter: RegionPainter, gathered: Gathered, *, with_pictures: bool
+) -> None:
+    """Add what a window says; of all its pictures nothing stays in memory."""
+    window = compare_window(found.probe, found.master, found.located, painter)
+    if window is not None:
+        window = replace(window, undecoded_s=found.undecoded_s)
+        gather(gathered, window, found.placement, files, with_pictures=with_pictures)

@@ -180,13 +180,13 @@ def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bo
 
 
 def measure(
-    probes: Stack, expected: Sequence[Map], nulls: tuple[Stack, Stack], seen: NDArray[np.bool_], bands: Bands
+    probes: Stack, expected: Sequence[NDArray[Any]], nulls: tuple[Stack, Stack], seen: NDArray[np.bool_], bands: Bands
 ) -> tuple[Energies, Energies]:
     """Energies of one window, and those it would have if it were a harmless copy.
 
     Args:
         probes: uint8 (n, h, w).
-        expected: n pictures float32 (h, w).
+        expected: n pictures (h, w) of any type.
         nulls: two benign re-posts of the expectation, uint8 (n, h, w) each: what the probe is measured by, and another
             one that takes the probe's place in the second answer.
         seen: bool (h, w).
@@ -196,13 +196,15 @@ def measure(
 
     def run(frames: NDArray[np.int64]) -> list[tuple[Map, ...]]:
         # The first frame has none before it: it is taken to move as the second does.
-        before = band_pass(expected[frames[0] - 1 if frames[0] else min(1, len(expected) - 1)], bands)
+        first = expected[frames[0] - 1 if frames[0] else min(1, len(expected) - 1)]
+        before = band_pass(first.astype(np.float32), bands)
         found = []
         for i in frames:
-            detail = band_pass(expected[i], bands)
+            clean = expected[i].astype(np.float32)
+            detail = band_pass(clean, bands)
             power = grid.power(detail)
             # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
-            inner = np.where(seen, probes[i], expected[i]).astype(np.float32)
+            inner = np.where(seen, probes[i], clean).astype(np.float32)
             pictures = (inner, nulls[0][i].astype(np.float32), nulls[1][i].astype(np.float32))
             apart = [grid.apart(band_pass(picture, bands), detail, power) for picture in pictures]
             moved = grid.smoothed(grid.power(detail - before))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, residual, timing
-from haechi.check.compare.clip import Clip, Stack, Times
+from haechi.check.compare.clip import Clip, Stack, Times, stacked
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
 from haechi.check.compare.geometry import Placement, resized, visible, warp
 from haechi.check.compare.locate import Located
@@ -93,18 +93,16 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
         )
 
         # 1. Tone and sharpness.
-        some = np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))
-        tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
-        laid = [lay(master, int(i), placement, shape) for i in index]
-        expected = [tone.apply(*one) for one in laid]
-        hues = None if probe.chroma is None else hues_apart(probe.chroma[kept], [planes for _, planes in laid], seen)
+        chroma = None if probe.chroma is None else probe.chroma[kept]
+        tone, expected, hues = _predict(master, index, placement, probes, chroma, seen)
 
         # 2. Two benign re-posts of the same quality as null.
         rate = 1.0 / max(float(np.median(np.diff(times))), 1e-3)
         middle = max(0, len(kept) // 2 - N_QUALITY_FRAMES // 2)
         run = slice(middle, middle + N_QUALITY_FRAMES)
-        crf = residual.match_quality(list(probes[run]), expected[run], seen, rate, bands)
-        clean = np.stack([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
+        clear = [picture.astype(np.float32) for picture in expected[run]]
+        crf = residual.match_quality(list(probes[run]), clear, seen, rate, bands)
+        clean = stacked([np.clip(e, 0, 255).astype(np.uint8) for e in expected])
         second = aside.submit(recompress_video, clean, rate, crf + SECOND_CRF, preset="faster")
         null = recompress_video(clean, rate, crf)
         nulls = (null, second.result())
@@ -116,6 +114,25 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
     return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, hues)
 
 
+def _predict(
+    master: Clip,
+    index: NDArray[np.int64],
+    placement: Placement,
+    probes: Stack,
+    chroma: NDArray[np.int8] | None,
+    seen: NDArray[np.bool_],
+) -> tuple[Tone, list[NDArray[np.float16]], NDArray[np.float32] | None]:
+    """The tone, the pictures that the master predicts, (h, w) each, and how far colours are apart (`Window.hues`)."""
+    shape = (probes.shape[1], probes.shape[2])
+    some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
+    tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
+    laid = [lay(master, int(i), placement, shape) for i in index]
+    # Half precision errs by a sixteenth of a level, and a window's pictures are many.
+    expected = [tone.apply(*one).astype(np.float16) for one in laid]
+    hues = None if chroma is None else hues_apart(chroma, [planes for _, planes in laid], seen)
+    return tone, expected, hues
+
+
 def judged_anew(window: Window, probe: Stack) -> Window:
     """The same window with other pictures in the probe's place.
 
@@ -123,9 +140,8 @@ def judged_anew(window: Window, probe: Stack) -> Window:
         window: a compared window.
         probe: uint8 (n, h, w), the window's own pictures with some of their content taken back.
     """
-    expected = [picture.astype(np.float32) for picture in window.expected]
     bands = residual.Bands.of((probe.shape[1], probe.shape[2]))
-    energies, harmless = residual.measure(probe, expected, window.nulls, window.seen, bands)
+    energies, harmless = residual.measure(probe, list(window.expected), window.nulls, window.seen, bands)
     judged = changes.judge(energies, harmless, window.parts.codes, window.times_s)
     return replace(window, probe=probe, judged=judged)
 

@@ -22,7 +22,7 @@ from haechi.check.compare.geometry import Placement
 from haechi.check.compare.locate import Located
 from haechi.core.records import Segment, Span
 
-WINDOW_S = 16.0
+WINDOW_S = 12.0
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
 # For the first idea of time and place; a master faster than this is thinned out.
@@ -95,7 +95,8 @@ class _Search:
         self._files, self._reader = files, reader
         self._todo = list(windows)
         self._read: list[Future[Clip | None]] = []
-        self._before: tuple[Found, Segment | None] | None = None
+        # Where the window before lay: its frames must not stay in memory.
+        self._before: tuple[Located, Placement, Segment | None] | None = None
         self._read_on()
 
     def next(self) -> Found | None:
@@ -105,7 +106,7 @@ class _Search:
         (span, piece), reading = self._todo.pop(0), self._read.pop(0)
         self._read_on()
         found = self._followed(piece, span, reading) or self._searched(piece, span, reading)
-        self._before = None if found is None else (found, piece)
+        self._before = None if found is None else (found.located, found.placement, piece)
         return found
 
     def _read_on(self) -> None:
@@ -119,12 +120,14 @@ class _Search:
 
     def _followed(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
         """The window where the one before leads to; None where it does not fit there."""
-        probe = reading.result() if self._before is not None and self._before[1] == piece else None
-        if self._before is None or probe is None:
+        if self._before is None or self._before[2] != piece:
             return None
-        before = self._before[0]
-        found = _settled(self._files, span, probe, before.placement, [_led_to(before, probe)])
-        return found if found is not None and _runs_on(before.located, found.located) else None
+        before, placement, _ = self._before
+        probe = reading.result()
+        if probe is None:
+            return None
+        found = _settled(self._files, span, probe, placement, [_led_to(before, probe)])
+        return found if found is not None and _runs_on(before, found.located) else None
 
     def _searched(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
         """The window among all the master's moments that can match: small pictures first."""
@@ -145,9 +148,9 @@ class _Search:
         return _settled(files, span, probe, full, locate.stretches(looked))
 
 
-def _led_to(before: Found, probe: Clip) -> Stretch:
+def _led_to(before: Located, probe: Clip) -> Stretch:
     """Where a probe's frames lie in the master if they run on from the window before."""
-    line = before.located.alignment.lines[-1]
+    line = before.alignment.lines[-1]
     first_s, last_s = (line.offset_s + line.speed * float(time_s) for time_s in probe.times_s[[0, -1]])
     return max(0.0, first_s - locate.MARGIN_S), last_s + locate.MARGIN_S
 
