@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from haechi.cli.deadlines import STATES
 from haechi.cli.failures import FAILED
 from haechi.cli.options import Json, file_argument
 from haechi.cli.records import Because, CaseId, details, show
@@ -25,11 +26,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Preserve items so that a court can rely on them."),
 )
+_SAID: Final = {
+    "authority": mark("by what right"),
+    "examiner": mark("taken by"),
+    "method": mark("method"),
+    "version": mark("version of Haechi"),
+    "final_url": mark("address at the end"),
+    "status": mark("HTTP status"),
+}
 _TOLD: Final = {
-    "page": ("title", "og:title", "canonical"),
-    "oembed": ("title", "author_name", "provider_name", "missing"),
-    "platform": ("title", "uploader", "upload_date", "view_count", "missing"),
-    "tls": ("subject", "issuer"),
+    "page": (mark("the page says"), ("title", "og:title", "canonical")),
+    "oembed": (mark("oEmbed says"), ("title", "author_name", "provider_name", "missing")),
+    "platform": (mark("yt-dlp read"), ("title", "uploader", "upload_date", "view_count", "missing")),
+    "tls": (mark("certificate"), ("subject", "issuer")),
 }
 _Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
 _Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
@@ -144,7 +153,7 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
         show(session, exhibit, [], json, {"case": exhibit.parent, "held": held, "stamps": given, "custody": custody})
         return
     _line(session, exhibit, json)
-    details(session, _facts(exhibit))
+    details(session, _facts(session, exhibit))
     for part in exhibit.parts:
         details(session, [(part.name, f"{part.sha256} · {part.size} · {part.role}")])
     for stamp in stamps:
@@ -264,19 +273,19 @@ def _line(session: Session, exhibit: Exhibit, json: bool) -> None:
     show(session, exhibit, words, json)
 
 
-def _facts(exhibit: Exhibit) -> list[tuple[str, str]]:
+def _facts(session: Session, exhibit: Exhibit) -> list[tuple[str, str]]:
     """What the record says of how it was taken and what was found; the JSON form has all of it."""
-    facts, rows = exhibit.facts, []
-    for name in ("authority", "examiner", "method", "tool", "version", "state", "status", "final_url"):
-        rows.append((name, str(facts.get(name, ""))))
-    for name, keys in _TOLD.items():
+    facts = exhibit.facts
+    rows = [(session.say(words), str(facts.get(name, ""))) for name, words in _SAID.items()]
+    state = str(facts.get("state", ""))
+    rows.append((session.say(mark("page")), session.say(STATES[state]) if state in STATES else state))
+    for name, (words, keys) in _TOLD.items():
         told = facts.get(name)
-        found = [f"{key}: {told[key]}" for key in keys if key in told] if isinstance(told, dict) else []
-        rows.append((name, " · ".join(found)))
-    flags = facts.get("sexual_content", {})
-    rows += [
-        (f"sexual_content {name}", str(flag.get("score", flag.get("abstained", "")))) for name, flag in flags.items()
-    ]
+        found = [f"{key} {told[key]}" for key in keys if key in told] if isinstance(told, dict) else []
+        rows.append((session.say(words), " · ".join(found)))
+    for name, flag in facts.get("sexual_content", {}).items():
+        score = str(flag.get("score", flag.get("abstained", "")))
+        rows.append((session.say(mark("score for sexual content")), f"{score} · {name}"))
     return rows
 
 

@@ -295,7 +295,8 @@ def _show(session: Session, notice: Notice, json: bool) -> None:
 
     gaps = missing(notice) if notice.state == "drafted" else []
     state = session.say(STATES[notice.state])
-    due = session.say(mark("due {day}"), day=notice.deadline[:16]) if notice.deadline else ""
+    waits = notice.deadline and notice.state in ("sent", "acknowledged", "reappeared")
+    due = session.say(mark("due {day}"), day=notice.deadline[:16]) if waits else ""
     told = {"case": notice.parent, "missing": gaps}
     show(session, notice, [notice.law, notice.to, state, due], json, told)
     if gaps and not json:

@@ -59,9 +59,10 @@ def test_plain_capture_is_an_exhibit(haechi: Haechi, case: str, site: Any, tmp_p
     assert (exhibit["facts"]["state"], exhibit["facts"]["authority"]) == ("there", "contract")
     assert haechi("exhibit", "verify", exhibit["id"]).code == 0
     told = haechi("exhibit", "show", exhibit["id"]).out
-    assert "status: 200" in told
-    assert "authority: contract" in told
-    assert "og:title: Fake" in told
+    assert "HTTP status: 200" in told
+    assert "by what right: contract" in told
+    assert "og:title Fake" in told
+    assert "page: STILL THERE" in told
     out = tmp_path / "page.wacz"
     assert haechi("exhibit", "open", exhibit["id"], "capture.wacz", "-o", out, "--because", "look").code == 0
     assert haechi("verify-bundle", out).code == 0
