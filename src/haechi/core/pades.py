@@ -2,7 +2,7 @@
 
 Keys, chosen by URI:
 - `file:PATH.p12` (or `.pfx`): PKCS#12 with its certificates; a passphrase comes from a file of its own;
-- `file:PATH.pem`, `pkcs11:...`, `exec:...`: as `core.provenance.signers`; the certificates come beside it, signer first.
+- `file:PATH.pem`, `pkcs11:...`, `exec:...`: as `core.provenance.signers`; certificates come beside it, signer first.
 Levels: B-LTA when everything that verifies the signature could be put beside it and stamped: the certificates of signer
 and authority, and no certificate that names a revocation service (none is asked, nothing is fetched). Else B-T.
 Invariants: what comes out was verified, every signature in it; earlier signatures of a PDF stay as they are.
