@@ -246,10 +246,11 @@ def null_scores(image: Image, number: int, count: int) -> list[float]:
     from haechi.core.watermark.canvas import canvas, coefficients, luma, to_tiles, whiten
     from haechi.core.watermark.code import most_likely
     from haechi.core.watermark.pattern import pattern_of
-    from haechi.core.watermark.spread import WEIGHT
+    from haechi.core.watermark.spread import PICTURE, levelled
 
     rng, at = np.random.default_rng(number), pattern_of(KEY).data_at
-    values = coefficients(to_tiles(whiten(canvas(luma(image)))))[..., at].reshape(-1, len(at)) * WEIGHT[at]
+    even = levelled(coefficients(to_tiles(whiten(canvas(luma(image))))))
+    values = even[..., at].reshape(-1, len(at)) * PICTURE[0][at]
     order = np.argsort(rng.random((len(values), CODED_BITS)), axis=1)
     soft = np.stack(
         [

@@ -209,8 +209,8 @@ def unmarked(images: list[Image], readings: int, searches: int) -> list[str]:
     spent = (time.process_time() - start) / max(searches, 1)
     return [
         f"* {asked} readings as they lie of {len(views)} unmarked pictures with random keys: {found} gave a number; "
-        f"the bound allows {asked * 4 * 7e-12:.0e} (4 decodings each at most 7e-12).",
-        f"* {searches} full searches: {searched} gave a number; the bound allows {searches * 4e-10:.0e}. "
+        f"the bound allows {asked * 12 * 7e-12:.0e} (12 decodings each at most 7e-12).",
+        f"* {searches} full searches: {searched} gave a number; the bound allows {searches * 7e-10:.0e}. "
         f"{1000 * spent:.0f} ms of processor time each.",
         f"* Threshold {MIN_SCORE}. No number in n readings bounds the rate below 3 / n with 95 % confidence.",
     ]
