@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +17,39 @@ from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
+    from haechi.core.provenance.keys import Identity
     from haechi.core.records import Mark
-    from haechi.register.protect import Protected
+    from haechi.core.store import Store
+    from haechi.register.protect import Protected, Wish
+    from haechi.workflows.files import Failed
     from haechi.workflows.protect import Task
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help=mark("Folder for what goes out."), show_default=False)
+]
+SigningKey = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        metavar="NAME",
+        help=mark("Name or id of the key to sign with; the newest when not given."),
+        show_default=False,
+    ),
+]
+TimeStamps = Annotated[
+    str | None,
+    typer.Option("--tsa", metavar="URL", help=mark("Time stamp authority (RFC 3161) to ask."), show_default=False),
+]
+Recipient = Annotated[
+    str | None,
+    typer.Option(
+        "--recipient",
+        metavar="NAME",
+        help=mark("Whose copies these are, e.g. a press pool: a leak is led back to them."),
+        show_default=False,
+    ),
+]
+NoWatermark = Annotated[bool, typer.Option("--no-watermark", help=mark("Sign only; leave out the invisible mark."))]
 
 _SIDE_BY_SIDE = 4  # a picture of 12 megapixels takes some 400 MB while it is marked
 _UNMARKED = {
@@ -57,53 +87,29 @@ def add_to(app: typer.Typer) -> None:
 def _protect(
     context: typer.Context,
     paths: Annotated[list[Path], file_argument("FILE", mark("Releases, or folders of releases."))],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="DIR", help=mark("Folder for what goes out."), show_default=False),
-    ],
+    output: Output,
     artist: ArtistName = None,
     title: Title = None,
     published: Published = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=mark("Name or id of the key to sign with; the newest when not given."),
-            show_default=False,
-        ),
-    ] = None,
-    tsa: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help=mark("Time stamp authority (RFC 3161) to ask."), show_default=False),
-    ] = None,
-    recipient: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=mark("Whose copies these are, e.g. a press pool: a leak is led back to them."),
-            show_default=False,
-        ),
-    ] = None,
-    no_watermark: Annotated[
-        bool, typer.Option("--no-watermark", help=mark("Sign only; leave out the invisible mark."))
-    ] = False,
+    key: SigningKey = None,
+    tsa: TimeStamps = None,
+    recipient: Recipient = None,
+    no_watermark: NoWatermark = False,
     json: Json = False,
 ) -> None:
-    from haechi.cli.each import note_passed_over, work_through
+    from haechi.cli.each import note_passed_over
     from haechi.cli.registry import acting_store
-    from haechi.core.provenance.keys import WARN_DAYS, identity
+    from haechi.core.provenance.keys import identity
     from haechi.register.marking import company_key
-    from haechi.register.protect import Wish, protect
+    from haechi.register.protect import Wish
     from haechi.register.release import check_description
-    from haechi.workflows.protect import plan, staging
+    from haechi.workflows.protect import plan
 
     session: Session = context.obj
     recipient = _recipient(session, recipient, no_watermark)
     wish = Wish(identity(session.settings.home, key), artist, title, published, tsa, recipient=recipient)
     wish.identity.signer()
-    if wish.identity.days_left < WARN_DAYS:
-        words = mark("the certificate {id} ends in {days} days; make the next one: haechi keys new")
-        session.note(session.say(words, id=wish.identity.id, days=wish.identity.days_left))
+    _warn_of_its_end(session, wish.identity)
     tasks = plan(paths, output)
     if title is not None and len(tasks.tasks) > 1:
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
@@ -112,21 +118,39 @@ def _protect(
     if not no_watermark:
         wish = replace(wish, mark_key=company_key(store))
     note_passed_over(session, tasks.passed_over)
-    with staging(output, tasks.tasks) as place:
+    if _protect_all(session, tasks.tasks, output, store, wish, json):
+        raise typer.Exit(UNREADABLE)
+
+
+def _warn_of_its_end(session: Session, identity: Identity) -> None:
+    from haechi.core.provenance.keys import WARN_DAYS
+
+    if identity.days_left < WARN_DAYS:
+        words = mark("the certificate {id} ends in {days} days; make the next one: haechi keys new")
+        session.note(session.say(words, id=identity.id, days=identity.days_left))
+
+
+def _protect_all(
+    session: Session, tasks: Sequence[Task | Failed], output: Path, store: Store, wish: Wish, json: bool
+) -> int:
+    """Protect them, several side by side; how many failed."""
+    from haechi.cli.each import work_through
+    from haechi.register.protect import protect
+    from haechi.workflows.protect import staging
+
+    with staging(output, tasks) as place:
 
         def work(task: Task, progress: Callable[[float], None]) -> Protected:
             return protect(task.source, task.output, place, store, session.settings.limits, wish, progress)
 
-        failures = work_through(
+        return work_through(
             session,
-            tasks.tasks,
+            tasks,
             lambda task: task.source,
             work,
             lambda done: _show(session, done, json),
             side_by_side=min(_SIDE_BY_SIDE, os.cpu_count() or 1),
         )
-    if failures:
-        raise typer.Exit(UNREADABLE)
 
 
 def _recipient(session: Session, name: str | None, no_watermark: bool) -> str | None:
