@@ -3,8 +3,8 @@
     python killing.py SCENARIO FOLDER [STRIDE]
 
 Every call that reaches the disk is counted: files opened for writing, synchronised, renamed, linked, removed, and every
-statement and commit of the database, in whichever thread. The child kills itself with SIGKILL before the n-th of them;
-with a STRIDE, before every so manieth.
+statement of the database that writes, with its commit, in whichever thread. The child kills itself with SIGKILL before
+the n-th of them; with a STRIDE, before every so manieth.
 """
 
 from __future__ import annotations
@@ -225,6 +225,7 @@ class Countdown:
 
     def __init__(self, left: int) -> None:
         self.left = left
+        self.written = False
 
     def tick(self) -> None:
         self.left -= 1
@@ -235,8 +236,19 @@ class Countdown:
         for name in CALLS:
             setattr(os, name, self._counted(getattr(os, name)))
         sys.addaudithook(self._heed)
-        sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: self.tick())
-        sa.event.listen(sa.Engine, "commit", lambda *_: self.tick())
+        sa.event.listen(sa.Engine, "before_cursor_execute", self._heed_statement)
+        sa.event.listen(sa.Engine, "commit", self._heed_commit)
+
+    def _heed_statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        """Between two statements that only read, a kill is as good as one before the next write."""
+        if not statement.lstrip().upper().startswith(("SELECT", "PRAGMA", "BEGIN")):
+            self.written = True
+            self.tick()
+
+    def _heed_commit(self, _connection: Any) -> None:
+        if self.written:
+            self.tick()
+        self.written = False
 
     def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Files opened for writing, by whatever function."""

@@ -13,16 +13,16 @@ import pytest
 
 KILLING = Path(__file__).parents[1] / "killing.py"
 LEAST_WRITES = {
-    "append": 15,
-    "add": 35,
-    "seal": 45,
+    "append": 10,
+    "add": 30,
+    "seal": 30,
     "remove": 15,
-    "bundle": 30,
-    "capture": 50,
-    "capture-sealed": 50,
-    "recapture": 60,
-    "rename": 20,
-    "look": 10,
+    "bundle": 15,
+    "capture": 55,
+    "capture-sealed": 60,
+    "recapture": 65,
+    "rename": 25,
+    "look": 9,
 }
 
 
