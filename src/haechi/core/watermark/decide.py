@@ -71,13 +71,14 @@ class Asked:
     """Numbers that are asked for.
 
     Attributes:
+        numbers: of 40 bits.
         least_score: that makes one of them a reading.
     """
 
     def __init__(self, numbers: Collection[int] = ()) -> None:
-        self._numbers = tuple(numbers)
-        self._words = np.stack([encode(one) for one in self._numbers]) if numbers else None
-        self.least_score = least_score(len(self._numbers))
+        self.numbers = tuple(numbers)
+        self._words = np.stack([encode(one) for one in self.numbers]) if numbers else None
+        self.least_score = least_score(len(self.numbers))
 
     def find(self, soft: Floats) -> list[tuple[int, float]]:
         """Numbers in soft bits float32 (n, CODED_BITS), asked for or decoded, with their scores."""
@@ -92,7 +93,7 @@ class Asked:
         scores = (soft @ self._words.T / norms[:, None]).max(0)
         return decoded + [
             (number, float(score))
-            for number, score in zip(self._numbers, scores, strict=True)
+            for number, score in zip(self.numbers, scores, strict=True)
             if score >= self.least_score
         ]
 
