@@ -93,19 +93,9 @@ def capture(
         room = shutil.disk_usage(folder).free // 3  # the bodies, the WARC, the WACZ
         client = replace(client, limits=replace(client.limits, max_bytes=min(client.limits.max_bytes, room)))
         exchanges = client.fetch(intent.found.url, folder)
-        facts, shown, told = capture_facts(exchanges), Rendered(), Looked()
-        if is_page(exchanges[-1]):
-            with exchanges[-1].body.open("rb") as file:
-                facts["page"] = page_facts(file.read(MOST_BYTES))
-            whole = exchanges[-1].size > 0 and not exchanges[-1].truncated
-            if browser is not None and whole:
-                shown = render(browser, client, exchanges, folder)
-                facts["browser"] = shown.facts
-                intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
-            if whole and exchanges[-1].status == HTTPStatus.OK:
-                told = _platform(
-                    client, [*exchanges, *shown.exchanges], exchanges[-1].url, facts, folder, asks=platforms
-                )
+        facts, shown, told = _seen(client, browser, exchanges, folder, platforms=platforms)
+        if shown.settings:
+            intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
         flags = _flags(case, classify, exchanges[-1], [*shown.exchanges, *told.exchanges])
         title = str(facts.get("page", {}).get("title", ""))
         wacz = write_wacz([*exchanges, *shown.exchanges, *told.exchanges], title, folder)
@@ -116,6 +106,23 @@ def capture(
                 Source(name, EVIDENTIARY, kind, stack.enter_context(path.open("rb"))) for name, kind, path in files
             ]
             return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
+
+
+def _seen(
+    client: Client, browser: Browser | None, exchanges: Sequence[Exchange], folder: Path, *, platforms: bool
+) -> tuple[dict[str, Any], Rendered, Looked]:
+    """Steps 3, 4 and 6: facts of what answered, and of a page what the browser shows and its platform tells."""
+    last, facts, shown, told = exchanges[-1], capture_facts(exchanges), Rendered(), Looked()
+    if is_page(last):
+        with last.body.open("rb") as file:
+            facts["page"] = page_facts(file.read(MOST_BYTES))
+        whole = last.size > 0 and not last.truncated
+        if browser is not None and whole:
+            shown = render(browser, client, exchanges, folder)
+            facts["browser"] = shown.facts
+        if whole and last.status == HTTPStatus.OK:
+            told = _platform(client, [*exchanges, *shown.exchanges], last.url, facts, folder, asks=platforms)
+    return facts, shown, told
 
 
 def _platform(

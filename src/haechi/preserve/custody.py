@@ -198,9 +198,7 @@ def keep(
                 consent.use(change, intent.why)
             if now.lane.strictness < lane.strictness:
                 _tighten(change, now, lane, exhibit)
-            digests = {part.name: part.sha256 for part in exhibit.parts}
-            change.put(exhibit, "exhibit.add", intent.why, case=case.id, parts=digests)
-            change.put(holding, "exhibit.hold", sealed=seals)
+            _put(change, exhibit, holding, intent.why, sealed=seals)
             for stamp in stamps:
                 change.put(_stamp(exhibit.id, body, stamp), "exhibit.stamp", tsa=stamp.tsa, exhibit=exhibit.id)
             for uri, reason in failures:
@@ -289,6 +287,12 @@ def _record(person: Person, case: Case, intent: Intent, parts: tuple[Part, ...],
         parts=parts,
         facts={**told, **facts},
     )
+
+
+def _put(change: Change, exhibit: Exhibit, holding: Holding, why: str, *, sealed: bool) -> None:
+    digests = {part.name: part.sha256 for part in exhibit.parts}
+    change.put(exhibit, "exhibit.add", why, case=exhibit.parent, parts=digests)
+    change.put(holding, "exhibit.hold", sealed=sealed)
 
 
 def lane_with(case: Case, flags: Mapping[str, Flag]) -> Lane:
