@@ -42,7 +42,7 @@ REMNANT = 0.85
 # Beside what was taken off a difference must stand out over its threshold.
 CLEARLY = 1.3
 # What was laid over differs by so many levels at the least, and by this share of its own strongest difference.
-MIN_INK, INK_SHARE = 40.0, 0.45
+MIN_INK, INK_SHARE, INK_PERCENTILE, FAINT_INK = 40.0, 0.45, 99, 25.0
 NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
@@ -124,11 +124,19 @@ def _taken_off(window: Window, over: Sequence[Component]) -> NDArray[np.uint8]:
         mask = cv2.dilate(mask_of(component, window).astype(np.uint8), wider, iterations=2) > 0
         for i in range(component.first, component.last + 1):
             apart = np.abs(shown[i].astype(np.int16) - window.expected[i])
-            # Ink stands out far more than a changed mouth does.
-            ink = mask & (apart > max(MIN_INK, INK_SHARE * float(np.percentile(apart[mask], 95))))
+            # Ink stands out far more than a changed mouth does; off the face nothing is looked for beneath it.
+            least = max(MIN_INK, INK_SHARE * float(np.percentile(apart[mask], INK_PERCENTILE)))
+            ink = mask & (apart > np.where(_face(window, i), least, FAINT_INK))
             ink = cv2.dilate(ink.astype(np.uint8), wider) > 0
             shown[i][ink] = window.expected[i][ink]
     return shown
+
+
+def _face(window: Window, frame: int) -> NDArray[np.bool_]:
+    """Where faces are in a frame, bool (h, w)."""
+    facial = (window.parts.codes[frame] >= LOWEST_FACE_CODE).astype(np.uint8)
+    size = (window.probe.shape[2], window.probe.shape[1])
+    return np.asarray(cv2.resize(facial, size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
 def benign_kind(component: Component, look: Look) -> str | None:
@@ -192,7 +200,7 @@ def _is_cut_out(look: Look) -> bool:
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 3.5 and look.contrast > (80 if look.fine > 10 else 85) and look.flatness > 0.36:
+    if look.fine > 3.0 and look.contrast > (80 if look.fine > 10 else 85) and look.flatness > 0.36:
         return True
     if look.hard < MIN_HARD:
         return False
@@ -200,4 +208,4 @@ def _is_lettering(look: Look) -> bool:
     if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5 and look.moved < MOVED:
         return True
     # Text after heavy coding: its tones have run, its contrast and detail have not.
-    return look.fine > 6 and look.contrast > 50
+    return look.fine > 5 and look.contrast > 50
