@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -93,14 +94,13 @@ def ledger_key(home: Path) -> LedgerKey:
 
 
 def _make(path: Path) -> None:
-    """Write a new key; of two processes that do so at once, the first one's stands."""
+    """Write a new key; of several that do so at once, the first one's stands."""
     pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
-    staged.unlink(missing_ok=True)
-    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    staged = Path(name)
     with os.fdopen(descriptor, "wb") as file:
         file.write(pem)
         file.flush()
