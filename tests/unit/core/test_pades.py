@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pkcs11
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -144,6 +145,7 @@ def test_key_in_a_hardware_module(pdf: bytes, tmp_path: Path, monkeypatch: pytes
     (tmp_path / "tokens").mkdir()
     (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
     monkeypatch.setenv("SOFTHSM2_CONF", str(tmp_path / "softhsm2.conf"))
+    pkcs11.unload(module)  # another test of this process may have loaded it with tokens of its own
     plain = as_file(ec.generate_private_key(ec.SECP256R1()), tmp_path)
     made = [tool, "--module", module]
     subprocess.run([*made, "--init-token", "--free", "--label", "t", "--so-pin", "0000", "--pin", "1234"], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -54,6 +55,7 @@ def test_an_hdr_clip_comes_out_as_sdr_and_says_so(
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
         frame = av.VideoFrame.from_ndarray(planes, format="yuv420p10le")
         frame.colorspace, frame.color_trc, frame.color_primaries = 9, transfer, 9
+        frame.pts, frame.time_base = 0, Fraction(1, 25)
         for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     info = probe_media(path, limits)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import pkcs11
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -141,6 +142,7 @@ def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[ec.El
     (tmp_path / "tokens").mkdir()
     (tmp_path / "softhsm2.conf").write_text(f"directories.tokendir = {tmp_path}/tokens\nobjectstore.backend = file\n")
     monkeypatch.setenv("SOFTHSM2_CONF", str(tmp_path / "softhsm2.conf"))
+    pkcs11.unload(str(library))  # another test of this process may have loaded it with tokens of its own
 
     def make(key: ec.EllipticCurvePrivateKey) -> Path:
         pem = tmp_path / "key.pem"
