@@ -13,7 +13,7 @@ from typing import Final
 from haechi.core.approvals import need_second
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, CaseState, Lane, Notice, NoticeState
-from haechi.core.lanes import MINOR_LAW, MINOR_RULE, SEXUAL_RULE
+from haechi.core.lanes import MINOR_LAW, MINOR_RULE, SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger.entries import moment
 from haechi.core.people import Person
 from haechi.core.store import new_id
@@ -78,7 +78,8 @@ def change_lane(evidence: Evidence, person: Person, case_id: str, lane: Lane, wh
             f"{MINOR_RULE}; law: {MINOR_LAW}: {case_id} never leaves this lane; open a new case if it erred"
         )
     detail = {"from": case.lane.value, "to": lane.value}
-    consent = need_second(evidence, person, "case.loosen", case_id, why, SEXUAL_RULE, detail) if loosens else None
+    rule = f"{SEXUAL_RULE}; law: {SEXUAL_LAW}"
+    consent = need_second(evidence, person, "case.loosen", case_id, why, rule, detail) if loosens else None
 
     def work(change: Change) -> Case:
         now = change.get(Case, case_id)

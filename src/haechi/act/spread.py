@@ -59,6 +59,7 @@ class Impact:
         reappeared: addresses that came back.
         reach: sums of the largest figures of each address.
         hours_to_removal: from our first sighting to the first time it was seen to be gone, one for each that was.
+        reach_over_time: when something new was seen -> sums of what each address had shown by then.
     """
 
     places: Sequence[Place]
@@ -69,6 +70,7 @@ class Impact:
     reappeared: int
     reach: Mapping[str, int]
     hours_to_removal: Sequence[float]
+    reach_over_time: Mapping[str, Mapping[str, int]]
 
 
 def add_sighting(evidence: Evidence, person: Person, case_id: str, sighting: Sighting) -> Sighting:
@@ -100,7 +102,8 @@ def add_sighting(evidence: Evidence, person: Person, case_id: str, sighting: Sig
 def impact(sightings: Sequence[Sighting], item: str) -> Impact:
     """The impact sheet of one item."""
     by_url: dict[str, list[Sighting]] = {}
-    for one in sorted((one for one in sightings if one.item == item), key=lambda one: one.seen_at):
+    seen = sorted((one for one in sightings if one.item == item), key=lambda one: one.seen_at)
+    for one in seen:
         by_url.setdefault(one.url, []).append(one)
     places = sorted((_place(seen) for seen in by_url.values()), key=_order)
     return Impact(
@@ -112,7 +115,21 @@ def impact(sightings: Sequence[Sighting], item: str) -> Impact:
         reappeared=sum(place.returned for place in places),
         reach=_sums([place.reach for place in places]),
         hours_to_removal=[_hours(place.first.seen_at, place.removed_at) for place in places if place.removed_at],
+        reach_over_time=_over_time(seen),
     )
+
+
+def _over_time(seen: Sequence[Sighting]) -> dict[str, dict[str, int]]:
+    """Sums of the largest figures of each address up to each sighting that showed any, in order of seeing."""
+    largest: dict[str, dict[str, int]] = {}
+    found = {}
+    for one in seen:
+        place = largest.setdefault(one.url, {})
+        for name, value in one.reach.items():
+            place[name] = max(place.get(name, 0), value)
+        if one.reach:
+            found[one.seen_at] = _sums(list(largest.values()))
+    return found
 
 
 def _place(seen: list[Sighting]) -> Place:

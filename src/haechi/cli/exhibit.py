@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -40,6 +41,7 @@ _TOLD: Final = {
     "platform": (mark("yt-dlp read"), ("title", "uploader", "upload_date", "view_count", "missing")),
     "tls": (mark("certificate"), ("subject", "issuer")),
 }
+_VIEWS: Final = {"facts": mark("facts alone"), "blurred": mark("blurred"), "clear": mark("clear")}
 _Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
 _Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
 Posted = Annotated[
@@ -144,8 +146,9 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
     evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view="facts"))
     holding = evidence.find(Holding, exhibit_id)
     stamps = evidence.all(Stamp, exhibit_id)
-    custody = [
-        {"at": one.at, "actor": one.actor, "act": one.act, "why": one.why} for one in evidence.history(exhibit_id)
+    custody: list[dict[str, Any]] = [
+        {"at": one.at, "actor": one.actor, "act": one.act, "why": one.why, "detail": one.detail}
+        for one in evidence.history(exhibit_id)
     ]
     if json:
         given = [{"id": one.id, "tsa": one.tsa, "at": one.at, "independent": one.independent} for one in stamps]
@@ -160,7 +163,8 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
         words = "" if stamp.independent else session.say(mark("not independent"))
         details(session, [(stamp.id, " · ".join(filter(None, (stamp.at, stamp.tsa, words))))])
     for event in custody:
-        details(session, [(event["at"], " · ".join(filter(None, (event["actor"], event["act"], event["why"]))))])
+        parts = (event["actor"], event["act"], event["why"], _looked(session, event["detail"]))
+        details(session, [(event["at"], " · ".join(filter(None, parts)))])
 
 
 @app.command(
@@ -206,6 +210,33 @@ def _open(
 
 
 @app.command(
+    "look",
+    help=mark("Show the blurred tile of sexual media in a file that goes when you press Enter; how long is logged."),
+    epilog=mark("Example: haechi exhibit look E-3f9c2a71d0 -o tile.jpg"),
+)
+def _look(
+    context: typer.Context,
+    exhibit_id: _Id,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help=mark("The new file."), show_default=False)
+    ],
+    json: Json = False,
+) -> None:
+    from haechi.preserve.custody import look_at_tile
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    with look_at_tile(evidence, person, exhibit_id, output):
+        session.note(session.say(mark("look at {path}; Enter ends it and removes the file"), path=str(output)))
+        sys.stdin.readline()
+    view = evidence.history(exhibit_id)[-1].detail
+    if json:
+        session.emit({"schema": "haechi.look/1", "id": exhibit_id, **view})
+    else:
+        session.result(f"{exhibit_id}  {_looked(session, view)}")
+
+
+@app.command(
     "stamp",
     help=mark("Stamp an exhibit again: by another authority, or anew before a certificate ends."),
     epilog=mark("Example: haechi exhibit stamp E-3f9c2a71d0 --tsa https://freetsa.org/tsr"),
@@ -233,6 +264,17 @@ def _destroy(context: typer.Context, exhibit_id: _Id, because: Because, json: Js
     evidence, person = session.evidence()
     gone = destroy(evidence, person, exhibit_id, because)
     show(session, gone, [session.say(mark("destroyed")), gone.because], json)
+
+
+def _looked(session: Session, detail: Mapping[str, Any]) -> str:
+    """What somebody looked at, blurred or clear, and for how long where that is known."""
+    if "view" not in detail:
+        return ""
+    view = _VIEWS[detail["view"]]
+    parts = [str(detail.get("part", "")), session.say(view)]
+    if "seconds" in detail:
+        parts.append(session.say(mark("{seconds} s"), seconds=str(detail["seconds"])))
+    return " · ".join(part for part in parts if part)
 
 
 def authorities(session: Session, given: Sequence[str] | None) -> list[str]:

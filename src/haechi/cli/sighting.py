@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -84,6 +85,18 @@ def _one(context: typer.Context, case: CaseId, item: _Item, json: Json = False) 
     words = mark("addresses up {up}, removed {removed}, reappeared {reappeared}")
     session.result(session.say(words, up=found.up, removed=found.removed, reappeared=found.reappeared))
     details(session, [(name, str(value)) for name, value in found.reach.items()])
+    details(session, [(at, _told(figures)) for at, figures in found.reach_over_time.items()])
+    removal = ", ".join(str(hours) for hours in found.hours_to_removal)
+    counts = (
+        (mark("services"), _told(found.platforms)),
+        (mark("accounts"), _told(found.accounts)),
+        (mark("hours to removal"), removal),
+    )
+    details(session, [(session.say(name), value) for name, value in counts if value])
+
+
+def _told(figures: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
 
 
 def _figures(session: Session, given: list[str]) -> dict[str, int]:

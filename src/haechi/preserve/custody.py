@@ -17,7 +17,9 @@ import io
 import json
 import mimetypes
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +47,7 @@ from haechi.preserve.tile import blurred_tile
 
 EVIDENTIARY: Final = "evidentiary"
 WORKING: Final = "working"
+TILE: Final = "tile.jpg"
 FLAGGED: Final = "the classifier for sexual content raised its flag"
 
 
@@ -253,6 +256,33 @@ def log_look(evidence: Evidence, person: Person, exhibit_id: str, *, clear: bool
     evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view=view, seconds=round(seconds, 1)))
 
 
+@contextmanager
+def look_at_tile(evidence: Evidence, person: Person, exhibit_id: str, target: Path) -> Iterator[None]:
+    """The blurred tile of sexual media in a new file, while this holds; beginning and end are logged.
+
+    Raises:
+        PolicyError: the role forbids it.
+        InputError: the exhibit has no tile, or the file exists.
+        IntegrityError: the tile is missing or damaged.
+    """
+    person.need("exhibit.see")
+    if (lane := lane_of(evidence, evidence.get(Exhibit, exhibit_id))) is Lane.MINOR:
+        refuse_clear(lane, "a look")
+    place = evidence.get(Holding, exhibit_id).places.get(TILE)
+    if place is None or place.destroyed or place.sealed:
+        raise InputError(f"{exhibit_id} has no blurred tile; haechi exhibit show lists its parts")
+    need_new(target)
+    evidence.change(lambda change: change.log("exhibit.look", exhibit_id, part=TILE, view="blurred"))
+    with clear_copy(target) as file:
+        VaultKeys(evidence.home).decrypt(evidence.vault.path(place.stored), file)
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        target.unlink(missing_ok=True)
+        log_look(evidence, person, exhibit_id, clear=False, seconds=time.monotonic() - started)
+
+
 def lane_of(evidence: Evidence, exhibit: Exhibit) -> Lane:
     """The lane that holds for an exhibit: the stricter of its own and its case's."""
     return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
@@ -333,7 +363,7 @@ def _stamp(exhibit_id: str, body: bytes, given: Stamped) -> Stamp:
 def _tiles(lane: Lane, path: Path, limits: Limits) -> list[Source]:
     """The working view of sexual media; in the ordinary lane there is none."""
     tile = blurred_tile(path, limits) if lane is Lane.SEXUAL else None
-    return [] if tile is None else [Source("tile.jpg", WORKING, "image/jpeg", io.BytesIO(tile))]
+    return [] if tile is None else [Source(TILE, WORKING, "image/jpeg", io.BytesIO(tile))]
 
 
 def _open(path: Path) -> BinaryIO:

@@ -28,6 +28,7 @@ from haechi.core.errors import InputError, PolicyError, RemoteError
 from haechi.core.evidence import Case, CaseState, Exhibit, Lane, Schedule, Sighting
 from haechi.core.fetch import Client
 from haechi.core.flag import Classify
+from haechi.core.lanes import MINOR_LAW, MINOR_RULE, SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger.entries import moment
 from haechi.core.people import Person
 from haechi.core.store import new_id
@@ -116,7 +117,9 @@ def need_schedulable(evidence: Evidence, person: Person, case_id: str, until: da
     person.need("exhibit.add")
     case = evidence.get(Case, case_id)
     if case.lane is not Lane.ORDINARY:
-        raise PolicyError(f"{case_id} is in the lane {case.lane}: people decide about each capture; no schedules")
+        rule, law = (MINOR_RULE, MINOR_LAW) if case.lane is Lane.MINOR else (SEXUAL_RULE, SEXUAL_LAW)
+        words = f"{case_id} is in the lane {case.lane}: people decide about each capture; no schedules"
+        raise PolicyError(f"{rule}; law: {law}: {words}")
     if case.state is not CaseState.OPEN:
         raise InputError(f"{case_id} is {case.state}; open a new case")
     if until <= now:

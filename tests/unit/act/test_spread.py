@@ -36,6 +36,8 @@ def test_spread_is_ordered_by_posting_and_counts_reach_once_a_place(evidence: Ev
     assert [place.first.url[-5:] for place in found.places] == ["first", "/late", "known"]
     assert (found.up, found.removed, found.reappeared) == (2, 1, 0)
     assert found.reach == {"views": 115}
+    assert list(found.reach_over_time.values()) == [{"views": 5}, {"views": 15}, {"views": 115}, {"views": 115}]
+    assert next(iter(found.reach_over_time)) == "2026-11-19T23:00:00+00:00"
     assert found.accounts == {"a": 2, "b": 1}
     assert found.hours_to_removal == [24.0]
     assert impact(evidence.all(Sighting, case.id), "other").places == []

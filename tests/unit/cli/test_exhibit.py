@@ -29,7 +29,10 @@ def test_exhibit_from_add_to_verify(haechi: Haechi, case: str, clip: Path, home:
     assert (added["schema"], added["case"], added["platform"]) == ("haechi.exhibit/1", case, "YouTube")
     shown = json.loads(haechi("exhibit", "show", exhibit, "--json").out)
     assert [event["act"] for event in shown["custody"]] == ["exhibit.add", "exhibit.hold", "exhibit.look"]
-    assert "not independent" in haechi("exhibit", "show", exhibit).out
+    assert shown["custody"][-1]["detail"] == {"view": "facts"}
+    text = haechi("exhibit", "show", exhibit).out
+    assert "exhibit.look · facts alone" in text
+    assert "not independent" in text
     assert "not independent" in haechi("exhibit", "stamp", exhibit).out
     assert haechi("exhibit", "stamp", exhibit, "--tsa", "http://127.0.0.1:1/").code == 1
     assert "time stamps 2" in haechi("exhibit", "verify", exhibit).out
@@ -37,6 +40,8 @@ def test_exhibit_from_add_to_verify(haechi: Haechi, case: str, clip: Path, home:
     assert json.loads(haechi("exhibit", "verify", exhibit, "--json").out)["ok"] is True
     assert haechi("exhibit", "open", exhibit, "original.mp4", "-o", tmp_path / "x", "--because", "look").code == 0
     assert (tmp_path / "x").read_bytes() == b"some bytes"
+    assert "exhibit.open · look · original.mp4 · clear" in haechi("exhibit", "show", exhibit).out
+    assert "has no blurred tile" in haechi("exhibit", "look", exhibit, "-o", tmp_path / "tile.jpg").err
     (part,) = (home / "vault" / "blobs").rglob("??/*")
     part.write_bytes(b"changed")
     run = haechi("exhibit", "verify", exhibit)

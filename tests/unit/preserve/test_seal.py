@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from accounts import ADMIN, DESK, LEGAL, REVIEWER
+from accounts import ADMIN, AUDITOR, DESK, LEGAL, REVIEWER
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.custody import Intent, add_file, open_part
+from haechi.preserve.custody import Intent, add_file, look_at_tile, open_part
 from haechi.preserve.facts import Found
 from haechi.preserve.seal import destroy, name_holders, open_seal, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
@@ -48,6 +48,26 @@ def test_sexual_media_is_sealed_at_once_with_a_blurred_tile(evidence: Evidence, 
     assert {part.name: part.role for part in sealed.parts} == {"original.png": "evidentiary", "tile.jpg": "working"}
     found = verify_exhibit(evidence, DESK, sealed.id)
     assert (found.faults, found.sealed) == ((), 1)
+
+
+def test_tile_is_there_while_someone_looks_and_how_long_is_logged(
+    evidence: Evidence, sealed: Exhibit, tmp_path: Path
+) -> None:
+    target = tmp_path / "tile.jpg"
+    with pytest.raises(PolicyError), look_at_tile(evidence, AUDITOR, sealed.id, target):
+        pass
+    with look_at_tile(evidence, DESK, sealed.id, target):
+        with Image.open(target) as tile:
+            assert max(tile.size) == 64
+        assert dict(evidence.history(sealed.id)[-1].detail) == {"part": "tile.jpg", "view": "blurred"}
+    assert not target.exists()
+    last = evidence.history(sealed.id)[-1]
+    assert (last.act, last.detail["view"]) == ("exhibit.look", "blurred")
+    assert last.detail["seconds"] >= 0
+    move_to_lane(evidence, DESK, sealed.parent, Lane.MINOR, "a child")
+    with pytest.raises(PolicyError, match="rule 3"), look_at_tile(evidence, DESK, sealed.id, target):
+        pass
+    assert not target.exists()
 
 
 def test_clear_views_of_sexual_media_are_refused(evidence: Evidence, sealed: Exhibit, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_stricter_lanes_and_closed_cases_end_it(evidence: Evidence, site: Any, s
     assert "lane sexual" in one.schedule.ended
     assert run(evidence, site, NOW + 2 * DAY) == []
     first = evidence.all(Exhibit)[0]
-    with pytest.raises(PolicyError, match="lane sexual"):
+    with pytest.raises(PolicyError, match=r"rule 4.*law: 성폭력처벌법.*lane sexual"):
         add_schedule(evidence, DESK, first, DAY, NOW + DAY, NOW, plain=True)
     with pytest.raises(InputError, match="has ended"):
         remove_schedule(evidence, DESK, schedule.id, "why")

@@ -65,6 +65,8 @@ def draft_notice(
     _check(law, to, given)
     chosen = _exhibits(evidence, case, exhibits)
     derived = _derived(evidence, case, chosen, report, spoken)
+    if case.lane is Lane.MINOR:
+        derived |= dict.fromkeys(law.waived, wording.WAIVED.speak(spoken))
     filled = {name: given.get(name) or derived.get(name, "") for name in law.fields}
     text = compose(law, case, to.strip(), filled, spoken, parody.strip())
     notice = Notice(

@@ -64,6 +64,7 @@ class Law:
         clocks: deadlines; the first that starts with "sent" is the answer's.
         two_people: True when two must sign.
         remark: what counsel must look at first, or None.
+        waived: what need not be said where a child is abused (DSA article 16(2)(c)); keys of `FIELDS`.
     """
 
     key: str
@@ -75,6 +76,7 @@ class Law:
     clocks: tuple[Clock, ...]
     two_people: bool = False
     remark: Words | None = None
+    waived: tuple[str, ...] = ()
 
 
 FIELDS: Final[Mapping[str, Words]] = {
@@ -272,6 +274,7 @@ LAWS: Final[tuple[Law, ...]] = (
         fields=("name", "email", "location", "reasons", "facts", "evidence"),
         statements=("good_faith",),
         clocks=(Clock("sent", 7 * _DAY, mark("timely decision expected (reminder)"), False), _AGAIN),
+        waived=("name", "email"),
     ),
     Law(
         key="uk-osa",

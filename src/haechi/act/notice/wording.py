@@ -24,6 +24,11 @@ NO_MEDIA: Final = Words(
     "No media is attached: this concerns intimate content. Addresses and reference numbers only.",
     "性的な内容のため資料は添付せず、所在と識別番号のみを記載します。",
 )
+WAIVED: Final = Words(
+    "아동 성착취 관련 범죄이므로 기재가 면제됩니다.",
+    "Not required: the information concerns an offence of child sexual abuse.",
+    "児童の性的虐待に関する犯罪のため、記載は不要です。",
+)
 VERDICT: Final = Words("검사 결과", "Finding of the examination", "検査結果")
 FROM_TO: Final = Words("{start}초부터 {end}초까지", "from {start} s to {end} s", "{start}秒から{end}秒まで")
 POSTED: Final = Words("게시", "posted", "投稿")

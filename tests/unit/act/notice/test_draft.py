@@ -97,6 +97,14 @@ def test_of_sexual_media_nothing_but_addresses_goes_out(draft: Callable[..., Not
     assert "sha256:" in draft("us-tida").text
 
 
+def test_name_and_address_are_waived_where_a_child_is_abused(draft: Callable[..., Notice]) -> None:
+    waived = draft("eu-dsa16", Lane.MINOR)
+    assert missing(waived) == ["reasons", "facts", "parody"]
+    assert waived.text.count("Not required: the information concerns an offence of child sexual abuse.") == 2
+    assert draft("eu-dsa16", Lane.MINOR, {"name": "Kim"}).fields["name"] == "Kim"
+    assert missing(draft("eu-dsa16", Lane.SEXUAL))[:2] == ["name", "email"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_reasons_of_a_verdict(draft: Callable[..., Notice], language: str) -> None:
     told = reasons(REPORT, language)
