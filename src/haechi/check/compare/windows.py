@@ -22,7 +22,7 @@ from haechi.check.compare.geometry import Placement
 from haechi.check.compare.locate import Located
 from haechi.core.records import Segment, Span
 
-WINDOW_S = 12.0
+WINDOW_S = 10.0
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
 # For the first idea of time and place; a master faster than this is thinned out.
