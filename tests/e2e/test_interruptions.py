@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from clips import Frames
 from haechi.core.store import open_store
 
 Haechi = Callable[..., Any]
+Make = Callable[..., Path]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -35,9 +37,10 @@ def verdict_on(path: Path, home: Path, haechi: Haechi) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_registration_that_is_stopped_leaves_nothing(
-    number: signal.Signals, tmp_path: Path, master_clip: Path, haechi: Haechi, start: Start
+    number: signal.Signals, tmp_path: Path, make_clip: Make, moving_frames: Frames, haechi: Haechi, start: Start
 ) -> None:
-    home = tmp_path / "home"
+    # Long enough that the signal comes in time on a busy machine.
+    home, master_clip = tmp_path / "home", make_clip(moving_frames * 6)
     process = start(home, "release", "add", master_clip)
     wait_for_folder(home, process)
     os.killpg(process.pid, number) if number is signal.SIGINT else process.send_signal(number)
