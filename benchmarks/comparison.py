@@ -106,7 +106,9 @@ def run_job(job: Job) -> list[dict[str, Any]]:
 
 def run(options: argparse.Namespace, data: Path) -> list[dict[str, Any]]:
     """Run all jobs, two at a time; returns the rows of this and of earlier runs of the same code."""
-    cache = Path(os.environ.get("HAECHI_BENCH_CACHE", str(Path(tempfile.gettempdir()) / "haechi-bench")))
+    # Clips know where their masters lie: other data, other clips.
+    of_data = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
+    cache = Path(os.environ.get("HAECHI_BENCH_CACHE", str(Path(tempfile.gettempdir()) / f"haechi-bench-{of_data}")))
     cache.mkdir(parents=True, exist_ok=True)
     results = options.results or cache / f"results-{code_digest()}.jsonl"
     rows = _known(results)
