@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -86,6 +87,8 @@ def start() -> Callable[..., subprocess.Popen[str]]:
             text=True,
             env=variables_for(home),
             start_new_session=True,
+            # Where the tests themselves run in the background, Ctrl-C is switched off, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     return begin
