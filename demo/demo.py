@@ -110,7 +110,7 @@ def haechi(home: Path, *arguments: object) -> list[dict[str, Any]]:
     print(f"  $ haechi --home {home.name} {shown}", flush=True)
     command = [sys.executable, "-m", "haechi.cli", "--home", str(home), *map(str, arguments)]
     variables = os.environ | {"HAECHI_MODELS": str(Settings().models)}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=variables, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=variables, check=False, timeout=120)
     if done.returncode != 0:
         raise HaechiError(f"`haechi {shown}` ended with code {done.returncode}; its message stands above")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]

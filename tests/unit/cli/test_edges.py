@@ -231,7 +231,7 @@ def test_help_starts_quickly_and_imports_nothing_heavy() -> None:
         "heavy = {'numpy', 'cv2', 'sqlalchemy', 'pydantic', 'rich', 'av', 'PIL', 'numba', 'scipy', 'jinja2'}\n"
         "sys.stderr.write(','.join(sorted(heavy & set(sys.modules))))\n"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert run.stderr == ""
     assert "check" in run.stdout

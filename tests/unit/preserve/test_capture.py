@@ -72,7 +72,9 @@ def test_archive_is_whole_for_us_and_for_warcio(evidence: Evidence, take: Take, 
     assert found.faults == []
     assert found.facts["digests"]
     warcio = Path(sys.executable).with_name("warcio")
-    done = subprocess.run([warcio, "check", "-v", tmp_path / "data.warc.gz"], capture_output=True, text=True)
+    done = subprocess.run(
+        [warcio, "check", "-v", tmp_path / "data.warc.gz"], capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout
     assert "digest pass" in done.stdout
     data = bytearray((tmp_path / "data.warc.gz").read_bytes())

@@ -76,6 +76,6 @@ def test_openssl_agrees(tmp_path: Path, key: LedgerKey, checkpoint: Checkpoint) 
         (tmp_path / name).write_bytes(data)
     (tmp_path / "signature").write_bytes(key.sign(checkpoint.statement()))
     command = [openssl, "dgst", "-sha256", "-verify", "key", "-signature", "signature", "data"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120).returncode == 0
     (tmp_path / "data").write_bytes(checkpoint.statement()[:-1])
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 1
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120).returncode == 1

@@ -165,7 +165,7 @@ def test_the_server_is_started_again_after_its_death(clip: Path, limits: Limits)
     server = sandbox._server
     assert server is not None
     os.kill(server.process.pid, signal.SIGKILL)
-    server.process.wait()
+    server.process.wait(60)
     assert read_image(clip, limits).image.shape == (240, 320, 3)
 
 

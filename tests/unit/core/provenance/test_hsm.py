@@ -153,8 +153,10 @@ def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[ec.El
         )
         token = ["--token", "t", "--pin", PIN]
         made = [tool, "--module", str(library)]
-        subprocess.run([*made, "--init-token", "--free", "--label", "t", "--so-pin", "0000", "--pin", PIN], check=True)
-        subprocess.run([*made, "--import", str(pem), *token, "--label", "k", "--id", "01"], check=True)
+        subprocess.run(
+            [*made, "--init-token", "--free", "--label", "t", "--so-pin", "0000", "--pin", PIN], check=True, timeout=120
+        )
+        subprocess.run([*made, "--import", str(pem), *token, "--label", "k", "--id", "01"], check=True, timeout=120)
         return library
 
     return make

@@ -55,7 +55,7 @@ class Authority(BaseHTTPRequestHandler):
         query, answer = self.folder / "query", self.folder / "answer"
         query.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
         command = [str(OPENSSL), "ts", "-reply", "-config", self.folder / "tsa.cnf", "-queryfile", query]
-        subprocess.run([*command, "-out", answer], check=True, capture_output=True)
+        subprocess.run([*command, "-out", answer], check=True, capture_output=True, timeout=120)
         data = answer.read_bytes()
         self.send_response(200 if self.path == "/" else 503)
         self.send_header("Content-Type", "application/timestamp-reply")
@@ -93,7 +93,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
     yield f"http://127.0.0.1:{server.server_port}/", folder / "root.pem"
     server.shutdown()
     server.server_close()
-    thread.join()
+    thread.join(60)
 
 
 @pytest.fixture

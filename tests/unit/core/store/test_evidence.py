@@ -95,7 +95,8 @@ def test_threads_share_commits_and_lose_nothing(evidence: Evidence) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(120)
+        assert not thread.is_alive()
     assert len(evidence.all(Case)) == 160
     assert evidence.audit().faults == ()
 

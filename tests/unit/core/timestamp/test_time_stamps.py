@@ -104,7 +104,7 @@ def test_independent_readers_agree(tmp_path: Path) -> None:
     (tmp_path / "chain").write_text(stamped.chain)
     (tmp_path / "content").write_bytes(CONTENT)
     command = ["openssl", "ts", "-verify", "-data", "content", "-in", "token", "-CAfile", "chain"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120).returncode == 0
 
 
 def test_no_byte_of_a_token_can_change_unnoticed(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ for act in (lambda: socket.socket(), lambda: subprocess.run(["true"]), lambda: o
         found.append("refused")
 print(json.dumps(found))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert json.loads(done.stdout) == ["refused"] * 3, done.stderr
 
 
