@@ -18,7 +18,7 @@ from pathlib import Path
 
 from haechi.act.case import open_case
 from haechi.core.people import alone
-from haechi.core.settings import Limits
+from haechi.core.settings import Limits, Settings
 from haechi.core.store import open_store
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
@@ -69,7 +69,7 @@ def bundle(folder: Path) -> dict[str, float]:
 
     taken = seconds(take_in)
     output = folder / "case.zip"
-    bundled = seconds(lambda: write_bundle(evidence, person, case.id, output))
+    bundled = seconds(lambda: write_bundle(evidence, person, case.id, output, fonts=Settings().models))
     verified = seconds(lambda: _intact(output))
     return {"take_in_s": taken, "bundle_s": bundled, "verify_s": verified}
 

@@ -32,7 +32,7 @@ from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Schedul
 from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
 from haechi.core.sealing import OpenSeal, Seal, VaultKeys
-from haechi.core.settings import Limits
+from haechi.core.settings import Limits, Settings
 from haechi.preserve import private
 from haechi.preserve.browser import find_browser
 from haechi.preserve.bundle.examine import examine_bundle
@@ -51,6 +51,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 NEW_HOLDERS = ["x", "y", "z"]
 WHY = "request of the subject"
+# A scenario takes seconds. One that hangs is ended by its own alarm, wherever it stands, and named.
+LONGEST_S = 60
 
 
 def prepare(home: Path) -> None:
@@ -87,7 +89,7 @@ def bundle(home: Path) -> None:
     evidence = evidence_of(home)
     output = home / "case.zip"
     if not output.exists():
-        write_bundle(evidence, alone(), evidence.all(Case)[0].id, output)
+        write_bundle(evidence, alone(), evidence.all(Case)[0].id, output, fonts=Settings().models)
 
 
 def append(home: Path) -> None:
@@ -267,6 +269,7 @@ def run_killed(scenario: Callable[[Path], None], home: Path, number: int) -> boo
     """Run in a child that dies before its n-th write; True when it died."""
     child = os.fork()
     if child == 0:
+        signal.alarm(LONGEST_S)
         private.MEMORY = home.parent / "memory"  # type: ignore[misc]
         private.MEMORY.mkdir(exist_ok=True)
         Countdown(number).install()
@@ -277,6 +280,7 @@ def run_killed(scenario: Callable[[Path], None], home: Path, number: int) -> boo
             os._exit(9)
         os._exit(0)
     status = os.waitpid(child, 0)[1]
+    assert not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM), f"it hangs at write {number}"
     if os.WIFSIGNALED(status):
         return True
     assert os.WEXITSTATUS(status) == 0, f"the scenario failed: {os.WEXITSTATUS(status)}"

@@ -154,7 +154,7 @@ def _bundle(
 
     session: Session = context.obj
     evidence, person = session.evidence()
-    done = write_bundle(evidence, person, case_id, output, because)
+    done = write_bundle(evidence, person, case_id, output, because, fonts=session.settings.models)
     if json:
         record = {"case": case_id, "path": str(done.path), "sha256": done.sha256, "bytes": done.size}
         session.emit({"schema": "haechi.bundle/1", **record, "exhibits": done.exhibits, "parts": done.parts})

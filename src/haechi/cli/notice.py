@@ -160,7 +160,7 @@ def _sign(
         from haechi.core.pades import PdfKey
 
         place = PdfKey(key or settings.notice_key, chain or settings.notice_chain, settings.notice_passphrase_file)
-        hand = Hand(place, (tsa or settings.tsa).split()[0])
+        hand = Hand(place, (tsa or settings.tsa).split()[0], settings.models)
     _show(session, sign_notice(evidence, person, notice_id, name, role, because, hand), json)
 
 
@@ -186,7 +186,7 @@ def _pdf(
     evidence, person = session.evidence()
     person.need("case.see")
     notice, paper = evidence.get(Notice, notice_id), evidence.find(Paper, notice_id)
-    data = notice_pdf(notice) if paper is None else base64.b64decode(paper.pdf)
+    data = notice_pdf(notice, session.settings.models) if paper is None else base64.b64decode(paper.pdf)
     try:
         with output.open("xb") as file:
             file.write(data)

@@ -103,7 +103,9 @@ def said_by_pdfsig(signed: SignedPdf, folder: Path) -> str:
     if shutil.which("pdfsig") is None:
         pytest.skip("poppler-utils (pdfsig) is not installed")
     (folder / "signed.pdf").write_bytes(signed.data)
-    return subprocess.run(["pdfsig", folder / "signed.pdf"], capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        ["pdfsig", folder / "signed.pdf"], capture_output=True, text=True, check=False, timeout=120
+    ).stdout
 
 
 def sign(pdf: bytes, key: PdfKey, home: Path, tsa: str = "local:") -> SignedPdf:
@@ -148,9 +150,11 @@ def test_key_in_a_hardware_module(pdf: bytes, tmp_path: Path, monkeypatch: pytes
     pkcs11.unload(module)  # another test of this process may have loaded it with tokens of its own
     plain = as_file(ec.generate_private_key(ec.SECP256R1()), tmp_path)
     made = [tool, "--module", module]
-    subprocess.run([*made, "--init-token", "--free", "--label", "t", "--so-pin", "0000", "--pin", "1234"], check=True)
+    subprocess.run(
+        [*made, "--init-token", "--free", "--label", "t", "--so-pin", "0000", "--pin", "1234"], check=True, timeout=120
+    )
     take_in = ["--import", tmp_path / "hand.key", "--token", "t", "--pin", "1234", "--label", "k", "--id", "01"]
-    subprocess.run([*made, *take_in], check=True)
+    subprocess.run([*made, *take_in], check=True, timeout=120)
     (tmp_path / "pin").write_text("1234")
     (tmp_path / "pin").chmod(0o600)
     uri = f"pkcs11:token=t;object=k?module-path={module}&pin-source=file:{tmp_path / 'pin'}"

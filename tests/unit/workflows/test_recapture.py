@@ -17,6 +17,7 @@ from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Exhibit, Lane, Schedule, Sighting
 from haechi.core.fetch import Client, Guard
 from haechi.core.people import alone
+from haechi.core.settings import Settings
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
@@ -178,7 +179,7 @@ def test_intervals_and_ends() -> None:
 
 def test_bundle_tells_of_the_schedule(evidence: Evidence, site: Any, schedule: Schedule, tmp_path: Path) -> None:
     run(evidence, site, NOW + DAY)
-    write_bundle(evidence, alone(), schedule.parent, tmp_path / "case.zip")
+    write_bundle(evidence, alone(), schedule.parent, tmp_path / "case.zip", fonts=Settings().models)
     assert examine_bundle(tmp_path / "case.zip").faults == ()
     with zipfile.ZipFile(tmp_path / "case.zip") as archive:
         records = archive.read("ledger/records.jsonl").decode()

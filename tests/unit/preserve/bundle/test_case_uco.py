@@ -14,7 +14,7 @@ import pytest
 from accounts import DESK, LEGAL
 from haechi.core.evidence import Exhibit, Lane
 from haechi.core.people import alone
-from haechi.core.settings import Limits
+from haechi.core.settings import Limits, Settings
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
@@ -35,7 +35,7 @@ def graph(
     consent(lambda: destroy(evidence, LEGAL, gone.id, "request of the subject"))
     destroy(evidence, LEGAL, gone.id, "request of the subject")
     open_part(evidence, LEGAL, ordinary.id, "original.mp4", tmp_path / "look.mp4", "to compare")
-    bundle = write_bundle(evidence, alone(), ordinary.parent, tmp_path / "case.zip")
+    bundle = write_bundle(evidence, alone(), ordinary.parent, tmp_path / "case.zip", fonts=Settings().models)
     assert examine_bundle(bundle.path).faults == ()
     return _unpacked(bundle.path, tmp_path)
 
@@ -112,7 +112,11 @@ def test_sexual_media_is_named_by_its_hash_alone(
 
     name_holders(evidence, ADMIN, ["a", "b", "c"], tmp_path / "shares")
     move_to_lane(evidence, LEGAL, ordinary.parent, Lane.SEXUAL, "intimate")
-    consent(lambda: write_bundle(evidence, LEGAL, ordinary.parent, tmp_path / "case.zip", "counsel"))
-    bundle = write_bundle(evidence, LEGAL, ordinary.parent, tmp_path / "case.zip", "counsel")
+    consent(
+        lambda: write_bundle(
+            evidence, LEGAL, ordinary.parent, tmp_path / "case.zip", "counsel", fonts=Settings().models
+        )
+    )
+    bundle = write_bundle(evidence, LEGAL, ordinary.parent, tmp_path / "case.zip", "counsel", fonts=Settings().models)
     sealed = [one for one in nodes(_unpacked(bundle.path, tmp_path), "observable:File") if "core:description" in one]
     assert [one["core:description"] for one in sealed] == ["sealed to key holders; not in the bundle"]

@@ -18,6 +18,7 @@ from haechi.core.evidence import Exhibit, Paper
 from haechi.core.pades import PdfKey
 from haechi.core.people import alone
 from haechi.core.provenance.certificates import make_root, make_signer
+from haechi.core.settings import Settings
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
@@ -35,9 +36,9 @@ def test_signed_notice_is_in_the_bundle_and_held_to_its_record(
     (tmp_path / "key.pem").chmod(0o600)
     given = {name: "value" for name in law_named("kr-44-2").fields}
     notice = draft_notice(evidence, DESK, ordinary.parent, "kr-44-2", "YouTube", given, parody="it deceives")
-    hand = Hand(PdfKey(f"file:{tmp_path / 'key.pem'}", tmp_path / "chain.pem"), "local:")
+    hand = Hand(PdfKey(f"file:{tmp_path / 'key.pem'}", tmp_path / "chain.pem"), "local:", Settings().models)
     sign_notice(evidence, LEGAL, notice.id, "J. Kim", "counsel", "", hand)
-    bundle = write_bundle(evidence, alone(), ordinary.parent, tmp_path / "case.zip")
+    bundle = write_bundle(evidence, alone(), ordinary.parent, tmp_path / "case.zip", fonts=Settings().models)
     assert examine_bundle(bundle.path).faults == ()
     folder, name = tmp_path / "unpacked", f"notices/{notice.id}.pdf"
     with zipfile.ZipFile(bundle.path) as archive:
@@ -48,6 +49,6 @@ def test_signed_notice_is_in_the_bundle_and_held_to_its_record(
     (folder / name).write_bytes(other)
     sums = (folder / "sha256sums").read_text()
     (folder / "sha256sums").write_text(sums.replace(hashlib.sha256(pdf).hexdigest(), hashlib.sha256(other).hexdigest()))
-    done = subprocess.run([sys.executable, "-I", "verify.py"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-I", "verify.py"], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert f"{name}: is not the signed notice that the ledger vouches for" in done.stdout
