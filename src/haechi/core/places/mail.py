@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from haechi.core.errors import InputError, RemoteError
 from haechi.core.ledger import Checkpoint
-from haechi.core.places.places import MailServer
+from haechi.core.places.terms import MailServer
 
 _WAIT_S: Final = 30.0
 _PORTS: Final = {"smtps": 465, "smtp": 587}

@@ -13,34 +13,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.ledger import Checkpoint, read_checkpoint
-
-MOST_BYTES: Final = 1 << 16
-"""Of one checkpoint; it has about 600."""
-MOST_FILES: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class MailServer:
-    """Who takes our mail.
-
-    Attributes:
-        uri: `smtps://HOST[:465]`, or `smtp://HOST[:587]`, which must offer STARTTLS; empty for none.
-        sender: address that the mail is from.
-        user: name to sign in with, or empty.
-        password: of the user.
-    """
-
-    uri: str = ""
-    sender: str = ""
-    user: str = ""
-    password: str = ""
+from haechi.core.places.terms import MOST_BYTES, MOST_FILES, MailServer
 
 
 def publish(uri: str, checkpoint: bytes, mail: MailServer) -> str:

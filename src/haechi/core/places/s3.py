@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from haechi.core.errors import InputError, IntegrityError, RemoteError
-from haechi.core.places.places import MOST_BYTES, MOST_FILES
+from haechi.core.places.terms import MOST_BYTES, MOST_FILES
 
 _WAIT_S: Final = 20
 _TRIES: Final = 3
