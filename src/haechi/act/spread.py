@@ -1,6 +1,6 @@
 """Tracing: where an item was seen, in which order it spread, what came back, and how far it reached.
 
-Method: sightings of one item (a digest, a bank item or an exhibit, linked by media match elsewhere) are put in order
+Method: sightings of one item (gathered by `tracing`) are put in order
 of their posting where it is known, and of our seeing them otherwise; both are told apart. A place whose state went
 from "removed" to up again is a reappearance.
 Limits: only what pages show. Nothing here tries to find out who a poster is (DESIGN.md rule 2); an account that posted
@@ -35,6 +35,7 @@ class Place:
         posted: when it was posted, aware, or None when the page does not say.
         removed_at: when it was first seen to be gone, or None.
         returned: True when it came back after that.
+        hours_up: for each removal, from when it was first seen up to when it was seen to be gone.
         reach: largest figures that were seen.
     """
 
@@ -43,6 +44,7 @@ class Place:
     posted: datetime | None
     removed_at: str | None
     returned: bool
+    hours_up: Sequence[float]
     reach: Mapping[str, int]
 
 
@@ -57,8 +59,9 @@ class Impact:
         up: addresses that are up now.
         removed: addresses that are gone.
         reappeared: addresses that came back.
+        reuploads: addresses that were first seen after the item had been removed somewhere.
         reach: sums of the largest figures of each address.
-        hours_to_removal: from our first sighting to the first time it was seen to be gone, one for each that was.
+        hours_to_removal: of every removal, from the sighting that it was up to the sighting that it was gone.
         reach_over_time: when something new was seen -> sums of what each address had shown by then.
     """
 
@@ -68,6 +71,7 @@ class Impact:
     up: int
     removed: int
     reappeared: int
+    reuploads: Sequence[str]
     reach: Mapping[str, int]
     hours_to_removal: Sequence[float]
     reach_over_time: Mapping[str, Mapping[str, int]]
@@ -114,7 +118,8 @@ def impact(sightings: Sequence[Sighting], item: str) -> Impact:
         removed=sum(place.last.state == "removed" for place in places),
         reappeared=sum(place.returned for place in places),
         reach=_sums([place.reach for place in places]),
-        hours_to_removal=[_hours(place.first.seen_at, place.removed_at) for place in places if place.removed_at],
+        reuploads=_again(places),
+        hours_to_removal=[hours for place in places for hours in place.hours_up],
         reach_over_time=_over_time(seen),
     )
 
@@ -140,7 +145,27 @@ def _place(seen: list[Sighting]) -> Place:
             reach[name] = max(reach.get(name, 0), value)
     posted = next((moment for one in seen if (moment := _moment(one.posted_at)) is not None), None)
     returned = any(one.state == "reappeared" for one in seen)
-    return Place(seen[0], seen[-1], posted, gone, returned, reach)
+    return Place(seen[0], seen[-1], posted, gone, returned, _hours_up(seen), reach)
+
+
+def _hours_up(seen: Sequence[Sighting]) -> list[float]:
+    found, up = [], ""
+    for one in seen:
+        if one.state != "removed":
+            up = up or one.seen_at
+        elif up:
+            found.append(_hours(up, one.seen_at))
+            up = ""
+    return found
+
+
+def _again(places: Sequence[Place]) -> list[str]:
+    removals = [place.removed_at for place in places if place.removed_at]
+    if not removals:
+        return []
+    first = min(datetime.fromisoformat(at) for at in removals)
+    late = (place for place in places if datetime.fromisoformat(place.first.seen_at) > first)
+    return [place.first.url for place in late if place.posted is None or place.posted > first]
 
 
 def _order(place: Place) -> tuple[datetime, str]:

@@ -1,5 +1,6 @@
-"""Find which releases and known fakes a file was made from. Only accepted matches come out: no false match is
-worth a guess.
+"""Find which releases and known fakes a file was made from, or which exhibits show the same.
+
+Only accepted matches come out: no false match is worth a guess.
 
 Steps of `match`:
 1. Bring the catalogue up to the store: new entries match at once, removed ones no more.
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from haechi.core.fingerprint.audio import AUDIO_FINGERPRINT, RATE
-from haechi.core.fingerprint.catalogue import Catalogue
+from haechi.core.fingerprint.catalogue import REGISTERED, Catalogue, Items
 from haechi.core.fingerprint.index import load_kernels
 from haechi.core.media.audio import read_all_audio
 from haechi.core.media.probe import MediaInfo
@@ -44,7 +45,7 @@ class Candidate:
         homography: probe pixels -> master pixels, row major (9 numbers); None for sound.
     """
 
-    item: Literal["release", "bank"]
+    item: Literal["release", "bank", "exhibit"]
     item_id: str
     segments: tuple[Segment, ...]
     score: float
@@ -52,8 +53,17 @@ class Candidate:
     homography: tuple[float, ...] | None
 
 
-def match(path: Path, info: MediaInfo, store: Store, limits: Limits) -> tuple[Candidate, ...]:
-    """Releases and bank items of which a file holds something, best first: pictures, then sound.
+def match(
+    path: Path, info: MediaInfo, store: Store, limits: Limits, among: Items = REGISTERED
+) -> tuple[Candidate, ...]:
+    """Releases and bank items (or exhibits) of which a file holds something, best first: pictures, then sound.
+
+    Args:
+        path: the file.
+        info: what `probe_media` said of it.
+        store: where the fingerprints are.
+        limits: what decoding may cost.
+        among: kinds of entry to search; what is exhibited often must not crowd out what was released.
 
     Raises:
         UnreadableMediaError: the file does not decode.
@@ -61,7 +71,7 @@ def match(path: Path, info: MediaInfo, store: Store, limits: Limits) -> tuple[Ca
     from haechi.check.match_pictures import match_pictures
 
     # 1. Catalogue.
-    catalogue = Catalogue(store)
+    catalogue = Catalogue(store, among)
     catalogue.refresh()
     if catalogue.is_empty():
         return ()

@@ -72,7 +72,18 @@ def _capture(
     intent = Intent(found, "http", authority=authority, why=because)
     browser = None if plain else find_browser(session.settings.chromium)
     asked, look = authorities(session, tsa), session.classifier()
-    exhibit = take_page(evidence, person, case, intent, asked, Client(), browser, look, platforms=not plain)
+    exhibit = take_page(
+        evidence,
+        person,
+        case,
+        intent,
+        asked,
+        Client(),
+        browser,
+        look,
+        platforms=not plain,
+        recognise=session.recogniser(),
+    )
     tell(session, evidence, exhibit, json)
     if browser is None and not plain:
         words = mark(

@@ -80,7 +80,7 @@ def recheck_due(session: Session, json: bool) -> bool:
     evidence, person = session.evidence()
     tsas, look = session.settings.tsa.split(), session.classifier()
     looked = False
-    for one in recheck(evidence, person, tsas, Client(), datetime.now(UTC), look):
+    for one in recheck(evidence, person, tsas, Client(), datetime.now(UTC), look, session.recogniser()):
         looked = True
         if json:
             session.emit({"schema": "haechi.recheck/1", **asdict(one)})

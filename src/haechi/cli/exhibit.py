@@ -12,6 +12,7 @@ import typer
 from haechi.cli.deadlines import STATES
 from haechi.cli.failures import FAILED
 from haechi.cli.options import Json, file_argument
+from haechi.cli.recognition import item_words
 from haechi.cli.records import Because, CaseId, details, show
 from haechi.cli.session import Session
 from haechi.core.language import mark
@@ -101,8 +102,8 @@ def _add(
     session: Session = context.obj
     evidence, person = session.evidence()
     intent = Intent(Found(url, posted, account, platform).checked(), "file", path.name, authority, because)
-    limits, look = session.settings.limits, session.classifier()
-    exhibit = take_file(evidence, person, case, path, intent, authorities(session, tsa), limits, look)
+    limits, look, see = session.settings.limits, session.classifier(), session.recogniser()
+    exhibit = take_file(evidence, person, case, path, intent, authorities(session, tsa), limits, look, see)
     tell(session, evidence, exhibit, json)
 
 
@@ -138,6 +139,7 @@ def _note(
 )
 def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
     from haechi.core.evidence import Exhibit, Holding, Stamp
+    from haechi.core.recognition import Recognition
 
     session: Session = context.obj
     evidence, person = session.evidence()
@@ -145,7 +147,7 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
     exhibit = evidence.get(Exhibit, exhibit_id)
     evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view="facts"))
     holding = evidence.find(Holding, exhibit_id)
-    stamps = evidence.all(Stamp, exhibit_id)
+    stamps, known = evidence.all(Stamp, exhibit_id), evidence.find(Recognition, exhibit_id)
     custody: list[dict[str, Any]] = [
         {"at": one.at, "actor": one.actor, "act": one.act, "why": one.why, "detail": one.detail}
         for one in evidence.history(exhibit_id)
@@ -153,10 +155,11 @@ def _one(context: typer.Context, exhibit_id: _Id, json: Json = False) -> None:
     if json:
         given = [{"id": one.id, "tsa": one.tsa, "at": one.at, "independent": one.independent} for one in stamps]
         held = holding.to_fields()["places"] if holding else {}
-        show(session, exhibit, [], json, {"case": exhibit.parent, "held": held, "stamps": given, "custody": custody})
+        told = {"case": exhibit.parent, "held": held, "stamps": given, "custody": custody}
+        show(session, exhibit, [], json, {**told, "item": None if known is None else known.to_fields()})
         return
     _line(session, exhibit, json)
-    details(session, _facts(session, exhibit))
+    details(session, [*_facts(session, exhibit), (session.say(mark("item")), item_words(session, known))])
     for part in exhibit.parts:
         details(session, [(part.name, f"{part.sha256} · {part.size} · {part.role}")])
     for stamp in stamps:
@@ -284,12 +287,16 @@ def authorities(session: Session, given: Sequence[str] | None) -> list[str]:
 
 def tell(session: Session, evidence: Evidence, exhibit: Exhibit, json: bool) -> None:
     """Show a new exhibit, and which authorities did not answer."""
+    from haechi.core.recognition import Recognition
+
     failed = [one for one in evidence.history(exhibit.id) if one.act == "exhibit.stamp_failed"]
+    known = evidence.find(Recognition, exhibit.id)
     if json:
         stamped = {"case": exhibit.parent, "stamp_failures": [one.why for one in failed]}
-        show(session, exhibit, [], json, stamped)
+        show(session, exhibit, [], json, {**stamped, "item": None if known is None else known.to_fields()})
     else:
         _line(session, exhibit, json)
+        details(session, [(session.say(mark("item")), item_words(session, known))])
     for one in failed:
         session.note(session.say(mark("no time stamp: {reason}"), reason=one.why))
     _tell_flags(session, evidence, exhibit)

@@ -64,7 +64,7 @@ def _run(context: typer.Context, json: Json = False) -> None:
     session: Session = context.obj
     evidence, person = session.evidence()
     browser = find_browser(session.settings.chromium)
-    means = Means(Client(), session.settings.tsa.split(), browser, session.classifier())
+    means = Means(Client(), session.settings.tsa.split(), browser, session.classifier(), session.recogniser())
     told = False
     for one in run_due(evidence, person, means, datetime.now(UTC)):
         told = True

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from haechi.cli.progress import Bar
     from haechi.core.flag import Classify
     from haechi.core.people import Person
+    from haechi.core.recognition import Recognise
     from haechi.core.settings import Settings
     from haechi.core.store import Store
     from haechi.core.store.evidence import Evidence
@@ -105,6 +106,12 @@ class Session:
         from haechi.core.media.sexual import SexualContent
 
         return SexualContent(self.settings.models, self.settings.limits)
+
+    def recogniser(self) -> Recognise:
+        """What sees which exhibits show the same, and which release a file was made from."""
+        from haechi.workflows.recognise import Recogniser
+
+        return Recogniser(self.store(), self.settings)
 
     def password(self, name: str, file: str | None = None) -> str:
         """The password of `name`: the first line of a file (`HAECHI_PASSWORD_FILE`), or as it is typed."""

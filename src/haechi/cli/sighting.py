@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from haechi.cli.exhibit import Account, Platform, Posted
 from haechi.cli.options import Json
-from haechi.cli.records import CaseId, details, show
+from haechi.cli.recognition import item_words
+from haechi.cli.records import Because, CaseId, details, show
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import mark
+
+if TYPE_CHECKING:
+    from haechi.act.spread import Impact
+    from haechi.act.tracing import Traced
 
 app = typer.Typer(
     name="sighting",
@@ -23,6 +28,10 @@ app = typer.Typer(
 _Item = Annotated[
     str, typer.Option("--item", metavar="ID", help=mark("Exhibit, bank item or digest."), show_default=False)
 ]
+_InCase = Annotated[
+    str, typer.Option("--case", metavar="C", help=mark("Only what was seen in this case."), show_default=False)
+]
+_Exhibit = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit."), show_default=False)]
 
 
 @app.command(
@@ -59,25 +68,39 @@ def _add(
 
 @app.command(
     "show",
-    help=mark("Show how an item spread: first seen, order, accounts, reach, removals, reappearances."),
-    epilog=mark("Example: haechi sighting show --case C-3f9c2a71d0 --item E-3f9c2a71d0"),
+    help=mark(
+        "Show how an item spread, over all cases: first seen, order, accounts, reach, removals, re-uploads. The item "
+        "is named by any exhibit that shows it, or by a digest."
+    ),
+    epilog=mark("Example: haechi sighting show --item E-3f9c2a71d0"),
 )
-def _one(context: typer.Context, case: CaseId, item: _Item, json: Json = False) -> None:
-    from dataclasses import asdict
+def _one(context: typer.Context, item: _Item, case: _InCase = "", json: Json = False) -> None:
+    from dataclasses import asdict, replace
 
     from haechi.act.spread import impact
-    from haechi.core.evidence import Sighting
+    from haechi.act.tracing import trace
 
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("case.see")
-    found = impact(evidence.all(Sighting, case), item)
+    traced = trace(evidence, item)
+    if case:
+        traced = replace(traced, sightings=tuple(one for one in traced.sightings if one.parent == case))
+    found = impact(traced.sightings, traced.item)
     if json:
         record = asdict(found)
         for place in record["places"]:
             place["posted"] = place["posted"].isoformat() if place["posted"] else None
-        session.emit({"schema": "haechi.impact/1", "item": item, **record})
+        linked = {"exhibits": traced.exhibits, "links": [one.to_fields() for one in traced.links]}
+        known = {"item": traced.item, **linked, "known_sources": traced.known_sources}
+        session.emit({"schema": "haechi.impact/1", **known, **record})
         return
+    _show_impact(session, traced, found)
+
+
+def _show_impact(session: Session, traced: Traced, found: Impact) -> None:
+    for link in traced.links:
+        details(session, [(link.id, item_words(session, link))])
     for number, place in enumerate(found.places, 1):
         when = place.posted.isoformat() if place.posted else place.first.seen_at
         parts = (when, place.first.platform, place.first.account, place.first.url, place.last.state)
@@ -86,13 +109,42 @@ def _one(context: typer.Context, case: CaseId, item: _Item, json: Json = False) 
     session.result(session.say(words, up=found.up, removed=found.removed, reappeared=found.reappeared))
     details(session, [(name, str(value)) for name, value in found.reach.items()])
     details(session, [(at, _told(figures)) for at, figures in found.reach_over_time.items()])
-    removal = ", ".join(str(hours) for hours in found.hours_to_removal)
     counts = (
         (mark("services"), _told(found.platforms)),
         (mark("accounts"), _told(found.accounts)),
-        (mark("hours to removal"), removal),
+        (mark("known sources (other items)"), _told(traced.known_sources)),
+        (mark("uploaded again after a removal"), ", ".join(found.reuploads)),
+        (mark("hours to removal"), ", ".join(str(hours) for hours in found.hours_to_removal)),
     )
     details(session, [(session.say(name), value) for name, value in counts if value])
+
+
+@app.command(
+    "join",
+    help=mark("Say that two exhibits show one item. It stands above what was matched."),
+    epilog=mark('Example: haechi sighting join E-3f9c2a71d0 E-77aa01b2c3 --because "filmed off a screen"'),
+)
+def _join(context: typer.Context, exhibit: _Exhibit, other: _Exhibit, because: Because, json: Json = False) -> None:
+    from haechi.preserve.items import join
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    known = join(evidence, person, exhibit, other, because)
+    show(session, known, [item_words(session, known)], json)
+
+
+@app.command(
+    "unjoin",
+    help=mark("Say that an exhibit shows an item of its own. It stands above what was matched."),
+    epilog=mark('Example: haechi sighting unjoin E-3f9c2a71d0 --because "another fake of the same stage"'),
+)
+def _unjoin(context: typer.Context, exhibit: _Exhibit, because: Because, json: Json = False) -> None:
+    from haechi.preserve.items import part
+
+    session: Session = context.obj
+    evidence, person = session.evidence()
+    known = part(evidence, person, exhibit, because)
+    show(session, known, [item_words(session, known)], json)
 
 
 def _told(figures: Mapping[str, int]) -> str:

@@ -24,6 +24,7 @@ class Flag:
         model: name and version of the method.
         sha256: of the weights, "sha256:...", or empty when it abstained.
         abstained: why it says nothing, or empty.
+        because: what else than a classifier raised it, or empty.
     """
 
     score: float | None
@@ -31,6 +32,7 @@ class Flag:
     model: str = METHOD
     sha256: str = ""
     abstained: str = ""
+    because: str = ""
 
     @property
     def raised(self) -> bool:

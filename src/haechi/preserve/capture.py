@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from http import HTTPStatus
@@ -27,10 +27,12 @@ from haechi.core.evidence import Case, Exhibit, Lane
 from haechi.core.fetch import Client, Exchange
 from haechi.core.flag import Classify, Flag
 from haechi.core.people import Person
+from haechi.core.recognition import Recognise
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.archive import write_wacz
 from haechi.preserve.browser import Browser, Rendered, render
-from haechi.preserve.custody import EVIDENTIARY, Intent, Source, admit, keep
+from haechi.preserve.custody import Intent, Source, admit, keep
+from haechi.preserve.items import EVIDENTIARY, refuse_minor
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
 from haechi.preserve.platforms import Looked, ask_oembed, find_extractor, look_up
 from haechi.preserve.private import private_folder
@@ -49,6 +51,8 @@ _SUFFIXES: Final = {
     "audio/mpeg": ".mp3",
     "audio/mp4": ".m4a",
 }
+_MOVING: Final = ("video/", "audio/")
+_MEDIA: Final = ("image/", *_MOVING)
 GONE: Final = (404, 410, 451)
 MOST_LOOKED_AT: Final = 12
 LEAST_BYTES: Final = 4096
@@ -66,6 +70,7 @@ def capture(
     classify: Classify | None = None,
     *,
     platforms: bool = False,
+    recognise: Recognise | None = None,
 ) -> Exhibit:
     """Capture an address, by a browser where there is one and the address is a page, else by plain HTTP.
 
@@ -81,6 +86,7 @@ def capture(
         browser: shows pages, or None.
         classify: flags sexual content, in the ordinary lane; None for nobody.
         platforms: let yt-dlp read the page, where it is installed.
+        recognise: sees which exhibits show the same, in the ordinary lane; None for bytes alone.
 
     Raises:
         PolicyError: lane, role, second person, a private address, robots.txt; nothing was kept.
@@ -96,6 +102,10 @@ def capture(
         facts, shown, told = _seen(client, browser, exchanges, folder, platforms=platforms)
         if shown.settings:
             intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
+        refuse_minor(evidence, _media_digests([exchanges[-1], *shown.exchanges, *told.exchanges]))
+        media = main_media(exchanges[-1], shown.exchanges, told, facts)
+        looks = recognise is not None and media is not None and case.lane is Lane.ORDINARY
+        seen = recognise(media) if looks and recognise and media else None
         flags = _flags(case, classify, exchanges[-1], [*shown.exchanges, *told.exchanges])
         title = str(facts.get("page", {}).get("title", ""))
         wacz = write_wacz([*exchanges, *shown.exchanges, *told.exchanges], title, folder)
@@ -105,7 +115,7 @@ def capture(
             parts = [
                 Source(name, EVIDENTIARY, kind, stack.enter_context(path.open("rb"))) for name, kind, path in files
             ]
-            return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
+            return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags, seen)
 
 
 def _seen(
@@ -146,6 +156,33 @@ def _flags(case: Case, classify: Classify | None, last: Exchange, besides: Seque
     media = [one for one in (last, *besides) if _kind(one).startswith(("image/", "video/"))]
     looked_at = sorted((one for one in media if one.size >= LEAST_BYTES), key=lambda one: -one.size)[:MOST_LOOKED_AT]
     return {one.url: classify(one.body) for one in looked_at}
+
+
+def main_media(last: Exchange, shown: Sequence[Exchange], told: Looked, facts: Mapping[str, Any]) -> Path | None:
+    """The one file that says what a page shows, or None.
+
+    The answer itself, else what the platform's reader brought, else the largest film or sound that was played, else
+    the picture that the page declares (Open Graph). Other pictures are ornament: a logo would make one item of a site.
+    """
+    if last.size and _kind(last).startswith(_MEDIA):
+        return last.body
+    read = [path for kind, path in told.parts.values() if kind.startswith(_MOVING)]
+    played = [one.body for one in (*shown, *told.exchanges) if one.size and _kind(one).startswith(_MOVING)]
+    for found in (read, played):
+        if found:
+            return max(found, key=lambda path: path.stat().st_size)
+    page = facts.get("page", {})
+    declared = {page.get(name) for name in ("og:image", "og:image:url", "og:image:secure_url", "twitter:image")}
+    return next((one.body for one in shown if one.url in declared and _kind(one).startswith("image/")), None)
+
+
+def _media_digests(exchanges: Sequence[Exchange]) -> dict[str, str]:
+    found = {}
+    for one in exchanges:
+        if one.size >= LEAST_BYTES and _kind(one).startswith(_MEDIA):
+            with one.body.open("rb") as file:
+                found[one.url] = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    return found
 
 
 def is_page(exchange: Exchange) -> bool:

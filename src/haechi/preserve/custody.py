@@ -4,6 +4,7 @@ Steps of `add_file`, in this order:
 1. The lane decides before the file is touched: nothing of a minor is even opened; sexual media of an adult takes the
    legal role, a second person, a reason and three key holders. In the ordinary lane a classifier may look: if it
    raises its flag, the case becomes a sexual one with this very exhibit. It never loosens, and never keeps one out.
+   Bytes that are known from a minor's case are refused. A recogniser sees which exhibits show the same (`items`).
 2. The file is read once: what is hashed is what is encrypted. No plain copy is written anywhere.
 3. Time stamps over the exhibit's record, which names every part by its SHA-256.
 4. Record, holding and stamps appear in one transaction with the ledger's entries.
@@ -13,6 +14,7 @@ A kill before step 4 leaves nothing that anyone can see; the vault's next start 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import mimetypes
@@ -33,6 +35,7 @@ from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, 
 from haechi.core.ledger import canonical
 from haechi.core.ledger.entries import digest_of, moment
 from haechi.core.people import Person
+from haechi.core.recognition import Recognise, Seen
 from haechi.core.sealing import VaultKeys
 from haechi.core.settings import Limits
 from haechi.core.store import new_id
@@ -43,9 +46,9 @@ from haechi.core.store.vault import Intake
 from haechi.core.timestamp import Stamped, ask
 from haechi.preserve.clear import clear_copy, need_new
 from haechi.preserve.facts import Found, tool_facts
+from haechi.preserve.items import EVIDENTIARY, note_item, refuse_minor
 from haechi.preserve.tile import blurred_tile
 
-EVIDENTIARY: Final = "evidentiary"
 WORKING: Final = "working"
 TILE: Final = "tile.jpg"
 FLAGGED: Final = "the classifier for sexual content raised its flag"
@@ -100,6 +103,7 @@ def add_file(
     tsas: Sequence[str],
     limits: Limits,
     classify: Classify | None = None,
+    recognise: Recognise | None = None,
 ) -> Exhibit:
     """Make an exhibit of a file.
 
@@ -114,9 +118,11 @@ def add_file(
         tsas: URIs of time stamp authorities.
         limits: what decoding for the blurred tile may cost.
         classify: flags sexual content, in the ordinary lane; None for nobody.
+        recognise: sees which exhibits show the same, in the ordinary lane; None for bytes alone.
 
     Raises:
-        PolicyError: the lane, the role, or a second person forbids it; the file was not touched.
+        PolicyError: the lane, the role, or a second person forbids it; the file was not touched. Or its bytes are known
+            from a minor's case; nothing was kept.
         InputError: no such case, the case is closed, or the file cannot be read.
     """
     case, consent = admit(evidence, person, case_id, intent, "storing a file")
@@ -124,10 +130,21 @@ def add_file(
         modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         part = Source(f"original{_suffix(path)}", EVIDENTIARY, media_type, stream)
+        refuse_minor(evidence, {path.name: _digest(stream)})
+        seen = recognise(path) if recognise is not None and case.lane is Lane.ORDINARY else None
         flags = {part.name: classify(path)} if classify is not None and case.lane is Lane.ORDINARY else {}
         facts = {"file_modified_at": modified, **(intent.facts or {})}
         parts = [part, *_tiles(lane_with(case, flags), path, limits)]
-        return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags)
+        return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags, seen)
+
+
+def _digest(stream: BinaryIO) -> str:
+    """Of the whole file; it stands at its start again."""
+    found = hashlib.sha256()
+    while chunk := stream.read(1 << 20):
+        found.update(chunk)
+    stream.seek(0)
+    return f"sha256:{found.hexdigest()}"
 
 
 def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str]) -> Exhibit:
@@ -176,10 +193,11 @@ def keep(
     tsas: Sequence[str],
     consent: Consent | None = None,
     flags: Mapping[str, Flag] | None = None,
+    seen: Seen | None = None,
 ) -> Exhibit:
     """Steps 2 to 4: encrypt and hash the parts, stamp the record, and let all of it appear at once.
 
-    `flags` are what a classifier says of the parts, or of what lies in them, by name.
+    `flags` are what a classifier says of the parts, or of what lies in them, by name; `seen` what a recogniser says.
     """
     intent = replace(intent, found=intent.found.checked())
     keys, lane = VaultKeys(evidence.home), lane_with(case, flags or {})
@@ -200,8 +218,9 @@ def keep(
             if consent is not None:
                 consent.use(change, intent.why)
             if now.lane.strictness < lane.strictness:
-                _tighten(change, now, lane, exhibit)
+                _tighten(change, now, lane, exhibit, flags or {})
             _put(change, exhibit, holding, intent.why, sealed=seals)
+            note_item(change, exhibit, seen)
             for stamp in stamps:
                 change.put(_stamp(exhibit.id, body, stamp), "exhibit.stamp", tsa=stamp.tsa, exhibit=exhibit.id)
             for uri, reason in failures:
@@ -331,10 +350,11 @@ def lane_with(case: Case, flags: Mapping[str, Flag]) -> Lane:
     return Lane.SEXUAL if raised else case.lane
 
 
-def _tighten(change: Change, case: Case, lane: Lane, exhibit: Exhibit) -> None:
+def _tighten(change: Change, case: Case, lane: Lane, exhibit: Exhibit, flags: Mapping[str, Flag]) -> None:
     """Move the case in the transaction that lets the exhibit appear; the scores stand beside it."""
+    why = next((flag.because for flag in flags.values() if flag.raised and flag.because), FLAGGED)
     told = {"from": case.lane.value, "to": lane.value, "exhibit": exhibit.id}
-    change.put(replace(case, lane=lane), "case.tighten", FLAGGED, **told, flags=exhibit.facts["sexual_content"])
+    change.put(replace(case, lane=lane), "case.tighten", why, **told, flags=exhibit.facts["sexual_content"])
 
 
 def _take(keys: VaultKeys, intake: Intake, source: Source, *, sealed: bool) -> tuple[Part, Place]:

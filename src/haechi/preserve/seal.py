@@ -22,7 +22,8 @@ from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 from haechi.preserve.clear import clear_copy, need_new
-from haechi.preserve.custody import EVIDENTIARY, remove_superseded
+from haechi.preserve.custody import remove_superseded
+from haechi.preserve.items import EVIDENTIARY, forget, forget_minors
 from haechi.preserve.private import MEMORY
 
 
@@ -76,6 +77,7 @@ def seal_what_must_be(evidence: Evidence, person: Person) -> list[str]:
     """
     sealed = []
     for case in evidence.all(Case):
+        forget_minors(evidence, case)
         if case.lane is not Lane.ORDINARY:
             sealed += seal_case(evidence, person, case, f"the case is in the lane {case.lane}")
     return sealed
@@ -159,12 +161,14 @@ def destroy(evidence: Evidence, person: Person, exhibit_id: str, why: str) -> Ho
         now = change.get(Holding, exhibit_id)
         places = {name: replace(place, destroyed=True) for name, place in now.places.items()}
         digests = {part.name: part.sha256 for part in exhibit.parts}
+        forget(change, exhibit_id, why)
         return change.put(
             replace(now, places=places, because=why), "exhibit.destroy", why, second=consent.second, parts=digests
         )
 
     gone = evidence.change(work)
     remove_superseded(evidence, exhibit_id)
+    evidence.forget_removed()
     return gone
 
 

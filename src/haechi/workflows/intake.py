@@ -1,7 +1,8 @@
 """Files and pages come in: an exhibit, and, where the classifier raised its flag, the whole case sealed at once.
 
 Steps:
-1. `custody` or `capture` makes the exhibit; a raised flag moves the case in the same transaction.
+1. `custody` or `capture` makes the exhibit, and says which item it shows; a raised flag, or a match with an exhibit of
+   the lane `sexual`, moves the case in the same transaction.
 2. What else lies in the case is sealed. Where nobody holds keys yet, all of it waits for `haechi vault holders`; a kill
    in between is made good by `haechi vault seal`. Either way the lane alone keeps everyone from it.
 """
@@ -16,6 +17,7 @@ from haechi.core.evidence import Case, Exhibit, Lane
 from haechi.core.fetch import Client
 from haechi.core.flag import THRESHOLD, Classify
 from haechi.core.people import Person
+from haechi.core.recognition import Recognise
 from haechi.core.sealing import VaultKeys
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
@@ -23,6 +25,7 @@ from haechi.preserve.browser import Browser
 from haechi.preserve.capture import capture
 from haechi.preserve.custody import FLAGGED, Intent, add_file
 from haechi.preserve.seal import seal_case
+from haechi.workflows.recognise import Lookout
 
 
 def take_file(
@@ -34,9 +37,11 @@ def take_file(
     tsas: Sequence[str],
     limits: Limits,
     classify: Classify | None,
+    recognise: Recognise | None = None,
 ) -> Exhibit:
     """Make an exhibit of a file; see `haechi.preserve.custody.add_file` for arguments and errors."""
-    exhibit = add_file(evidence, person, case_id, path, intent, tsas, limits, classify)
+    look = Lookout(evidence, recognise, classify)
+    exhibit = add_file(evidence, person, case_id, path, intent, tsas, limits, look.classify, look.recognise)
     _seal_the_rest(evidence, person, exhibit)
     return exhibit
 
@@ -52,9 +57,22 @@ def take_page(
     classify: Classify | None,
     *,
     platforms: bool,
+    recognise: Recognise | None = None,
 ) -> Exhibit:
     """Capture an address; see `haechi.preserve.capture.capture` for arguments and errors."""
-    exhibit = capture(evidence, person, case_id, intent, tsas, client, browser, classify, platforms=platforms)
+    look = Lookout(evidence, recognise, classify)
+    exhibit = capture(
+        evidence,
+        person,
+        case_id,
+        intent,
+        tsas,
+        client,
+        browser,
+        look.classify,
+        platforms=platforms,
+        recognise=look.recognise,
+    )
     _seal_the_rest(evidence, person, exhibit)
     return exhibit
 

@@ -31,6 +31,7 @@ from haechi.core.flag import Classify
 from haechi.core.lanes import MINOR_LAW, MINOR_RULE, SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger.entries import moment
 from haechi.core.people import Person
+from haechi.core.recognition import Recognise
 from haechi.core.store import new_id
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.failures import store_failures
@@ -55,12 +56,14 @@ class Means:
         tsas: URIs of time stamp authorities.
         browser: shows pages, or None.
         classify: flags sexual content, or None.
+        recognise: sees which exhibits show the same, or None.
     """
 
     client: Client
     tsas: Sequence[str]
     browser: Browser | None = None
     classify: Classify | None = None
+    recognise: Recognise | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +241,7 @@ def _capture(
         browser,
         means.classify,
         platforms=not schedule.plain,
+        recognise=means.recognise,
     )
 
 

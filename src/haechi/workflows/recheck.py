@@ -18,6 +18,7 @@ from haechi.core.evidence import Case, Exhibit, Lane, Notice
 from haechi.core.fetch import Client
 from haechi.core.flag import Classify
 from haechi.core.people import Person
+from haechi.core.recognition import Recognise
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
@@ -48,6 +49,7 @@ def recheck(
     client: Client,
     now: datetime,
     classify: Classify | None = None,
+    recognise: Recognise | None = None,
 ) -> Iterator[Rechecked]:
     """Look again at whatever is due, one address after the other.
 
@@ -58,6 +60,7 @@ def recheck(
         client: fetches.
         now: aware; deadlines before it have passed.
         classify: flags sexual content; None for nobody.
+        recognise: sees which exhibits show the same; None for bytes alone.
 
     Raises:
         PolicyError: the person may not.
@@ -77,7 +80,7 @@ def recheck(
                     yield Rechecked(notice.id, url, "", f"lane {case.lane}: people decide about each capture")
                     continue
                 intent = Intent(Found(url), "http", why=f"deadline of {notice.id} has passed", settings=marker)
-                yield _look(evidence, person, case, intent, tsas, client, notice, classify)
+                yield _look(evidence, person, case, intent, tsas, client, notice, classify, recognise)
 
 
 def _marked(exhibit: Exhibit, marker: dict[str, str]) -> bool:
@@ -94,10 +97,13 @@ def _look(
     client: Client,
     notice: Notice,
     classify: Classify | None,
+    recognise: Recognise | None,
 ) -> Rechecked:
     """Fetch one address; what cannot be fetched is told, and the others go on."""
     try:
-        kept = take_page(evidence, person, case.id, intent, tsas, client, None, classify, platforms=False)
+        kept = take_page(
+            evidence, person, case.id, intent, tsas, client, None, classify, platforms=False, recognise=recognise
+        )
     except (InputError, PolicyError, RemoteError) as error:
         return Rechecked(notice.id, intent.found.url, "", str(error))
     return Rechecked(notice.id, intent.found.url, kept.id, str(kept.facts["state"]))

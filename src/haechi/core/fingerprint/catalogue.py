@@ -15,10 +15,11 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
     from haechi.core.fingerprint.sets import FingerprintSet
     from haechi.core.store import Store
 
-_FOLDER: Final = "catalogue-v1"
+Items = tuple[Literal["release", "bank", "exhibit"], ...]
+REGISTERED: Final[Items] = ("release", "bank")
+EXHIBITS: Final[Items] = ("exhibit",)
+_FOLDERS: Final[Mapping[Items, str]] = {REGISTERED: "catalogue-v1", EXHIBITS: "exhibits-v1"}
+"""What is searched together stands together."""
 _FLUSH_SIZE: Final = 60_000
 """Codes and landmarks in memory from which on they are worth a segment."""
 _SEGMENT_SIZE: Final = 4_000_000
@@ -52,11 +57,17 @@ class Found(NamedTuple):
 
 
 class Catalogue:
-    """Search over a store's fingerprints; call `refresh` before a series of searches."""
+    """Search over a store's fingerprints; call `refresh` before a series of searches.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: holds the fingerprints.
+        items: the kinds of entry that are searched.
+    """
+
+    def __init__(self, store: Store, items: Items = REGISTERED) -> None:
         self._store = store
-        self._folder = store.index_folder / _FOLDER
+        self._items = items
+        self._folder = store.index_folder / _FOLDERS[items]
         self._segments: list[Segment] = []
         self.rows: list[Row] = []
         self._live = np.zeros(0, bool)
@@ -68,13 +79,13 @@ class Catalogue:
             self._segments = self._load_chain()
         # 2. Later rows.
         self._drop_if_foreign()
-        live = self._store.live_items()
+        live = self._store.live_items(self._items)
         on_disk = [s for s in self._segments if s.size >= _FLUSH_SIZE]
         tail = self._segments[len(on_disk) :]
         newest = self._segments[-1].last if self._segments else 0
         builder = SegmentBuilder(newest)
         built: list[Segment] = []
-        for row in self._store.fingerprints(after_seq=newest):
+        for row in self._store.fingerprints(after_seq=newest, of=self._items):
             builder.add(Row(row.seq, row.item, row.item_id, row.fingerprints.algorithm), dict(row.fingerprints.arrays))
             if builder.size >= _SEGMENT_SIZE:
                 built.append(builder.build())
@@ -156,7 +167,7 @@ class Catalogue:
         if not self._segments:
             return
         newest = self._segments[-1].last
-        first = next(iter(self._store.fingerprints()), None)
+        first = next(iter(self._store.fingerprints(of=self._items)), None)
         known = {(row.seq, row.item_id) for segment in self._segments for row in segment.rows}
         if first is not None and first.seq <= newest and (first.seq, first.item_id) not in known:
             self._segments = []
@@ -221,3 +232,8 @@ class Catalogue:
                 yield True
         finally:
             os.close(handle)
+
+
+def forget_exhibits(home: Path) -> None:
+    """Delete the derived index of exhibits: what was removed from the store must not live on in it."""
+    shutil.rmtree(home / "index" / _FOLDERS[EXHIBITS], ignore_errors=True)

@@ -34,7 +34,7 @@ class Row(NamedTuple):
     """Which stored fingerprint set something came from."""
 
     seq: int
-    item: Literal["release", "bank"]
+    item: Literal["release", "bank", "exhibit"]
     item_id: str
     algorithm: str
 

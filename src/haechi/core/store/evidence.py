@@ -19,6 +19,7 @@ from haechi.core.errors import HaechiError, InputError
 from haechi.core.ledger import Audit, Checkpoint, Entry, Fault, LedgerKey, Tree, audit, read_checkpoint
 from haechi.core.store import ledger, reports
 from haechi.core.store.engines import WRITES
+from haechi.core.store.exhibit_prints import exhibits_with, print_faults
 from haechi.core.store.failures import store_failures
 from haechi.core.store.group_commit import GroupCommit, Job
 from haechi.core.store.ledger import AnyRecord, Change
@@ -88,6 +89,19 @@ class Evidence:
         """Every state of a record: number of the entry, parent, canonical bytes; oldest first."""
         with self._reading() as connection:
             return ledger.bodies(connection, kind.kind, identity)
+
+    def exhibits_with(self, sha256: str) -> list[str]:
+        """Ids of the exhibits whose record names these bytes, oldest first."""
+        with self._reading() as connection:
+            return exhibits_with(connection, sha256)
+
+    def forget_removed(self) -> None:
+        """Let what was removed from the database go from its log and from the derived index, too."""
+        from haechi.core.fingerprint.catalogue import forget_exhibits
+
+        with store_failures(self.home), self._engine.connect() as connection:
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        forget_exhibits(self.home)
 
     def reports_on(self, digests: Sequence[str]) -> list[tuple[str, str, str]]:
         """Saved reports of checks of these bytes that still hold: digest, when it was saved, text."""
@@ -240,7 +254,7 @@ def _published(uri: str, data: bytes, mail: MailServer, publish: Callable[[str, 
 def _around(connection: sa.Connection) -> list[Fault]:
     """What stands beside the rows: records without an entry, the registry, guards that are gone."""
     stray = [Fault(where, "was put in: no entry wrote it") for where in ledger.stray_records(connection)]
-    stray += registry_faults(connection)
+    stray += [*registry_faults(connection), *print_faults(connection)]
     gone = ledger.missing_triggers(connection)
     return stray + [Fault(f"trigger {name}", "is missing: rows could be changed without a word") for name in gone]
 

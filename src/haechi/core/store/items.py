@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
@@ -89,7 +89,7 @@ def find_bank_item(connection: sa.Connection, **column: str) -> BankItem | None:
     return to_bank_item(row) if row else None
 
 
-def remove_item(change: RegistryChange, item: Item, item_id: str, why: str) -> bool:
+def remove_item(change: RegistryChange, item: Literal["release", "bank"], item_id: str, why: str) -> bool:
     """Remove an item with its fingerprints, and what was signed of it. False: there is none of that id."""
     connection, table = change.connection, releases if item == "release" else bank_items
     known = connection.execute(sa.select(table.c.sha256).where(table.c.id == item_id)).scalar()
@@ -106,12 +106,14 @@ def remove_item(change: RegistryChange, item: Item, item_id: str, why: str) -> b
 
 
 def fingerprint_rows(
-    connection: sa.Connection, after_seq: int, algorithm: str | None, count: int
+    connection: sa.Connection, after_seq: int, algorithm: str | None, of: Sequence[Item] | None, count: int
 ) -> Sequence[sa.Row[Any]]:
     """At most `count` rows of `fingerprints` after `after_seq`, ascending."""
     query = sa.select(fingerprints).where(fingerprints.c.seq > after_seq).order_by(fingerprints.c.seq).limit(count)
     if algorithm is not None:
         query = query.where(fingerprints.c.algorithm == algorithm)
+    if of is not None:
+        query = query.where(fingerprints.c.item.in_(of))
     return connection.execute(query).all()
 
 
@@ -120,10 +122,11 @@ def last_seq(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(sa.func.max(fingerprints.c.seq))) or 0
 
 
-def live_items(connection: sa.Connection) -> set[str]:
-    """Ids of all releases and bank items."""
-    both = sa.union_all(sa.select(releases.c.id), sa.select(bank_items.c.id))
-    return set(connection.scalars(both))
+def live_items(connection: sa.Connection, of: Sequence[Item]) -> set[str]:
+    """Ids of all entries of some kinds."""
+    exhibited = sa.select(fingerprints.c.item_id).filter_by(item="exhibit").distinct()
+    every = {"release": sa.select(releases.c.id), "bank": sa.select(bank_items.c.id), "exhibit": exhibited}
+    return set(connection.scalars(sa.union_all(*(every[one] for one in of))))
 
 
 def add_protection(

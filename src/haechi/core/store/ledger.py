@@ -6,7 +6,7 @@ but this module writes these tables, so no act can forget its entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -26,6 +26,7 @@ from haechi.core.ledger import (
     sign_checkpoint,
 )
 from haechi.core.ledger.entries import NO_PREVIOUS, moment
+from haechi.core.store.exhibit_prints import drop_sets, exhibits_with, put_sets
 from haechi.core.store.rows import new_id
 from haechi.core.store.schema import checkpoints, evidence, ledger, ledger_head
 
@@ -85,6 +86,18 @@ class Change:
     def log(self, act: str, subject: str, why: str = "", **detail: Any) -> int:
         """Note an act that changes no record; gives its number."""
         return self._append(act, subject, why, detail, None)
+
+    def keep_prints(self, exhibit_id: str, sets: Mapping[str, bytes]) -> dict[str, str]:
+        """Keep fingerprints of an exhibit, by algorithm; gives their digests, which its recognition must name."""
+        return put_sets(self.connection, exhibit_id, sets)
+
+    def drop_prints(self, exhibit_id: str) -> None:
+        """Remove all fingerprints of an exhibit."""
+        drop_sets(self.connection, exhibit_id)
+
+    def exhibits_with(self, sha256: str) -> list[str]:
+        """See `Evidence.exhibits_with`."""
+        return exhibits_with(self.connection, sha256)
 
     def find(self, kind: type[AnyRecord], identity: str) -> AnyRecord | None:
         """See `Evidence.find`."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from haechi.core.fingerprint import FingerprintSet
 
-Item = Literal["release", "bank"]
+Item = Literal["release", "bank", "exhibit"]
 
 
 @dataclass(frozen=True, slots=True)

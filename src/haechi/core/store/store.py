@@ -30,7 +30,7 @@ from haechi.core.store import artists, items, reports
 from haechi.core.store.blobs import FileBlobs
 from haechi.core.store.engines import WRITES, open_engine
 from haechi.core.store.failures import store_failures
-from haechi.core.store.rows import EnrolledPhoto, FingerprintRow
+from haechi.core.store.rows import EnrolledPhoto, FingerprintRow, Item
 
 if TYPE_CHECKING:
     from haechi.core.fingerprint import FingerprintSet
@@ -251,8 +251,10 @@ class Store:
 
     # Fingerprints
 
-    def fingerprints(self, *, after_seq: int = 0, algorithm: str | None = None) -> Iterator[FingerprintRow]:
-        """Every stored fingerprint set after `after_seq`.
+    def fingerprints(
+        self, *, after_seq: int = 0, algorithm: str | None = None, of: Sequence[Item] | None = None
+    ) -> Iterator[FingerprintRow]:
+        """Every stored fingerprint set after `after_seq`, of some kinds of entry if given.
 
         Ascending; no transaction is held between two rows.
         """
@@ -260,17 +262,17 @@ class Store:
 
         while True:
             with self._reading() as connection:
-                rows = items.fingerprint_rows(connection, after_seq, algorithm, _ROWS_AT_ONCE)
+                rows = items.fingerprint_rows(connection, after_seq, algorithm, of, _ROWS_AT_ONCE)
             for row in rows:
                 yield FingerprintRow(row.seq, row.item, row.item_id, FingerprintSet.from_bytes(row.data))
             if len(rows) < _ROWS_AT_ONCE:
                 return
             after_seq = rows[-1].seq
 
-    def live_items(self) -> set[str]:
-        """Ids of all releases and bank items: an index entry of any other id is dead."""
+    def live_items(self, of: Sequence[Item] = ("release", "bank")) -> set[str]:
+        """Ids of all entries of some kinds: an index entry of any other id is dead."""
         with self._reading() as connection:
-            return items.live_items(connection)
+            return items.live_items(connection, of)
 
     def last_seq(self) -> int:
         """The highest `seq` among the stored fingerprints, 0 when there are none."""

@@ -43,6 +43,7 @@ from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger import Checkpoint, Entry, read_checkpoint
 from haechi.core.ledger.tree import Tree
 from haechi.core.people import Person
+from haechi.core.recognition import Recognition
 from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
@@ -65,6 +66,7 @@ _KINDS: Final[tuple[type[Record], ...]] = (
     Sighting,
     Schedule,
     Approval,
+    Recognition,
 )
 
 
