@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,7 +31,9 @@ from haechi.core.approvals import decide
 from haechi.core.errors import PolicyError
 from haechi.core.evidence import Approval, Case, Exhibit, Holding, Lane, Schedule, Sighting
 from haechi.core.fetch import Client, Guard
+from haechi.core.fingerprint import FingerprintSet
 from haechi.core.people import alone
+from haechi.core.recognition import Seen
 from haechi.core.sealing import OpenSeal, Seal, VaultKeys
 from haechi.core.settings import Limits, Settings
 from haechi.preserve import private
@@ -49,6 +52,7 @@ from web_server import serving
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
 NOW = datetime.now(UTC).replace(microsecond=0)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+SEEN = Seen((FingerprintSet("video_fingerprint_v1", {"codes": np.arange(99)}),))
 NEW_HOLDERS = ["x", "y", "z"]
 WHY = "request of the subject"
 # A scenario takes seconds. One that hangs is ended by its own alarm, wherever it stands, and named.
@@ -62,7 +66,8 @@ def prepare(home: Path) -> None:
     case = open_case(evidence, DESK, "t", "하늘")
     clip = home.parent / "clip.mp4"
     clip.write_bytes(b"some bytes of a clip" * 2000)
-    exhibit = add_file(evidence, DESK, case.id, clip, Intent(Found(), "file"), ["local:"], Limits())
+    intent = Intent(Found(), "file")
+    exhibit = add_file(evidence, DESK, case.id, clip, intent, ["local:"], Limits(), recognise=lambda _: SEEN)
     try:
         destroy(evidence, LEGAL, exhibit.id, WHY)
     except PolicyError:
@@ -73,7 +78,8 @@ def prepare(home: Path) -> None:
 def add(home: Path) -> None:
     evidence = evidence_of(home)
     case = evidence.all(Case)[0]
-    add_file(evidence, DESK, case.id, home.parent / "clip.mp4", Intent(Found(), "file"), ["local:"], Limits())
+    clip, intent = home.parent / "clip.mp4", Intent(Found(), "file")
+    add_file(evidence, DESK, case.id, clip, intent, ["local:"], Limits(), recognise=lambda _: SEEN)
 
 
 def seal(home: Path) -> None:

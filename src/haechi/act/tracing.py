@@ -56,7 +56,8 @@ def trace(evidence: Evidence, asked: str) -> Traced:
     ]
     told = [*noted, *_found_at(found, noted)]
     sightings = _in_time(replace(one, item=root) for one in told)
-    sources = _sources([*every, *_found_at(list(exhibits.values()), every)], links, names, sightings)
+    there = [one for one in exhibits.values() if not _is_gone(one)]
+    sources = _sources([*every, *_found_at(there, every)], links, names, sightings)
     ids = tuple(one.id for one in shown)
     return Traced(root, ids, tuple(links[one] for one in ids if one in links), tuple(sightings), sources)
 

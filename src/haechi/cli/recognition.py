@@ -10,6 +10,8 @@ from haechi.core.language import mark
 if TYPE_CHECKING:
     from haechi.core.recognition import Recognition
 
+_PARTS = {"head": mark("head"), "body": mark("body"), "scenery": mark("scenery"), "voice": mark("voice")}
+
 
 def item_words(session: Session, known: Recognition | None) -> str:
     """Which item, like which exhibit, by what; empty for an exhibit that shows nothing recognisable."""
@@ -29,8 +31,9 @@ def item_words(session: Session, known: Recognition | None) -> str:
         parts = [session.say(words, item=known.item, **told)]
     if known.origin is not None:
         parts.append(session.say(mark("made from release {release}"), release=known.origin.release))
-        if known.origin.differs:
-            parts.append(session.say(mark("differs: {parts}"), parts=", ".join(known.origin.differs)))
+        differs = ", ".join(session.say(_PARTS.get(part, part)) for part in known.origin.differs)
+        if differs:
+            parts.append(session.say(mark("differs: {parts}"), parts=differs))
     if known.abstained:
         parts.append(known.abstained)
     return " · ".join(parts)
