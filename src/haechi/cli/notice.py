@@ -47,11 +47,11 @@ def _draft(
         str,
         typer.Option(
             metavar="LAW",
-            help=mark("kr-44-2, kr-44-12, kr-44-6, us-tida, us-dmca, eu-dsa16, uk-osa or jp-idpa."),
+            help=mark("kr-44-2, kr-44-12, kr-44-6, kr-d4u, kr-1377, us-tida, us-dmca, eu-dsa16, uk-osa or jp-idpa."),
             show_default=False,
         ),
     ],
-    to: Annotated[str, typer.Option(metavar="NAME", help=mark("Platform that it goes to."), show_default=False)],
+    to: Annotated[str, typer.Option(metavar="NAME", help=mark("Platform or body that it goes to."), show_default=False)],
     field: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=TEXT", help=mark("A field of the law; several."), show_default=False),

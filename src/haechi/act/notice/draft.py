@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haechi.act.notice import wording
-from haechi.act.notice.laws import FIELDS, LANGUAGES, STATEMENTS, Law, law_named
+from haechi.act.notice.laws import CHOICES, FIELDS, LANGUAGES, STATEMENTS, Law, law_named
 from haechi.core.errors import InputError
 from haechi.core.evidence import Case, Exhibit, Lane, Notice, NoticeState, Stamp
 from haechi.core.ledger.entries import moment
@@ -67,7 +67,7 @@ def draft_notice(
     derived = _derived(evidence, case, chosen, report, spoken)
     if case.lane is Lane.MINOR:
         derived |= dict.fromkeys(law.waived, wording.WAIVED.speak(spoken))
-    filled = {name: given.get(name) or derived.get(name, "") for name in law.fields}
+    filled = {name: given.get(name) or derived.get(name, "") for name in law.asked(given)}
     text = compose(law, case, to.strip(), filled, spoken, parody.strip())
     notice = Notice(
         id=new_id("N"),
@@ -89,7 +89,7 @@ def draft_notice(
 def missing(notice: Notice) -> list[str]:
     """Keys of what the law asks for and the notice lacks, and `PARODY` while that question is open."""
     law = law_named(notice.law)
-    gaps = [name for name in law.fields if not notice.fields.get(name, "").strip()]
+    gaps = [name for name in law.asked(notice.fields) if not notice.fields.get(name, "").strip()]
     return gaps if notice.parody else [*gaps, PARODY]
 
 
@@ -102,8 +102,10 @@ def compose(law: Law, case: Case, to: str, fields: Mapping[str, str], language: 
         f"{wording.FILER.speak(language)}: {law.filer.speak(language)}",
         "",
     ]
-    for number, name in enumerate(law.fields, 1):
+    for number, name in enumerate(law.asked(fields), 1):
         value = fields.get(name, "").strip() or gap
+        if law.choice is not None and name == law.choice.field and value in CHOICES:
+            value = CHOICES[value].speak(language)
         lines.append(f"{number}. {FIELDS[name].speak(language)}")
         lines += [f"   {line}" for line in value.split("\n")]
     if case.lane is not Lane.ORDINARY:
@@ -161,11 +163,21 @@ def _derived(
 def _check(law: Law, to: str, given: Mapping[str, str]) -> None:
     if not to.strip():
         raise InputError("a notice needs its addressee: --to PLATFORM")
+    _check_choice(law, given)
+    asked = law.asked(given)
     for name, value in given.items():
-        if name not in law.fields:
-            raise InputError(f"{law.key} asks for no field {name!r}; it asks for {', '.join(law.fields)}")
+        if name not in asked:
+            raise InputError(f"{law.key} asks for no field {name!r}; it asks for {', '.join(asked)}")
         if len(value) > MOST_CHARACTERS:
             raise InputError(f"the field {name} is too long: {MOST_CHARACTERS} characters at most")
+
+
+def _check_choice(law: Law, given: Mapping[str, str]) -> None:
+    """One of the words that the law knows; what only another word asks for is no field."""
+    if law.choice is None or not (chosen := given.get(law.choice.field, "").strip()):
+        return
+    if chosen not in law.choice.asks:
+        raise InputError(f"{law.choice.field} is one of {', '.join(law.choice.asks)}, not {chosen!r}")
 
 
 def _exhibits(evidence: Evidence, case: Case, wanted: Sequence[str]) -> list[Exhibit]:

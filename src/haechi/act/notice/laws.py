@@ -2,9 +2,11 @@
 
 Sources, as of November 2026: 정보통신망법 44-2, 44-6, 44-12 and 시행령 35-6; TAKE IT DOWN Act (Pub. L. 119-12)
 section 3; 17 U.S.C. 512(c)(3); Regulation (EU) 2022/2065 article 16(2); Online Safety Act 2023 section 10(3A);
-情報流通プラットフォーム対処法.
-Limits: every text made from this is a draft for counsel and says so. A clock that no statute sets is ours, a reminder.
-The NO FAKES Act is a bill, not law: there is no template for it.
+情報流通プラットフォーム対処法. Requests to two Korean bodies that act for the victim stand beside the laws: the Digital Sex
+Crime Victim Support centre (D4U; 성폭력방지법 7-3) and the review committee (telephone 1377; 정보통신망법 44-7).
+Limits: every text made from this is a draft for counsel and says so. A clock that no statute sets is ours, a reminder;
+those of the two bodies are ours, and their legal references want counsel. The NO FAKES Act is a bill, not law: there is
+no template for it.
 """
 
 from __future__ import annotations
@@ -51,8 +53,21 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A field that takes one of a few words, and the further fields that each word asks for.
+
+    Attributes:
+        field: key of `FIELDS`.
+        asks: word, a key of `CHOICES` -> keys of `FIELDS`.
+    """
+
+    field: str
+    asks: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Law:
-    """One law.
+    """One law, or one body that is asked for help.
 
     Attributes:
         key: as the command line has it.
@@ -65,6 +80,7 @@ class Law:
         two_people: True when two must sign.
         remark: what counsel must look at first, or None.
         waived: what need not be said where a child is abused (DSA article 16(2)(c)); keys of `FIELDS`.
+        choice: who may ask and with which papers, where that decides what else is required; or None.
     """
 
     key: str
@@ -77,6 +93,15 @@ class Law:
     two_people: bool = False
     remark: Words | None = None
     waived: tuple[str, ...] = ()
+    choice: Choice | None = None
+
+    def asked(self, given: Mapping[str, str]) -> tuple[str, ...]:
+        """Keys of the fields that are required, in order, with what `given` chooses."""
+        if self.choice is None:
+            return self.fields
+        further = self.choice.asks.get(given.get(self.choice.field, "").strip(), ())
+        after = self.fields.index(self.choice.field) + 1
+        return (*self.fields[:after], *further, *self.fields[after:])
 
 
 FIELDS: Final[Mapping[str, Words]] = {
@@ -105,6 +130,33 @@ FIELDS: Final[Mapping[str, Words]] = {
     "owner": Words("권리자", "Owner of the right", "権利者"),
     "reasons": Words("불법인 이유", "Why the content is illegal", "違法である理由"),
     "purpose": Words("소 제기의 목적", "Purpose of the suit", "訴訟の目的"),
+    "asker": Words("신청인의 구분", "Who asks", "申請者の区分"),
+    "identity": Words(
+        "신분 확인(제시하는 신분증의 종류; 번호는 적지 않음)",
+        "Proof of identity (which document is shown; not its number)",
+        "本人確認(提示する証明書の種類。番号は書かない)",
+    ),
+    "kinship": Words(
+        "친족관계의 증명(예: 가족관계증명서)",
+        "Proof of kinship (e.g. family relations certificate)",
+        "親族関係の証明(例:家族関係証明書)",
+    ),
+    "attorney": Words(
+        "피해자가 자필 서명한 위임장(일자, 보관처)",
+        "Power of attorney, signed by the victim's own hand (date, where it is kept)",
+        "被害者自筆署名の委任状(日付・保管場所)",
+    ),
+    "description": Words("게시물의 내용", "Description of the content", "内容の説明"),
+}
+
+CHOICES: Final[Mapping[str, Words]] = {
+    "victim": Words("피해자 본인", "the victim", "被害者本人"),
+    "kin": Words(
+        "배우자, 직계친족 또는 형제자매",
+        "spouse, relative in direct line, brother or sister",
+        "配偶者・直系親族・兄弟姉妹",
+    ),
+    "agent": Words("피해자가 지정한 대리인", "an agent whom the victim named", "被害者が指名した代理人"),
 }
 
 STATEMENTS: Final[Mapping[str, Words]] = {
@@ -306,6 +358,49 @@ LAWS: Final[tuple[Law, ...]] = (
         fields=("name", "email", "location", "right", "reasons", "facts", "evidence"),
         statements=("true",),
         clocks=(Clock("sent", 7 * _DAY, mark("decision and notice due (7 days)"), True), _AGAIN),
+    ),
+    Law(
+        key="kr-d4u",
+        title=Words(
+            "디지털성범죄피해자지원센터(D4U) 삭제지원 신청",
+            "Request for help with removal to the Korean Digital Sex Crime Victim Support centre (D4U)",
+            "韓国デジタル性犯罪被害者支援センター(D4U)への削除支援の申請",
+        ),
+        filer=Words(
+            "피해자 본인, 친족 또는 피해자가 지정한 대리인",
+            "the victim, kin, or an agent whom the victim named",
+            "被害者本人、親族または被害者が指名した代理人",
+        ),
+        language="ko",
+        fields=("asker", "name", "identity", "phone", "email", "location", "description", "demand"),
+        statements=("true",),
+        clocks=(Clock("sent", 3 * _DAY, mark("answer of the support centre expected (reminder)"), False), _AGAIN),
+        remark=Words(
+            "법적 근거(성폭력방지법 제7조의3)와 기한은 변호사가 확인해야 합니다. 기한은 법정 기한이 아니라 자체 알림입니다.",
+            "The legal basis (Korean Sexual Violence Prevention Act, article 7-3) is for counsel to confirm; no statute "
+            "sets a clock: the date in the calendar is our own reminder.",
+            "法的根拠(性暴力防止法第7条の3)は弁護士の確認が必要です。期限は法定のものではなく当方の目安です。",
+        ),
+        choice=Choice("asker", {"victim": (), "kin": ("kinship",), "agent": ("attorney",)}),
+    ),
+    Law(
+        key="kr-1377",
+        title=Words(
+            "방송미디어통신심의위원회(1377) 심의·삭제 신고",
+            "Report to the Korean review committee (telephone 1377)",
+            "韓国審議委員会(1377)への申告",
+        ),
+        filer=Words("피해자 또는 대리인", "the victim or an agent", "被害者または代理人"),
+        language="ko",
+        fields=("name", "capacity", "phone", "email", "location", "description", "evidence"),
+        statements=("true",),
+        clocks=(Clock("sent", _DAY, mark("outcome expected (24 h, the committee's target; reminder)"), False), _AGAIN),
+        remark=Words(
+            "법적 근거(정보통신망법 제44조의7)와 위원회의 명칭은 변호사가 확인해야 합니다. 24시간은 위원회의 목표이며 법정 기한이 아닙니다.",
+            "The legal basis (Korean Network Act, article 44-7) and the committee's present name are for counsel to "
+            "confirm; 24 hours is the committee's target, not a statutory term: the date in the calendar is our reminder.",
+            "法的根拠(情報通信網法第44条の7)は弁護士の確認が必要です。24時間は委員会の目標であり、法定の期限ではありません。",
+        ),
     ),
 )
 

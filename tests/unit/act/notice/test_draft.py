@@ -9,7 +9,7 @@ import pytest
 from accounts import AUDITOR, DESK, evidence_of
 from haechi.act.case import open_case
 from haechi.act.notice.draft import draft_notice, missing, reasons
-from haechi.act.notice.laws import FIELDS, LANGUAGES, LAWS, STATEMENTS, law_named
+from haechi.act.notice.laws import CHOICES, FIELDS, LANGUAGES, LAWS, STATEMENTS, law_named
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, Exhibit, Lane, Notice, NoticeState, Part
 from haechi.core.store.evidence import Evidence
@@ -52,12 +52,13 @@ def test_every_law_drafts_names_what_is_missing_and_is_complete_with_it(
     first = draft(law)
     gaps = missing(first)
     assert gaps[-1] == "parody"
-    assert {"location", "evidence"}.isdisjoint(gaps)
+    assert {"location", "evidence"}.isdisjoint(gaps), "they come from the exhibits"
     assert first.state is NoticeState.DRAFTED
-    given = {name: f"value of {name}" for name in gaps if name != "parody"}
+    chosen = {"asker": "victim"} if "asker" in gaps else {}
+    given = {name: f"value of {name}" for name in gaps if name != "parody"} | chosen
     again = draft(law, given=given, parody="it deceives", report=REPORT)
     assert missing(again) == []
-    assert all(value in again.text for value in given.values())
+    assert all(value in again.text for name, value in given.items() if name != "asker")
     assert "https://example.org/v/1" in again.text
     assert {"kr": "초안", "us": "DRAFT FOR COUNSEL", "eu": "DRAFT", "uk": "DRAFT", "jp": "草案"}[law[:2]] in again.text
 
@@ -86,6 +87,48 @@ def test_required_fields_of_the_laws() -> None:
     assert law_named("jp-idpa").clocks[0].due.days == 7
     assert {"phone", "email", "name", "representative", "location", "reasons"} <= set(law_named("kr-44-12").fields)
     assert {"reasons", "location", "name", "email"} <= set(law_named("eu-dsa16").fields)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(("asker", "paper"), [("victim", None), ("kin", "kinship"), ("agent", "attorney")])
+def test_who_asks_the_support_centre_decides_which_paper_is_needed(
+    draft: Callable[..., Notice], asker: str, paper: str | None, language: str
+) -> None:
+    notice = draft("kr-d4u", Lane.SEXUAL, {"asker": asker}, language=language)
+    gaps = missing(notice)
+    assert {"identity", "name"} <= set(gaps)
+    assert {"kinship", "attorney"} & set(gaps) == ({paper} if paper else set())
+    assert CHOICES[asker].speak(language) in notice.text
+    assert "sha256:" not in notice.text
+    if paper:
+        whole = draft("kr-d4u", Lane.SEXUAL, {"asker": asker, paper: "shown on 2026-11-20"}, language=language)
+        assert paper not in missing(whole)
+        assert FIELDS[paper].speak(language) in whole.text
+
+
+@pytest.mark.parametrize("given", [{"asker": "fan"}, {"kinship": "x"}, {"asker": "victim", "attorney": "x"}])
+def test_the_support_centre_takes_nobody_else_and_no_paper_of_another(
+    draft: Callable[..., Notice], given: dict[str, str]
+) -> None:
+    with pytest.raises(InputError):
+        draft("kr-d4u", given=given)
+
+
+@pytest.mark.parametrize("law", ["kr-d4u", "kr-1377"])
+def test_what_counsel_must_confirm_of_the_two_bodies_stands_in_their_drafts(
+    draft: Callable[..., Notice], law: str
+) -> None:
+    assert "for counsel" in draft(law, language="en").text
+    assert "변호사가 확인" in draft(law).text
+    assert "弁護士の確認" in draft(law, language="ja").text
+    assert not any(clock.statutory for clock in law_named(law).clocks)
+
+
+def test_the_review_committee_wants_address_description_and_proof(draft: Callable[..., Notice]) -> None:
+    notice = draft("kr-1377", Lane.SEXUAL)
+    assert set(missing(notice)) == {"name", "capacity", "phone", "email", "description", "parody"}
+    assert notice.fields["location"] == "https://example.org/v/1"
+    assert "E-1" in notice.fields["evidence"]
 
 
 @pytest.mark.parametrize("lane", [Lane.SEXUAL, Lane.MINOR])
