@@ -1,17 +1,20 @@
 """Deadlines that cannot be forgotten: what each law's clock says of each notice, and where retention ends.
 
-As a calendar (RFC 5545): one event each, with a reminder a day before (an hour, when the clock is two days or less).
-Nothing in it names an artist, a title or an address: a calendar travels.
+As a calendar (RFC 5545), in the user's language: one event each, with a reminder a day before (an hour, when the clock
+is two days or less). An event keeps its UID from one calendar to the next, so that a program that takes in a newer one
+does not show it twice. Nothing in it names an artist, a title or an address: a calendar travels.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from haechi.act.notice.laws import Clock, law_named
+from haechi.core.errors import InputError
 from haechi.core.evidence import Case, CaseState, Notice, NoticeState
-from haechi.core.language import mark
+from haechi.core.language import Language, mark
 from haechi.core.store.evidence import Evidence
 
 _OPEN_BEFORE_ANSWER = (NoticeState.SENT, NoticeState.ACKNOWLEDGED)
@@ -64,27 +67,49 @@ def of_notice(notice: Notice) -> list[Deadline]:
     return [_deadline(notice, clock) for clock in clocks]
 
 
-def to_ics(found: list[Deadline], now: datetime) -> str:
-    """The deadlines as an iCalendar file."""
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Haechi//deadlines//EN", "CALSCALE:GREGORIAN"]
+def to_ics(found: list[Deadline], now: datetime, say: Language) -> str:
+    """The deadlines as an iCalendar file.
+
+    Args:
+        found: at least one.
+        now: aware.
+        say: the language of the reader.
+
+    Raises:
+        InputError: there is none; a calendar without an event is none (RFC 5545, 3.4).
+    """
+    if not found:
+        raise InputError(say(mark("no deadline runs, and a calendar has at least one: none was written")))
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:-//Haechi//deadlines//{say.code.upper()}", "CALSCALE:GREGORIAN"]
     for one in found:
-        before = "PT1H" if one.at - one.starts <= timedelta(days=2) else "P1D"
-        title = " ".join(part for part in (one.law, one.subject, one.what) if part)
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{one.subject}-{one.at:%Y%m%dT%H%M%SZ}@haechi",
-            f"DTSTAMP:{now.astimezone(UTC):%Y%m%dT%H%M%SZ}",
-            f"DTSTART:{one.at.astimezone(UTC):%Y%m%dT%H%M%SZ}",
-            f"SUMMARY:{_escaped(title)}",
-            f"DESCRIPTION:{_escaped('statutory' if one.statutory else 'reminder of our own')}",
-            "BEGIN:VALARM",
-            "ACTION:DISPLAY",
-            f"DESCRIPTION:{_escaped(title)}",
-            f"TRIGGER:-{before}",
-            "END:VALARM",
-            "END:VEVENT",
-        ]
+        lines += _event(one, now, say)
     return "\r\n".join(folded for line in [*lines, "END:VCALENDAR"] for folded in _fold(line)) + "\r\n"
+
+
+def _event(one: Deadline, now: datetime, say: Language) -> list[str]:
+    before = "PT1H" if one.at - one.starts <= timedelta(days=2) else "P1D"
+    title = _escaped(" ".join(part for part in (one.law, one.subject, say(one.what)) if part))
+    kind = mark("The law sets this deadline.") if one.statutory else mark("Our own reminder; no law sets it.")
+    which = hashlib.sha256(f"{one.law}\n{one.what}".encode()).hexdigest()[:12]
+    return [
+        "BEGIN:VEVENT",
+        f"UID:{one.subject}-{which}@haechi",
+        f"DTSTAMP:{_utc(now)}",
+        f"DTSTART:{_utc(one.at)}",
+        f"SUMMARY;LANGUAGE={say.code}:{title}",
+        f"DESCRIPTION;LANGUAGE={say.code}:{_escaped(say(kind))}",
+        "TRANSP:TRANSPARENT",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        f"DESCRIPTION;LANGUAGE={say.code}:{title}",
+        f"TRIGGER:-{before}",
+        "END:VALARM",
+        "END:VEVENT",
+    ]
+
+
+def _utc(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _runs(clock: Clock, state: NoticeState) -> bool:
@@ -103,6 +128,8 @@ def _deadline(notice: Notice, clock: Clock) -> Deadline:
 
 
 def _escaped(text: str) -> str:
+    """A TEXT value (RFC 5545, 3.3.11): other control characters than the line feed have no place in one."""
+    text = "".join(character for character in text if character >= " " or character == "\n").replace("\x7f", "")
     for plain, escaped in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
         text = text.replace(plain, escaped)
     return text

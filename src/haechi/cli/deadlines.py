@@ -9,6 +9,7 @@ import typer
 
 from haechi.cli.options import Json
 from haechi.cli.session import Session
+from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 STATES = {
@@ -61,12 +62,21 @@ def _deadlines(
             parts = (words, one.law, one.subject, session.say(one.what))
             session.result(f"{at}  {' · '.join(part for part in parts if part)}")
     if ics is not None:
-        ics.write_text(to_ics(found, now), encoding="utf-8", newline="")
+        _write(ics, to_ics(found, now, session.say).encode())
         session.note(session.say(mark("written: {path}"), path=str(ics)))
     if not found:
         session.note(session.say(mark("no deadline runs")))
     if recheck:
         recheck_due(session, json)
+
+
+def _write(path: Path, calendar: bytes) -> None:
+    from haechi.core.durable import write_whole
+
+    try:
+        write_whole(path, calendar, mode=0o644, over=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def recheck_due(session: Session, json: bool) -> bool:

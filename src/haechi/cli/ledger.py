@@ -100,8 +100,13 @@ def _checkpoint(
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("ledger.checkpoint")
+    from haechi.core.durable import write_whole
+
     data = evidence.keep_checkpoint()
-    output.write_bytes(data)
+    try:
+        write_whole(output, data, mode=0o644, over=True)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror}") from error
     fields = json_module.loads(data)
     if json:
         session.emit({**fields, "path": str(output)})
@@ -129,19 +134,30 @@ def _publish(
     ] = None,
     json: Json = False,
 ) -> None:
-    import json as json_module
-
-    from haechi.core.places import MailServer
-
     session: Session = context.obj
-    evidence, person = session.evidence()
-    person.need("ledger.checkpoint")
-    settings = session.settings
-    places = to or settings.places.split()
+    places = to or session.settings.places.split()
     if not places:
         raise InputError(
             session.say(mark("name a second place: --to file:DIR/, s3://BUCKET/PREFIX/ or mailto:ADDRESS"))
         )
+    if publish(session, places, json):
+        raise typer.Exit(FAILED)
+
+
+def publish(session: Session, places: list[str], json: bool) -> bool:
+    """Bring a checkpoint to these places and tell of each; whether one could not be reached.
+
+    Raises:
+        PolicyError: the person may not.
+        InputError, IntegrityError, RemoteError: none of them could be.
+    """
+    import json as json_module
+
+    from haechi.core.places import MailServer
+
+    evidence, person = session.evidence()
+    person.need("ledger.checkpoint")
+    settings = session.settings
     password = settings.smtp_password.get_secret_value()
     mail = MailServer(settings.smtp, settings.smtp_from, settings.smtp_user, password)
     done = evidence.publish_checkpoint(places, mail)
@@ -153,5 +169,4 @@ def _publish(
         else:
             size = json_module.loads(one.checkpoint)["size"]
             session.result(session.say(mark("{size} entries signed: {path}"), size=size, path=one.place))
-    if any(one.error is not None for one in done):
-        raise typer.Exit(FAILED)
+    return any(one.error is not None for one in done)

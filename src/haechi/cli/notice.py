@@ -51,7 +51,9 @@ def _draft(
             show_default=False,
         ),
     ],
-    to: Annotated[str, typer.Option(metavar="NAME", help=mark("Platform or body that it goes to."), show_default=False)],
+    to: Annotated[
+        str, typer.Option(metavar="NAME", help=mark("Platform or body that it goes to."), show_default=False)
+    ],
     field: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=TEXT", help=mark("A field of the law; several."), show_default=False),

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from haechi.cli.deadlines import STATES, recheck_due
+from haechi.cli.failures import FAILED
 from haechi.cli.options import Json
 from haechi.cli.records import Because, show
 from haechi.cli.session import Session
+from haechi.core.errors import InputError, IntegrityError, RemoteError
 from haechi.core.language import mark
 
 if TYPE_CHECKING:
     from haechi.core.evidence import Schedule
+    from haechi.core.people import Person
 
 app = typer.Typer(
     name="schedule",
@@ -51,8 +54,9 @@ def _list(
 @app.command(
     "run",
     help=mark(
-        "Capture what is due, and fetch again where the deadline of a notice has passed. Let cron or a systemd timer "
-        "run this every hour; what was missed is captured once."
+        "Capture what is due, fetch again where the deadline of a notice has passed, and publish the ledger to the "
+        "places of HAECHI_PLACES. Let cron or a systemd timer run this every hour; what was missed is captured once. "
+        "Exit code 1 when a place could not be reached."
     ),
     epilog=mark("Example: haechi schedule run"),
 )
@@ -79,6 +83,27 @@ def _run(context: typer.Context, json: Json = False) -> None:
             session.note(session.say(words, schedule=one.schedule.id, url=one.schedule.url, reason=one.state))
     if not (recheck_due(session, json) or told):
         session.note(session.say(mark("nothing is due")))
+    _publish(session, person, json)
+
+
+def _publish(session: Session, person: Person, json: bool) -> None:
+    """What was captured stands whatever becomes of this: a place that cannot be reached is told, not more."""
+    from haechi.cli.ledger import publish
+
+    places = session.settings.places.split()
+    if not places:
+        return
+    if not person.may("ledger.checkpoint"):
+        words = mark("the ledger was not published: {name} may not; it takes the role legal, auditor or admin as well")
+        session.note(session.say(words, name=person.name))
+        return
+    try:
+        failed = publish(session, places, json)
+    except (InputError, IntegrityError, RemoteError) as error:
+        session.note(str(error))
+        failed = True
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 @app.command(

@@ -19,13 +19,13 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 import pyrage
 
+from haechi.core.durable import write_whole
 from haechi.core.errors import InputError, IntegrityError, PolicyError
 from haechi.core.store.failures import store_failures
 
@@ -159,19 +159,7 @@ class VaultKeys:
         """Write a file whole or not at all; with `only_new`, the first of two that do so at once stands."""
         with store_failures(self._home):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            staged = self._folder / f".{name}.{os.getpid()}"
-            staged.unlink(missing_ok=True)
-            descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            if only_new:
-                with suppress(FileExistsError):
-                    os.link(staged, self._folder / name)
-                staged.unlink()
-            else:
-                staged.replace(self._folder / name)
+            write_whole(self._folder / name, data, over=not only_new)
 
 
 class OpenSeal:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from haechi.core.approvals import need_second
-from haechi.core.durable import sync
+from haechi.core.durable import write_whole
 from haechi.core.errors import HaechiError, InputError, IntegrityError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane, Place, User
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, refuse_media
@@ -63,9 +63,8 @@ def _write_shares(folder: Path, shares: Sequence[bytes]) -> list[Path]:
     for path in paths:
         need_new(path)
     for path, share in zip(paths, shares, strict=True):
-        with clear_copy(path) as file:
-            file.write(share)
-    sync(folder)
+        if not write_whole(path, share):
+            need_new(path)
     return paths
 
 

@@ -28,7 +28,8 @@ def test_exhibit_from_add_to_verify(haechi: Haechi, case: str, clip: Path, home:
     exhibit = added["id"]
     assert (added["schema"], added["case"], added["platform"]) == ("haechi.exhibit/1", case, "YouTube")
     shown = json.loads(haechi("exhibit", "show", exhibit, "--json").out)
-    assert [event["act"] for event in shown["custody"]] == ["exhibit.add", "exhibit.hold", "exhibit.look"]
+    acts = ["exhibit.add", "exhibit.hold", "exhibit.recognise", "exhibit.look"]
+    assert [event["act"] for event in shown["custody"]] == acts
     assert shown["custody"][-1]["detail"] == {"view": "facts"}
     text = haechi("exhibit", "show", exhibit).out
     assert "exhibit.look · facts alone" in text

@@ -2,8 +2,8 @@
 
 Sources, as of November 2026: 정보통신망법 44-2, 44-6, 44-12 and 시행령 35-6; TAKE IT DOWN Act (Pub. L. 119-12)
 section 3; 17 U.S.C. 512(c)(3); Regulation (EU) 2022/2065 article 16(2); Online Safety Act 2023 section 10(3A);
-情報流通プラットフォーム対処法. Requests to two Korean bodies that act for the victim stand beside the laws: the Digital Sex
-Crime Victim Support centre (D4U; 성폭력방지법 7-3) and the review committee (telephone 1377; 정보통신망법 44-7).
+情報流通プラットフォーム対処法. Requests to two Korean bodies that act for the victim stand beside the laws: the
+Digital Sex Crime Victim Support centre (D4U; 성폭력방지법 7-3) and the review committee (1377; 정보통신망법 44-7).
 Limits: every text made from this is a draft for counsel and says so. A clock that no statute sets is ours, a reminder;
 those of the two bodies are ours, and their legal references want counsel. The NO FAKES Act is a bill, not law: there is
 no template for it.
@@ -376,9 +376,10 @@ LAWS: Final[tuple[Law, ...]] = (
         statements=("true",),
         clocks=(Clock("sent", 3 * _DAY, mark("answer of the support centre expected (reminder)"), False), _AGAIN),
         remark=Words(
-            "법적 근거(성폭력방지법 제7조의3)와 기한은 변호사가 확인해야 합니다. 기한은 법정 기한이 아니라 자체 알림입니다.",
-            "The legal basis (Korean Sexual Violence Prevention Act, article 7-3) is for counsel to confirm; no statute "
-            "sets a clock: the date in the calendar is our own reminder.",
+            "법적 근거(성폭력방지법 제7조의3)와 기한은 변호사가 확인해야 합니다. "
+            "기한은 법정 기한이 아니라 자체 알림입니다.",
+            "The legal basis (Korean Sexual Violence Prevention Act, article 7-3) is for counsel to confirm; no "
+            "statute sets a clock: the date in the calendar is our own reminder.",
             "法的根拠(性暴力防止法第7条の3)は弁護士の確認が必要です。期限は法定のものではなく当方の目安です。",
         ),
         choice=Choice("asker", {"victim": (), "kin": ("kinship",), "agent": ("attorney",)}),
@@ -396,9 +397,10 @@ LAWS: Final[tuple[Law, ...]] = (
         statements=("true",),
         clocks=(Clock("sent", _DAY, mark("outcome expected (24 h, the committee's target; reminder)"), False), _AGAIN),
         remark=Words(
-            "법적 근거(정보통신망법 제44조의7)와 위원회의 명칭은 변호사가 확인해야 합니다. 24시간은 위원회의 목표이며 법정 기한이 아닙니다.",
+            "법적 근거(정보통신망법 제44조의7)와 위원회의 명칭은 변호사가 확인해야 합니다. "
+            "24시간은 위원회의 목표이며 법정 기한이 아닙니다.",
             "The legal basis (Korean Network Act, article 44-7) and the committee's present name are for counsel to "
-            "confirm; 24 hours is the committee's target, not a statutory term: the date in the calendar is our reminder.",
+            "confirm; 24 hours is the committee's target, not a statutory term: the calendar's date is our reminder.",
             "法的根拠(情報通信網法第44条の7)は弁護士の確認が必要です。24時間は委員会の目標であり、法定の期限ではありません。",
         ),
     ),

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +19,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from haechi.core.durable import sync
+from haechi.core.durable import write_whole
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.ledger.entries import canonical, digest_of
 
@@ -99,19 +97,7 @@ def _make(path: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    staged = Path(name)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(staged, path)
-    except FileExistsError:
-        return
-    finally:
-        staged.unlink()
-    sync(path.parent)
+    write_whole(path, pem)
 
 
 def sign_checkpoint(key: LedgerKey, checkpoint: Checkpoint) -> bytes:

@@ -31,7 +31,7 @@ from typing import Any, Final
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from haechi.core.durable import sync
+from haechi.core.durable import sync, write_whole
 from haechi.core.errors import InputError, IntegrityError, StoreError
 from haechi.core.provenance.certificates import Root, load_chain, make_root, make_signer, read_anchors
 from haechi.core.provenance.signers import Sign, algorithm_of, open_signer
@@ -242,12 +242,8 @@ def _take_in(home: Path, name: str, certificates: Path, actor: str | None) -> in
         folder.mkdir(exist_ok=True, mode=0o700)
         place = folder / f"{hashlib.sha256(pem.encode()).hexdigest()[:16]}.pem"
         if not place.exists():
-            staged = place.with_suffix(".new")
-            staged.unlink(missing_ok=True)
-            _write(staged, pem.encode())
             log_key(home, f"key.{name}", place.stem, actor, sha256=f"sha256:{hashlib.sha256(pem.encode()).hexdigest()}")
-            staged.replace(place)
-            sync(folder)
+            write_whole(place, pem.encode())
     return pem.count("BEGIN CERTIFICATE")
 
 
@@ -286,7 +282,7 @@ def _keep(home: Path, name: str, key: str, files: dict[str, bytes], act: str, ac
         staged = Path(tempfile.mkdtemp(dir=folder, prefix=".new-"))
         try:
             for file, data in files.items():
-                _write(staged / file, data)
+                write_whole(staged / file, data)
             place = folder / new_id("K")
             leaf = load_chain(files["chain.pem"])[0]
             log_key(home, act, place.name, actor, certificate=f"sha256:{_digest(leaf)}")
@@ -344,11 +340,3 @@ def _load(folder: Path) -> Identity:
 
 def _digest(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(hashes.SHA256()).hex()
-
-
-def _write(path: Path, data: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from haechi.core.durable import write_whole
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.store.failures import store_failures
 
@@ -97,11 +98,7 @@ def _make(folder: Path, home: Path) -> None:
         secret = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         files = {"root.pem": root.public_bytes(_PEM), "unit.pem": unit.public_bytes(_PEM), "unit.key": secret}
         for name, data in {**files, "serial": b"01\n", "tsa.cnf": _CONFIGURATION.encode()}.items():
-            descriptor = os.open(staged / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            write_whole(staged / name, data)
         told = f"sha256:{root.fingerprint(hashes.SHA256()).hex()}"
         log_key(home, "key.stamps", "stamps", None, certificate=told)
         try:

@@ -7,15 +7,13 @@ Invariant: the file appears whole or not at all, and is never overwritten, not e
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 from typing import Final
 
-from haechi.core.durable import sync
+from haechi.core.durable import write_whole
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.store.failures import store_failures
 
@@ -62,19 +60,9 @@ def make_mark_key(home: Path, actor: str | None = None) -> bytes:
     folder, key = home.expanduser() / _FOLDER, secrets.token_bytes(KEY_BYTES)
     with store_failures(home):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        staged = folder / f".new-{secrets.token_hex(8)}"
-        descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
-            log_key(home, "key.watermark", _FILE, actor, fingerprint=key_fingerprint(key))
-            with contextlib.suppress(FileExistsError):  # another process was first: its key is the key
-                os.link(staged, folder / _FILE)
-        finally:
-            staged.unlink(missing_ok=True)
-        sync(folder)
+        # the ledger first; where another process is first with the file, its key is the key
+        log_key(home, "key.watermark", _FILE, actor, fingerprint=key_fingerprint(key))
+        write_whole(folder / _FILE, key)
     made = mark_key(home)
     if made is None:
         raise IntegrityError(f"the watermark key in {folder} vanished while it was made; run the command again")

@@ -175,7 +175,7 @@ def test_a_root_that_cannot_be_written_leaves_nothing(home: Path, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(keys, "_write", fail)
+    monkeypatch.setattr(keys, "write_whole", fail)
     with pytest.raises(Exception, match="space"):
         new_identity(home, NAME)
     assert list((home / "keys").iterdir()) == []
