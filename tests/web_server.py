@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import struct
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +17,14 @@ PAGE = """<html><head><title>가짜 영상</title><meta property="og:title" cont
 <meta property="og:video" content="/v.mp4"><link rel="canonical" href="https://example.org/v/1">
 <script type="application/ld+json">{"@type": "VideoObject", "uploadDate": "2026-11-20"}</script></head>
 <body>text</body></html>""".encode()
+
+
+def poster() -> bytes:
+    """A neutral picture, larger than an icon."""
+    grey = zlib.compress(b"".join(b"\0" + bytes((x * y) % 251 for x in range(128)) for y in range(128)), 0)
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 128, 128, 8, 0, 0, 0, 0)), (b"IDAT", grey), (b"IEND", b""))
+    packed = (struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 class Site(BaseHTTPRequestHandler):
@@ -45,6 +55,15 @@ class Site(BaseHTTPRequestHandler):
 
     def answer_page(self) -> None:
         self.send(PAGE, Set_Cookie="a=b")
+
+    def answer_post(self) -> None:
+        self.send(b'<html><head><meta property="og:image" content="/poster.png"></head><body>a stream</body></html>')
+
+    def answer_bare(self) -> None:
+        self.send(b'<html><head><meta property="og:image" content="/nowhere.png"></head></html>')
+
+    def answer_poster_png(self) -> None:
+        self.send(poster(), kind="image/png")
 
     def answer_gone(self) -> None:
         self.send(b"gone", 404)

@@ -4,7 +4,8 @@ Steps:
 1. The lane, the role and, where asked, the second person decide before anything is asked of the network.
 2. The guarded client fetches, redirects included, into a private folder in memory where the machine has one.
 3. Where a browser is there, it shows the page; whatever it asks for goes through the guarded client as well.
-4. What the platform tells of its page is asked for: oEmbed, and what yt-dlp reads, which has no network of its own.
+4. What tells of the page is asked for: the picture that it declares, oEmbed, and what yt-dlp reads, which has no
+   network of its own.
 5. The exchanges become a WACZ (WARC, SHA-256); the page's body is a part of its own, as are screenshot, DOM and MHTML.
 6. What the page says of itself, addresses, status, certificate and times are facts of the exhibit.
 A page that is gone (404, 410, 451), empty or endless is an exhibit as well: it proves removal, or what was served.
@@ -32,6 +33,7 @@ from haechi.core.store.evidence import Evidence
 from haechi.preserve.archive import write_wacz
 from haechi.preserve.browser import Browser, Rendered, render
 from haechi.preserve.custody import Intent, Source, admit, keep
+from haechi.preserve.declared import ask_declared
 from haechi.preserve.items import EVIDENTIARY, refuse_minor
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
 from haechi.preserve.platforms import Looked, ask_oembed, find_extractor, look_up
@@ -103,9 +105,9 @@ def capture(
         if shown.settings:
             intent = replace(intent, method="browser", settings={**(intent.settings or {}), **shown.settings})
         refuse_minor(evidence, _media_digests([exchanges[-1], *shown.exchanges, *told.exchanges]))
-        media = main_media(exchanges[-1], shown.exchanges, told, facts)
-        looks = recognise is not None and media is not None and case.lane is Lane.ORDINARY
-        seen = recognise(media) if looks and recognise and media else None
+        media, facts["shown_by"] = main_media(exchanges[-1], shown.exchanges, told, facts)
+        looks = recognise if case.lane is Lane.ORDINARY else None
+        seen = looks(media) if looks is not None and media is not None else None
         flags = _flags(case, classify, exchanges[-1], [*shown.exchanges, *told.exchanges])
         title = str(facts.get("page", {}).get("title", ""))
         wacz = write_wacz([*exchanges, *shown.exchanges, *told.exchanges], title, folder)
@@ -138,10 +140,14 @@ def _seen(
 def _platform(
     client: Client, known: Sequence[Exchange], url: str, facts: dict[str, Any], folder: Path, *, asks: bool
 ) -> Looked:
-    """What the platform tells of its page: oEmbed where the page links it, the rest by yt-dlp where that is there."""
+    """The picture that the page declares; oEmbed where the page links it; the rest by yt-dlp where that is there."""
     oembed, exchanges = ask_oembed(client, facts["page"], url, folder / "oembed")
     if oembed:
         facts["oembed"] = oembed
+    picture, fetched = ask_declared(client, facts["page"], url, known, folder / "declared")
+    if picture:
+        facts["declared_picture"] = picture
+    exchanges = [*exchanges, *fetched]
     if not asks or find_extractor() is None:
         return Looked(exchanges=exchanges)
     told = look_up(client, known, url, folder / "platform")
@@ -158,22 +164,25 @@ def _flags(case: Case, classify: Classify | None, last: Exchange, besides: Seque
     return {one.url: classify(one.body) for one in looked_at}
 
 
-def main_media(last: Exchange, shown: Sequence[Exchange], told: Looked, facts: Mapping[str, Any]) -> Path | None:
-    """The one file that says what a page shows, or None.
+def main_media(
+    last: Exchange, shown: Sequence[Exchange], told: Looked, facts: Mapping[str, Any]
+) -> tuple[Path | None, str]:
+    """The one file that says what a page shows, and which it is: "answer", "reader", "played", "declared_picture".
 
     The answer itself, else what the platform's reader brought, else the largest film or sound that was played, else
     the picture that the page declares (Open Graph). Other pictures are ornament: a logo would make one item of a site.
     """
     if last.size and _kind(last).startswith(_MEDIA):
-        return last.body
+        return last.body, "answer"
     read = [path for kind, path in told.parts.values() if kind.startswith(_MOVING)]
     played = [one.body for one in (*shown, *told.exchanges) if one.size and _kind(one).startswith(_MOVING)]
-    for found in (read, played):
+    for found, which in ((read, "reader"), (played, "played")):
         if found:
-            return max(found, key=lambda path: path.stat().st_size)
-    page = facts.get("page", {})
-    declared = {page.get(name) for name in ("og:image", "og:image:url", "og:image:secure_url", "twitter:image")}
-    return next((one.body for one in shown if one.url in declared and _kind(one).startswith("image/")), None)
+            return max(found, key=lambda path: path.stat().st_size), which
+    declared = facts.get("declared_picture", {}).get("url")
+    there = (one for one in (*shown, *told.exchanges) if one.size and _kind(one).startswith("image/"))
+    picture = next((one.body for one in there if one.url == declared), None)
+    return picture, "declared_picture" if picture is not None else ""
 
 
 def _media_digests(exchanges: Sequence[Exchange]) -> dict[str, str]:

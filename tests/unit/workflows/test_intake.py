@@ -13,6 +13,7 @@ from haechi.core.errors import PolicyError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane
 from haechi.core.fetch import Client
 from haechi.core.flag import Flag
+from haechi.core.recognition import Seen
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.custody import Intent, open_part
@@ -20,7 +21,7 @@ from haechi.preserve.facts import Found
 from haechi.preserve.seal import name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.intake import take_file, take_page, was_flagged
-from web_server import serving
+from web_server import poster, serving
 
 WEIGHTS = "sha256:" + "ab" * 32
 
@@ -141,3 +142,38 @@ def test_captured_media_is_looked_at_and_pages_of_text_are_not(evidence: Evidenc
     assert was_flagged(video)
     assert all(sealed(evidence, video).values())
     assert all(sealed(evidence, page).values())
+
+
+@pytest.mark.usefixtures("holders")
+def test_the_picture_that_a_page_declares_stands_for_its_film(evidence: Evidence, case: Case, site: Any) -> None:
+    url, _, guard = site
+    looked: list[bytes] = []
+
+    def take(path: str, score: float = 0.0) -> Exhibit:
+        def see(body: Path) -> Seen:
+            looked.append(body.read_bytes())
+            return Seen()
+
+        intent, mark = Intent(Found(f"{url}/{path}"), "http"), Flag(score, 1, sha256=WEIGHTS)
+        where = open_case(evidence, DESK, "t", "하늘")
+        return take_page(
+            evidence, DESK, where.id, intent, [], Client(guard), None, lambda _: mark, platforms=False, recognise=see
+        )
+
+    post = take("post")
+    assert looked == [poster()]
+    assert post.facts["declared_picture"] == {"url": f"{url}/poster.png"}
+    assert post.facts["shown_by"] == "declared_picture"
+    bare = take("bare")
+    assert "status 404" in bare.facts["declared_picture"]["missing"]
+    assert (bare.facts["shown_by"], len(looked)) == ("", 1)
+    flagged = take("post", 0.9)
+    assert was_flagged(flagged)
+    assert evidence.get(Case, flagged.parent).lane is Lane.SEXUAL
+
+
+def test_robots_keep_the_declared_picture_out(evidence: Evidence, case: Case) -> None:
+    with serving(b"User-agent: *\nDisallow: /poster.png") as (url, _, guard):
+        intent = Intent(Found(f"{url}/post"), "http")
+        post = take_page(evidence, DESK, case.id, intent, [], Client(guard), None, None, platforms=False)
+    assert "robots" in post.facts["declared_picture"]["missing"]
