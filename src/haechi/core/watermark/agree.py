@@ -2,11 +2,14 @@
 
 Method: a reading says where each pixel of the probe lies in the marked picture. Lay the master there, and correlate the
 two in blocks of 32 px of the mark's canvas (512 px long), fine structure only (Gaussian, sigma 8 px, taken away;
-sigma 1 against noise and a pixel's error). A block agrees from a correlation of 0.6 on; blocks in which both deviate by
+sigma 1 against noise and a pixel's error). A block agrees from a correlation of 0.6 on, if it is also at least 0.35
+times as strong as the master's (copies at a quarter of the size or at 0.6 of the contrast keep 0.55 and more): else a
+breath of a release over a plain picture, too faint to be seen, would agree with it. Blocks in which both deviate by
 less than 5 grey levels are left out: that much may be the mark itself.
 Copies agree in nearly all blocks, altered ones in those that were not altered, foreign pictures hardly in any (measured
 in docs/watermark.md).
-Limits: even pictures have nothing to compare; then nothing is said.
+Limits: even pictures have nothing to compare; then nothing is said. A release that is seen through another picture at a
+third of its contrast agrees: it is there.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from haechi.core.watermark.canvas import canvas, luma, scaling
 
 BLOCK_PX: Final = 32
 _COARSE_SIGMA, _NOISE_SIGMA = 8.0, 1.0
-_AGREES, _STRUCTURE = 0.6, 5.0
+_AGREES, _STRUCTURE, _AS_STRONG = 0.6, 5.0, 0.35
 _FEWEST_BLOCKS = 4
 
 Bytes = NDArray[np.uint8]
@@ -58,7 +61,8 @@ def _share(seen: Floats, known: Floats, inside: Floats) -> float | None:
             if inside[block].min() < 1 or max(norms) < _STRUCTURE * BLOCK_PX:
                 continue
             comparable += 1
-            agreeing += float(np.sum(a * b)) >= _AGREES * max(norms[0] * norms[1], 1e-6)
+            alike = float(np.sum(a * b)) >= _AGREES * max(norms[0] * norms[1], 1e-6)
+            agreeing += alike and norms[0] >= _AS_STRONG * norms[1]
     return agreeing / comparable if comparable >= _FEWEST_BLOCKS else None
 
 

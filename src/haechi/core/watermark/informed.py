@@ -8,7 +8,8 @@ Steps:
 3. Explain the probe by the master with local gain and offset (regression in boxes of 33 px); what is left is mark
    and coding noise.
 4. Whiten the rest, weigh it by the mask over its local deviation, and read at the known place: the rest as it is,
-   levelled, and together with what the blind reader sees there, whose noise is another.
+   levelled, and together with what the blind reader sees there, whose noise is another; frequencies weighed by rule or
+   by how much of the pilot they hold. 8 decodings under each of three geometries.
 
 Limits: needs something to register by: an almost even crop has no features. Where the probe was repainted, the rest is
 large and its weight small. Perspective is not modelled.
@@ -40,7 +41,17 @@ from haechi.core.watermark.canvas import (
 from haechi.core.watermark.decide import Asked, Candidate, choose
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Reading
-from haechi.core.watermark.spread import AMPLITUDE, LOW, PICTURE, WEIGHT, levelled, soft_bits
+from haechi.core.watermark.spread import (
+    AMPLITUDE,
+    LOW,
+    LOWEST,
+    PICTURE,
+    WEIGHT,
+    by_pilot,
+    gathered,
+    levelled,
+    soft_bits,
+)
 
 RELEASE: Final = "release"
 
@@ -93,9 +104,24 @@ def soft_informed(pattern: Pattern, rest: Floats, white: Floats) -> Floats:
     """Soft bits by what the master leaves and by what the blind reader sees, float32 (n, CODED_BITS)."""
     values = coefficients(to_tiles(rest))
     even, seen = levelled(values), levelled(coefficients(to_tiles(white)))
-    plain = [soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT, LOW)]
-    low, beside = (soft_bits(pattern, one, weight=LOW) for one in (even, seen))
-    return np.stack([*plain, soft_bits(pattern, even, weight=PICTURE[0]), low, low + beside])
+    plain = [soft_bits(pattern, values, weight=weight) for weight in (AMPLITUDE, WEIGHT)]
+    return np.stack([*plain, soft_bits(pattern, even, weight=PICTURE[0]), *soft_together(pattern, values, even, seen)])
+
+
+def soft_together(pattern: Pattern, values: Floats, even: Floats, seen: Floats) -> list[Floats]:
+    """Soft bits for the hardest cases, where little but low frequencies is left.
+
+    Args:
+        pattern: the key's choices.
+        values: coefficients of what the master leaves, float32 (rows, columns, 2 * COUNT).
+        even: the same, levelled.
+        seen: what the blind reader sees, levelled.
+    """
+    views = (values, even, seen)
+    alone = [soft_bits(pattern, one, weight=LOW) for one in views]
+    lowest = [soft_bits(pattern, one, weight=LOWEST) for one in (even, seen)]
+    kept = [gathered(pattern, one, by_pilot(pattern, one)) for one in views]
+    return [*alone[:2], alone[1] + alone[2], lowest[0] + lowest[1], kept[0] + kept[1] + kept[2]]
 
 
 def registered(probe: Bytes, master: Bytes) -> Matrix | None:

@@ -3,13 +3,15 @@
 Method: every coefficient of the band is one chip. Its amplitude falls slowly with frequency. A reader divides each
 coefficient by the local power of its tile's spectrum (`levelled`: a stripe pattern, a fence, a line of text are loud at
 some frequencies only), then weighs by what of the mark is left there: the amplitude over the usual noise of photographs
-(deviation 2.7 up to 3.6 cycles per tile, then falling as one over frequency), alike, or low frequencies only.
+(deviation 2.7 up to 3.6 cycles per tile, then falling as one over frequency), alike, or low frequencies only; or by
+what is left of the pilot, whose signs the reader knows (`by_pilot`). The pilot's signs say nothing of the payload's, so
+that weighing by it makes no number of an unmarked picture likelier.
 Invariant: `chips` is part of the mark's version; readers may change.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,8 @@ WEIGHT: Final = (AMPLITUDE / NOISE**2).astype(np.float32)
 """Matched filter of a coefficient that is not levelled, float32 (2 * COUNT,)."""
 LOW: Final = np.exp(-((_RADIUS / 9.0) ** 2)).astype(np.float32)
 """Weights for films of low quality: what coders leave lies low."""
+LOWEST: Final = np.exp(-((_RADIUS / 5.0) ** 2)).astype(np.float32)
+"""The same for the hardest coding."""
 OCTAVES: Final = np.log2(_RADIUS / 6.0).astype(np.float32)
 """Of each coefficient above 6 cycles per tile, float32 (2 * COUNT,)."""
 PICTURE: Final = ((AMPLITUDE / NOISE).astype(np.float32), np.ones(2 * COUNT, np.float32), LOW)
@@ -117,6 +121,58 @@ def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *
     weighed = values[..., pattern.data_at] * weight[pattern.data_at] * pattern.signs[at]
     soft = np.bincount(pattern.order[at].reshape(-1), weighed.reshape(-1), CODED_BITS).astype(np.float32)
     return soft / max(float(np.sqrt(np.mean(weighed * weighed) * weighed.size / CODED_BITS)), 1e-9)
+
+
+def gathered(pattern: Pattern, values: Floats, weight: Floats) -> Floats:
+    """Soft bits of tiles at the map's first place, in the scale of values and weights: sums of such sums are fair.
+
+    Args:
+        pattern: the key's choices.
+        values: as for `soft_bits`.
+        weight: float32 (2 * COUNT,).
+
+    Returns:
+        float32 (CODED_BITS,).
+    """
+    at = places(values.shape[0], values.shape[1])
+    weighed = values[..., pattern.data_at] * weight[pattern.data_at] * pattern.signs[at]
+    return np.bincount(pattern.order[at].reshape(-1), weighed.reshape(-1), CODED_BITS).astype(np.float32)
+
+
+_RINGS: Final = np.digitize(_RADIUS, (2.6, 3.2, 3.8, 4.5, 5.3, 6.2, 7.2, 8.3, 9.6, 11.0))
+
+
+def by_pilot(pattern: Pattern, values: Floats) -> Floats:
+    """The weight of each coefficient by how much of the pilot its ring of frequencies holds, float32 (2 * COUNT,).
+
+    Args:
+        pattern: the key's choices.
+        values: coefficients float32 (rows, columns, 2 * COUNT), whitened, whose first tile lies at (0, 0) of the map.
+    """
+    pilot, ring = pattern.pilot[places(*values.shape[:2])], _RINGS[pattern.pilot_at]
+    rings = int(_RINGS.max()) + 1
+    agreeing = np.bincount(ring, (values[..., pattern.pilot_at] * pilot).sum((0, 1)), rings)
+    count = np.bincount(ring, minlength=rings) * pilot[..., 0].size
+    power = np.bincount(_RINGS, (values * values).mean((0, 1)), rings) / np.bincount(_RINGS, minlength=rings)
+    left = np.maximum(_smoothed(agreeing), 0) / np.maximum(_smoothed(count), 1)
+    return np.asarray((left / np.maximum(power, 1e-12))[_RINGS], np.float32)
+
+
+def _smoothed(rings: NDArray[Any]) -> NDArray[np.float64]:
+    """With the neighbouring rings: few of a pilot's coefficients lie in one."""
+    return np.convolve(np.pad(rings, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+
+
+def held_pilot(pattern: Pattern, values: Floats, weight: Floats) -> float:
+    """How much of the pilot coefficients hold, weighed; 0 on average where there is no mark.
+
+    Args:
+        pattern: the key's choices.
+        values: float32 (rows, columns, 2 * COUNT), whose first tile lies at (0, 0) of the map.
+        weight: float32 (2 * COUNT,).
+    """
+    at = pattern.pilot_at
+    return float((values[..., at] * pattern.pilot[places(*values.shape[:2])] * weight[at]).sum())
 
 
 def pilot_scores(pattern: Pattern, values: Floats) -> Floats:

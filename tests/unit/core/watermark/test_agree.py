@@ -49,6 +49,16 @@ def test_a_mark_in_foreign_content_does_not(master: np.ndarray, marked: np.ndarr
     assert share < LEAST_AGREEING / 3
 
 
+def test_a_breath_of_the_release_over_a_plain_picture_does_not(master: np.ndarray, marked: np.ndarray) -> None:
+    """Fine structure of a marked picture, too faint to be seen, carries its mark and looks like it to a correlation."""
+    plain = np.full(marked.shape, 120, np.float32) + np.linspace(0, 40, marked.shape[1])[:, None]
+    fine = marked.astype(np.float32) - cv2.GaussianBlur(marked.astype(np.float32), (0, 0), 4)
+    ghost = np.clip(plain + fine * (2.5 / fine.std()), 0, 255).round().astype(np.uint8)
+    share = agreeing_share(ghost, master, reading_of(ghost).geometry.matrix)
+    assert share is not None
+    assert share < LEAST_AGREEING / 3
+
+
 def test_an_even_picture_says_nothing() -> None:
     even = np.full((480, 640, 3), 120, np.uint8)
     assert agreeing_share(even, even, np.array([[0.8, 0, 0], [0, 0.8, 0]])) is None
