@@ -159,10 +159,11 @@ def _sign(
     evidence, person = session.evidence()
     settings, hand = session.settings, None
     if key or settings.notice_key:
+        from haechi.core.fetch import Client
         from haechi.core.pades import PdfKey
 
         place = PdfKey(key or settings.notice_key, chain or settings.notice_chain, settings.notice_passphrase_file)
-        hand = Hand(place, (tsa or settings.tsa).split()[0], settings.models)
+        hand = Hand(place, (tsa or settings.tsa).split()[0], settings.models, Client())
     _show(session, sign_notice(evidence, person, notice_id, name, role, because, hand), json)
 
 

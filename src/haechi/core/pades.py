@@ -4,7 +4,7 @@ Keys, chosen by URI:
 - `file:PATH.p12` (or `.pfx`): PKCS#12 with its certificates; a passphrase comes from a file of its own;
 - `file:PATH.pem`, `pkcs11:...`, `exec:...`: as `core.provenance.signers`; certificates come beside it, signer first.
 Levels: B-LTA when everything that verifies the signature could be put beside it and stamped: the certificates of signer
-and authority, and no certificate that names a revocation service (none is asked, nothing is fetched). Else B-T.
+and authority, and of each that names a revocation service what it says now (`revocation`). Else B-T.
 Invariants: what comes out was verified, every signature in it; earlier signatures of a PDF stay as they are.
 """
 
@@ -27,8 +27,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from haechi.core.errors import HaechiError, InputError, IntegrityError
+from haechi.core.fetch import Client
 from haechi.core.provenance.certificates import load_chain
 from haechi.core.provenance.signers import algorithm_of, open_signer
+from haechi.core.revocation import Revocation, ask_revocation, names_service
 from haechi.core.timestamp.authorities import AUTHORITIES, believed
 
 B_T: Final = "B-T"
@@ -82,7 +84,9 @@ class _Hand:
     sign: Callable[[bytes], bytes]
 
 
-def sign_pdf(pdf: bytes, key: PdfKey, tsa: str, home: Path, *, name: str, reason: str) -> SignedPdf:
+def sign_pdf(
+    pdf: bytes, key: PdfKey, tsa: str, home: Path, *, name: str, reason: str, client: Client | None = None
+) -> SignedPdf:
     """Sign a PDF, beneath whatever signatures it has.
 
     Args:
@@ -92,9 +96,11 @@ def sign_pdf(pdf: bytes, key: PdfKey, tsa: str, home: Path, *, name: str, reason
         home: folder of the store, with the roots that are believed.
         name: of the person.
         reason: e.g. the role in which the person signs.
+        client: asks revocation services that certificates name; None: none is asked.
 
     Raises:
-        InputError: the key, its certificates or the authority cannot be used, or pyHanko is not here.
+        InputError: the key, its certificates or the authority cannot be used, a certificate was revoked, or pyHanko is
+            not here.
         IntegrityError: what was made does not verify; it is thrown away.
         RemoteError: the authority cannot be reached.
     """
@@ -107,7 +113,7 @@ def sign_pdf(pdf: bytes, key: PdfKey, tsa: str, home: Path, *, name: str, reason
     last: HaechiError = IntegrityError("the signature in the PDF does not verify; nothing was signed")
     for level in (B_LTA, B_T):
         try:
-            data = _alone(partial(_signed, pdf, hand, tsa, home, name, reason, level))
+            data = _alone(partial(_signed, pdf, hand, tsa, home, name, reason, level, client))
         except IntegrityError as error:
             last = error
             continue
@@ -115,7 +121,9 @@ def sign_pdf(pdf: bytes, key: PdfKey, tsa: str, home: Path, *, name: str, reason
     raise last
 
 
-def _signed(pdf: bytes, hand: _Hand, tsa: str, home: Path, name: str, reason: str, level: str) -> bytes:
+def _signed(
+    pdf: bytes, hand: _Hand, tsa: str, home: Path, name: str, reason: str, level: str, client: Client | None
+) -> bytes:
     from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
     from pyhanko.pdf_utils.misc import PdfError
     from pyhanko.sign import fields, signers
@@ -127,7 +135,9 @@ def _signed(pdf: bytes, hand: _Hand, tsa: str, home: Path, name: str, reason: st
         number = len(writer.prev.embedded_regular_signatures) + 1
         stamper = _stamper(tsa, home)
         asyncio.run(stamper.async_dummy_response(_DIGEST))  # the home's own authority makes its root when first asked
-        trust = _trust(hand, home)
+        stamps = [one for token in stamper.tokens for one in token]
+        said = _said_of([*hand.chain, *stamps, *believed(home)], client) if level == B_LTA else Revocation()
+        trust = _trust(hand, home, said=said)
         metadata = signers.PdfSignatureMetadata(
             field_name=f"Signature{number}",
             md_algorithm=_DIGEST,
@@ -143,11 +153,25 @@ def _signed(pdf: bytes, hand: _Hand, tsa: str, home: Path, name: str, reason: st
     except (PdfError, SigningError, PathError, ValueError) as error:
         raise IntegrityError(f"the PDF cannot be signed at level {level}: {error}") from error
     data: bytes = output.getvalue()
-    certificates = [one for token in stamper.tokens for one in token]
-    if level == B_LTA and any(_names_revocation(one) for one in (*hand.chain, *certificates)):
-        raise IntegrityError("a certificate names a revocation service, and none is asked: no long-term level")
-    _see_that_it_verifies(data, hand, home, certificates)
+    _see_that_it_verifies(data, hand, home, [one for token in stamper.tokens for one in token])
     return data
+
+
+def _said_of(certificates: Sequence[x509.Certificate], client: Client | None) -> Revocation:
+    """What is known of their revocation.
+
+    Raises:
+        IntegrityError: one names a service that said nothing: no long-term level.
+        InputError: one was revoked.
+    """
+    if not any(names_service(one) for one in certificates):
+        return Revocation()
+    if client is None:
+        raise IntegrityError("a certificate names a revocation service, and none is asked: no long-term level")
+    said = ask_revocation(certificates, client)
+    if said.unanswered:
+        raise IntegrityError(f"nothing is known of the revocation of {said.unanswered[0]}: no long-term level")
+    return said
 
 
 def _see_that_it_verifies(data: bytes, hand: _Hand, home: Path, stamps: list[x509.Certificate]) -> None:
@@ -273,7 +297,11 @@ def _stamper(tsa: str, home: Path) -> Any:
 
 
 def _trust(
-    hand: _Hand, home: Path, further: Sequence[x509.Certificate] = (), roots: Sequence[x509.Certificate] = ()
+    hand: _Hand,
+    home: Path,
+    further: Sequence[x509.Certificate] = (),
+    roots: Sequence[x509.Certificate] = (),
+    said: Revocation | None = None,
 ) -> Any:
     """What a signature is verified against: the signer's own root, and the authorities that the home believes."""
     from asn1crypto import x509 as asn1
@@ -284,7 +312,15 @@ def _trust(
 
     anchors = taken([hand.chain[-1], *believed(home), *roots])
     others = taken([*hand.chain[1:-1], *further])
-    return ValidationContext(trust_roots=anchors, other_certs=others, allow_fetching=False, revocation_mode="soft-fail")
+    told = Revocation() if said is None else said
+    return ValidationContext(
+        trust_roots=anchors,
+        other_certs=others,
+        allow_fetching=False,
+        crls=list(told.lists),
+        ocsps=list(told.answers),
+        revocation_mode="soft-fail" if said is None else "hard-fail",
+    )
 
 
 def _usage(certificate: x509.Certificate) -> set[str]:
@@ -293,16 +329,6 @@ def _usage(certificate: x509.Certificate) -> set[str]:
     except x509.ExtensionNotFound:
         return set()
     return {"non_repudiation"} if usage.content_commitment else {"digital_signature"}
-
-
-def _names_revocation(certificate: x509.Certificate) -> bool:
-    for kind in (x509.CRLDistributionPoints, x509.AuthorityInformationAccess):
-        try:
-            certificate.extensions.get_extension_for_class(kind)
-        except x509.ExtensionNotFound:
-            continue
-        return True
-    return False
 
 
 def _der(joined: bytes) -> bytes:

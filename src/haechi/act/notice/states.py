@@ -24,6 +24,7 @@ from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 
 if TYPE_CHECKING:
+    from haechi.core.fetch import Client
     from haechi.core.pades import PdfKey
 
 RULE: Final = "rule 7 (a person signs each notice; satire and parody are asked about; a daily cap)"
@@ -49,11 +50,13 @@ class Hand:
         key: where the key is.
         tsa: URI of the time stamp authority.
         fonts: the folder of pulled fonts, or None for this machine's own.
+        client: asks revocation services that certificates name; None: none is asked.
     """
 
     key: PdfKey
     tsa: str
     fonts: Path | None = None
+    client: Client | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,8 @@ def _on_paper(evidence: Evidence, signed: Notice, signature: Signature, hand: Ha
 
     before = evidence.find(Paper, signed.id)
     pdf = notice_pdf(signed, hand.fonts) if before is None else base64.b64decode(before.pdf)
-    made = sign_pdf(pdf, hand.key, hand.tsa, evidence.home, name=signature.name, reason=signature.role)
+    told = {"name": signature.name, "reason": signature.role}
+    made = sign_pdf(pdf, hand.key, hand.tsa, evidence.home, **told, client=hand.client)
     text = base64.b64encode(made.data).decode("ascii")
     return Paper(signed.id, signed.parent, digest_of(made.data), made.level, made.certificate, made.independent, text)
 
