@@ -34,6 +34,9 @@ MARK_LABEL: Final = "haechi.mark"
 """Label of the private assertion for a mark that is not on the list."""
 _PIECE_KIB: Final = 1024
 _WHOLE_BYTES: Final = 64 << 20
+# The library keeps what it is writing in memory up to here, and beyond that in a file without a name. Its own bound is
+# 512 MB: a film below that took twice its size.
+_IN_MEMORY_MB: Final = 16
 _NOT_ALLOWED: Final = (
     "cawg.ai_generative_training",
     "cawg.ai_training",
@@ -156,9 +159,10 @@ def _sign(
     sign: Any,
     tsa: str | None,
 ) -> bytes:
-    settings = dict(_SETTINGS)
+    core: dict[str, int] = {"backing_store_memory_threshold_in_mb": _IN_MEMORY_MB}
     if place.is_film and source.stat().st_size > _WHOLE_BYTES and not _fragmented(source):
-        settings["core"] = {"merkle_tree_chunk_size_in_kb": _PIECE_KIB}
+        core["merkle_tree_chunk_size_in_kb"] = _PIECE_KIB
+    settings = {**_SETTINGS, "core": core}
     algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
     with (
         c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
