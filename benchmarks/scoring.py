@@ -101,7 +101,7 @@ def _names(region: dict[str, Any]) -> set[str]:
     return {region["region"], *region["accept"]}
 
 
-def _explains(edit: Edit, region: Region, moment: float) -> bool:
+def _explains(edit: Edit, region: Region | None, moment: float) -> bool:
     if edit.span is None or region is Region.VOICE:
         return False
     return edit.span.start_s - 0.5 <= moment <= edit.span.end_s + 0.5

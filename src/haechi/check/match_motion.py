@@ -216,12 +216,22 @@ def _read_windows(path: Path, pairs: Sequence[Pair], limits: Limits) -> list[lis
             starts.append(pair.probe_s)
     stretches = []
     for start in starts:
-        request = FrameRequest(
-            max_side=_MOTION_SIDE, gray=True, start_s=start, end_s=start + _WINDOW_S, min_interval_s=SMALL_INTERVAL_S
-        )
+        request = _moving(start, start + _WINDOW_S)
         with read_frames(path, limits, request) as stream:
             stretches.append(list(stream))
     return stretches
+
+
+def _moving(start_s: float, end_s: float) -> FrameRequest:
+    """Small pictures of a stretch. A broken one or two at its start would not change how it moves."""
+    return FrameRequest(
+        max_side=_MOTION_SIDE,
+        gray=True,
+        start_s=start_s,
+        end_s=end_s,
+        min_interval_s=SMALL_INTERVAL_S,
+        at_once=True,
+    )
 
 
 def _master_motion(master: Master, frames: Sequence[Frame], pairs: Sequence[Pair], limits: Limits) -> Motion | None:
@@ -236,9 +246,7 @@ def _master_motion(master: Master, frames: Sequence[Frame], pairs: Sequence[Pair
     reach = 6.0
     low = near.master_s + (frames[0].time_s - near.probe_s) - reach
     high = near.master_s + (frames[-1].time_s - near.probe_s) + reach
-    request = FrameRequest(
-        max_side=_MOTION_SIDE, gray=True, start_s=max(0.0, low), end_s=high, min_interval_s=SMALL_INTERVAL_S
-    )
+    request = _moving(max(0.0, low), high)
     with read_frames(master.proxy, limits, request) as stream:
         read = [(frame.time_s, small_picture(frame.image).ravel()) for frame in stream]
     if not read:

@@ -206,9 +206,12 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Strength over time of one region, for the time line: `times_s[i]` (probe) with `strength[i]` (z)."""
+    """Strength over time of one region, for the time line: `times_s[i]` (probe) with `strength[i]` (z).
 
-    region: Region
+    Without a region it is that of the whole picture, as a glance at it tells.
+    """
+
+    region: Region | None
     times_s: tuple[float, ...]
     strength: tuple[float, ...]
     threshold: float

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from haechi.check.compare import edits, explain, pictures
 from haechi.check.compare.changes import Component, strongest
+from haechi.check.compare.clip import Stack, Times
+from haechi.check.compare.colour import Tone
 from haechi.check.compare.geometry import Placement
+from haechi.check.compare.timing import Line
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.probe import MediaInfo
@@ -66,6 +71,26 @@ def too_small(probe_info: MediaInfo) -> Comparison | None:
     return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
 
 
+class Seen(Protocol):
+    """What tells of edits: a window, or one that was only glanced at."""
+
+    @property
+    def probe(self) -> Stack:
+        """Some of its pictures, uint8 (n, h, w)."""
+
+    @property
+    def tone(self) -> Tone:
+        """Fitted tone."""
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Where the master lies, bool (h, w)."""
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """The same without its rim."""
+
+
 @dataclass
 class Gathered:
     """What the windows said so far."""
@@ -75,9 +100,9 @@ class Gathered:
     segments: list[Segment] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
-    curves: dict[Region, list[float]] = field(default_factory=dict)
+    curves: dict[Region | None, list[float]] = field(default_factory=dict)
     null_quality: list[float] = field(default_factory=list)
-    high: dict[Region, float] = field(default_factory=dict)
+    high: dict[Region | None, float] = field(default_factory=dict)
     compared_s: float = 0.0
     undecoded_s: float = 0.0
     person_seen: bool = False
@@ -101,7 +126,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     gathered.null_quality.append(window.crf)
     for region, value in window.judged.high.items():
         gathered.high[region] = max(value, gathered.high.get(region, 0.0))
-    _extend_segments(gathered.segments, window, placement)
+    extend_segments(gathered.segments, window.alignment.lines, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
     for component, look, kind in explain.differences(window):
@@ -117,8 +142,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     if with_pictures:
         _add_pictures(gathered, window, placement, files, changed)
     gathered.changes.extend(change for _, change in changed)
-    _add_edits(gathered, window, placement, files)
-    _extend_curves(gathered, window)
+    add_edits(gathered, window, placement, files)
+    extend_curves(gathered, window.times_s, dict(strongest(window.judged.s, window.parts.codes).items()))
 
 
 def conclude(gathered: Gathered, files: Files) -> Comparison:
@@ -151,7 +176,8 @@ def conclude(gathered: Gathered, files: Files) -> Comparison:
     )
 
 
-def _add_edits(gathered: Gathered, window: Window, placement: Placement, files: Files) -> None:
+def add_edits(gathered: Gathered, window: Seen, placement: Placement, files: Files) -> None:
+    """Add what placement and tone say, and what surrounds the master."""
     gathered.edits.extend(edits.geometric(placement, files.probe_shape, files.master_shape))
     gathered.edits.extend(edits.tonal(window.tone))
     around = edits.surroundings(window.probe[0], window.covered, window.seen)
@@ -176,8 +202,9 @@ def _box(component: Component, window: Window, scale: float, shape: tuple[int, i
     return Box(int(x), int(y), max(1, round(right - x)), max(1, round(bottom - y)))
 
 
-def _extend_segments(segments: list[Segment], window: Window, placement: Placement) -> None:
-    for line in window.alignment.lines:
+def extend_segments(segments: list[Segment], lines: Sequence[Line], placement: Placement) -> None:
+    """Add a window's lines, each to the piece that it continues or as a new one."""
+    for line in lines:
         piece = Segment(
             Span(round(line.start_s, 3), round(line.end_s, 3)),
             round(line.offset_s + line.speed * line.start_s, 3),
@@ -200,10 +227,10 @@ def _continues(a: Segment, b: Segment) -> bool:
     )
 
 
-def _extend_curves(gathered: Gathered, window: Window) -> None:
-    curves = strongest(window.judged.s, window.parts.codes)
+def extend_curves(gathered: Gathered, times_s: Times, curves: Mapping[Region | None, NDArray[np.float32]]) -> None:
+    """Add a window's curves; None stands for the whole picture."""
     n = len(gathered.times_s)
-    gathered.times_s.extend(float(t) for t in window.times_s)
+    gathered.times_s.extend(float(t) for t in times_s)
     for region, values in curves.items():
         line = gathered.curves.setdefault(region, [0.0] * n)
         line.extend([0.0] * (n - len(line)))
@@ -219,26 +246,45 @@ def _add_pictures(
     files: Files,
     changed: list[tuple[Component, Change]],
 ) -> None:
-    shown: list[tuple[int, int | None, Box | None]] = []
-    for i, (component, change) in enumerate(changed):
+    shown: list[tuple[int, int | None]] = []
+    for i, (component, _) in enumerate(changed):
         if len(gathered.changes) + i < MAX_PICTURED:
-            shown.append((component.peak_frame, len(gathered.changes) + i, change.box))
+            shown.append((component.peak_frame, len(gathered.changes) + i))
     if not shown and not gathered.pictures and not gathered.changes:
-        shown.append((len(window.times_s) // 2, None, None))
-    for frame, change_index, box in shown:
-        gathered.pictures.extend(_side_by_side(window, frame, placement, files, change_index, box))
+        shown.append((len(window.times_s) // 2, None))
+    for frame, index in shown:
+        time_s, high = float(window.times_s[frame]), max(window.judged.high.values())
+        moment = Moment(time_s, window.judged.s[frame], high, index)
+        gathered.pictures.extend(side_by_side(moment, window.alignment.lines, placement, files))
 
 
-def _side_by_side(
-    window: Window, frame: int, placement: Placement, files: Files, change: int | None, box: Box | None
-) -> list[Picture]:
-    time_s, master_s = float(window.times_s[frame]), _master_time(window, frame)
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment of the probe that the report shows.
+
+    Attributes:
+        time_s: when.
+        strength: of its cells, float32 (gh, gw).
+        high: strength from which a cell counts.
+        change: index of the change that it shows, or None.
+    """
+
+    time_s: float
+    strength: NDArray[np.float32]
+    high: float
+    change: int | None = None
+
+
+def side_by_side(moment: Moment, lines: Sequence[Line], placement: Placement, files: Files) -> list[Picture]:
+    """Probe, master and heat map of a moment; empty when it does not decode."""
+    time_s, change = moment.time_s, moment.change
+    master_s = _master_time(lines, time_s)
     with ThreadPoolExecutor(1) as other:
         theirs_later = other.submit(_colour_frame, files.master, master_s, files.limits)
         ours, theirs = _colour_frame(files.probe, time_s, files.limits), theirs_later.result()
     if ours is None:
         return []
-    heat = pictures.heat(ours, window.judged.s[frame], 2 * max(window.judged.high.values()))
+    heat = pictures.heat(ours, moment.strength, 2 * moment.high)
     made = [pictures.picture("probe", ours, time_s, change), pictures.picture("heat", heat, time_s, change)]
     if theirs is not None:
         matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)
@@ -246,9 +292,7 @@ def _side_by_side(
     return made
 
 
-def _master_time(window: Window, frame: int) -> float:
-    time_s = float(window.times_s[frame])
-    lines = window.alignment.lines
+def _master_time(lines: Sequence[Line], time_s: float) -> float:
     line = next((x for x in lines if x.start_s <= time_s <= x.end_s), lines[0])
     return line.offset_s + line.speed * time_s
 
@@ -297,7 +341,7 @@ def _finding(gathered: Gathered, changes: Sequence[Change]) -> Finding:
     data = {
         "compared_s": round(gathered.compared_s, 2),
         "null_quality": [round(c, 1) for c in gathered.null_quality],
-        "threshold": {str(r): round(v, 2) for r, v in gathered.high.items()},
+        "threshold": {str(r): round(v, 2) for r, v in gathered.high.items() if r is not None},
         "person_seen": gathered.person_seen,
     }
     top = max((c.strength for c in changes), default=max((max(v) for v in gathered.curves.values()), default=0.0))

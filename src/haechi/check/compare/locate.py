@@ -38,6 +38,8 @@ SAME_PLACE = 0.7
 PROMISING, FASTER = 0.9, 0.7
 # Thumbnails for a first idea of the time, and for the placements' turns.
 FIRST_SIDE, TURN_SIDE = 64, 96
+# So many frames tell how well a window fits where it is led to.
+N_MEASURED = 40
 # The master is looked at this long before and after the moments found.
 MARGIN_S = 0.8
 
@@ -133,6 +135,38 @@ def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
     return _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
 
 
+def follow(probe: Clip, master: Clip, placement: Placement) -> Located:
+    """The moments that a window shows under a placement that is known.
+
+    Args:
+        probe: the window's frames, small.
+        master: the master's frames near the moments expected, small.
+        placement: for these sizes.
+    """
+    return _Pair(probe, master, TURN_SIDE).locate(placement, timing.FREE, settled=True)
+
+
+def run_on(probe: Clip, master: Clip, placement: Placement, line: timing.Line) -> Located:
+    """As `follow`, but taking each frame's moment from the line of the window before, unsearched."""
+    alignment = timing.run_on(line, probe.times_s, master.times_s)
+    kept = np.flatnonzero(alignment.matched >= 0)
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, N_MEASURED).astype(int))] if len(kept) else kept
+    if len(some):
+        theirs = alignment.matched[some]
+        pair = _Pair(_picked(probe, some), _picked(master, theirs), FIRST_SIDE)
+        cost = pair.costs(placement)
+        own = np.diagonal(cost)
+        contrast = float(np.median(cost)) / max(float(np.median(own)), 1e-3)
+        fit = float(np.minimum(own, timing.CAP).mean())
+        alignment = replace(alignment, contrast=contrast, cost=fit, fit=fit)
+    moments = master.times_s[np.unique(alignment.matched[kept])]
+    return Located(alignment, placement, moments)
+
+
+def _picked(clip: Clip, index: NDArray[np.int64]) -> Clip:
+    return replace(clip, frames=clip.frames[index], times_s=clip.times_s[index])
+
+
 class _Pair:
     """A probe and a master whose thumbnails can be compared under any placement."""
 
@@ -149,6 +183,11 @@ class _Pair:
         first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
         exact = distances(self._ours, theirs, seen, first.matched)
         return timing.align(*exact, *times, better=better, settled=settled)
+
+    def costs(self, placement: Placement) -> NDArray[np.float32]:
+        """How far every probe frame is from every master frame, float32 (n_probe, n_master)."""
+        theirs = self._theirs.laid(placement.matrix, self.probe.shape)
+        return distances(self._ours, theirs, self._theirs.covered(placement.matrix, self.probe.shape))[0]
 
     def locate(self, placement: Placement, better: float, *, settled: bool = False) -> Located:
         """The moments that fit best under a placement, with it."""

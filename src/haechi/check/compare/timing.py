@@ -138,6 +138,22 @@ def align(
     return Alignment(_with_runs(lines, owner, probe_s), matched, contrast, total, fit)
 
 
+def run_on(line: Line, probe_s: Floats, master_s: Floats) -> Alignment:
+    """The alignment of frames that run on from a window before: each shows the master's frame nearest to the line.
+
+    Args:
+        line: of the window before.
+        probe_s: time stamps, seconds (n_probe,), ascending.
+        master_s: time stamps, seconds (n_master,), ascending.
+
+    Returns:
+        An alignment whose cost and contrast are still to be measured.
+    """
+    matched = _nearest(master_s, line.offset_s + line.speed * probe_s)
+    owner = np.where(matched >= 0, 0, -1)
+    return Alignment(_with_runs([line], owner, probe_s), matched, 0.0, CAP, CAP)
+
+
 def _nearest(master_s: Floats, wanted_s: Floats) -> NDArray[np.int64]:
     """Index of the nearest master frame; -1 more than half a second outside of the master."""
     right = np.clip(np.searchsorted(master_s, wanted_s), 1, max(len(master_s) - 1, 1))
@@ -176,11 +192,15 @@ def _best_line(
     middle = float(np.mean(times))
     plain = _best_offset(ratio, times, master_s, 1.0, middle)
     straight, _ = _polish(ratio, times, master_s, plain[1], 1.0, free=False)
-    offset, speed = _fastest(sub, ratio, times, master_s, middle)
     # Nearly all copies run at their own speed; a fit that is hardly better must not invent another.
-    fitted, unchanged = (_typical(sub, times, master_s, o, v) for o, v in ((offset, speed), (straight, 1.0)))
     least = float(np.minimum(sub.min(1), CAP).mean())
-    gains = unchanged - least > better * (fitted - least) + CLEARLY_LESS * least + LEAST_GAIN
+    avoidable = _typical(sub, times, master_s, straight, 1.0) - least
+    enough = CLEARLY_LESS * least + LEAST_GAIN
+    if avoidable <= enough:
+        # No line costs less than the least: looking for one would change nothing.
+        return straight, 1.0
+    offset, speed = _fastest(sub, ratio, times, master_s, middle)
+    gains = avoidable > better * (_typical(sub, times, master_s, offset, speed) - least) + enough
     return (offset, speed) if gains and abs(speed - 1.0) > SAME_SPEED else (straight, 1.0)
 
 

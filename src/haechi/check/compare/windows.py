@@ -8,7 +8,7 @@ decoded at working size. While one window is compared the next one is found, and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -36,6 +36,8 @@ MAX_UPSCALED = 1.15
 MAX_UNHINTED_S = 90.0
 
 Cut = tuple[Span, Segment | None]
+# A placement at full size, and the stretches of the master that a window shows.
+Known = tuple[Placement, Sequence[Stretch]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,16 @@ def cut(files: Files, hint: Sequence[Segment]) -> list[Cut]:
     return windows
 
 
-def find(files: Files, windows: Sequence[Cut]) -> Iterator[tuple[Span, Found | None]]:
+def find(
+    files: Files, windows: Sequence[Cut], known: Mapping[Cut, Known] | None = None
+) -> Generator[tuple[Span, Found | None]]:
     """Each window with what was found; None where it holds no frame or shows nothing of the master.
 
-    The next window is being found while the caller works on one.
+    The next window is being found while the caller works on one. Where a window is known to lie, it is looked for
+    first.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as finder:
-        search = _Search(files, windows, reader)
+        search = _Search(files, windows, reader, known or {})
         coming = finder.submit(search.next)
         for span, _ in windows:
             found = coming.result()
@@ -91,8 +96,10 @@ def find(files: Files, windows: Sequence[Cut]) -> Iterator[tuple[Span, Found | N
 class _Search:
     """Goes through the windows in order, since each one leads to the next."""
 
-    def __init__(self, files: Files, windows: Sequence[Cut], reader: ThreadPoolExecutor) -> None:
-        self._files, self._reader = files, reader
+    def __init__(
+        self, files: Files, windows: Sequence[Cut], reader: ThreadPoolExecutor, known: Mapping[Cut, Known]
+    ) -> None:
+        self._files, self._reader, self._known = files, reader, known
         self._todo = list(windows)
         self._read: list[Future[Clip | None]] = []
         # Where the window before lay: its frames must not stay in memory.
@@ -105,7 +112,8 @@ class _Search:
             return None
         (span, piece), reading = self._todo.pop(0), self._read.pop(0)
         self._read_on()
-        found = self._followed(piece, span, reading) or self._searched(piece, span, reading)
+        found = self._where_known((span, piece), reading)
+        found = found or self._followed(piece, span, reading) or self._searched(piece, span, reading)
         self._before = None if found is None else (found.located, found.placement, piece)
         return found
 
@@ -117,6 +125,14 @@ class _Search:
         stretch = (span.start_s, span.end_s)
         limits = self._files.limits
         return load(self._files.probe, [stretch], WORKING_SIDE, limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
+
+    def _where_known(self, window: Cut, reading: Future[Clip | None]) -> Found | None:
+        """The window where a glance has seen it; None where it does not fit there for certain."""
+        if window not in self._known:
+            return None
+        probe = reading.result()
+        found = None if probe is None else _settled(self._files, window[0], probe, *self._known[window])
+        return found if found is not None and found.located.alignment.certain else None
 
     def _followed(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
         """The window where the one before leads to; None where it does not fit there."""

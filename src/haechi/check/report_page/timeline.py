@@ -37,7 +37,7 @@ class Lane:
     text.
     """
 
-    region: Region
+    region: Region | None
     bars: tuple[Bar, ...]
     line: str
     area: str
@@ -53,9 +53,12 @@ class Tick:
 
 
 def lanes(changes: Sequence[Change], curves: Sequence[Curve], duration_s: float) -> tuple[Lane, ...]:
-    """One lane for each region that has a change or a curve, in the order of `Region`, changed ones first."""
+    """One lane for each region that has a change or a curve, in the order of `Region`, changed ones first.
+
+    The whole picture, which has no region, comes last.
+    """
     drawn: list[Lane] = []
-    for region in Region:
+    for region in (*Region, None):
         bars = tuple(_bar(i, c, duration_s) for i, c in enumerate(changes) if c.region is region)
         points = [point for curve in curves if curve.region is region for point in _points(curve, duration_s)]
         if bars or points:

@@ -117,8 +117,10 @@ class PageView:
         tenths = any(tick.time_s % 1 for tick in marks)
         return [(tick, clock(tick.time_s, tenths=tenths)) for tick in marks]
 
-    def region(self, region: Region) -> Text:
-        """Title of a region."""
+    def region(self, region: Region | None) -> Text:
+        """Title of a region, or of the whole picture."""
+        if region is None:
+            return say_both("Whole picture")
         return both(lambda say: headline.region_title(say, region))
 
     # 4. lists

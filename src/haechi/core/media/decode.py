@@ -50,6 +50,8 @@ class FrameRequest:
         end_s: end of the wanted stretch, exclusive.
         min_interval_s: frames closer than this to the last one given are dropped.
         code_values: HDR without its tone curve: the luma that is coded, stretched to 0-255 as any other.
+        at_once: a start far inside is decoded from the key frame at or before it on. Cheap; but some files show broken
+            pictures there, so that else decoding begins some seconds before.
     """
 
     max_side: int | None = None
@@ -59,6 +61,7 @@ class FrameRequest:
     end_s: float | None = None
     min_interval_s: float = 0.0
     code_values: bool = False
+    at_once: bool = False
 
 
 class FrameStream(Iterator[Frame]):
@@ -145,6 +148,7 @@ def _params(limits: Limits, request: FrameRequest, only_first: bool) -> dict[str
         "end_s": request.end_s,
         "min_interval_s": request.min_interval_s,
         "code_values": request.code_values,
+        "at_once": request.at_once,
         "only_first": only_first,
         "max_pixels": limits.max_pixels,
         "max_duration_s": limits.max_duration_s,

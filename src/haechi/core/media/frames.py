@@ -43,6 +43,7 @@ class FrameJob:
     end_s: float | None
     min_interval_s: float
     code_values: bool
+    at_once: bool
     only_first: bool
     max_pixels: int
     max_duration_s: float
@@ -157,11 +158,11 @@ def _refuse_too_long(time_s: float, job: FrameJob, name: str) -> None:
 def _seek(
     descriptor: int, name: str, job: FrameJob, container: Any, stream: Any, clock: Clock
 ) -> tuple[Any, Any, Clock]:
-    """Go to a key frame some seconds before the start; on any doubt begin again from the start."""
+    """Go to a key frame some seconds before the start, or just before it; on any doubt begin from the beginning."""
     first = box.first_stamp(container, stream)
     if first is not None:
         origin = first
-        target = origin + round((job.start_s - _SEEK_MARGIN_S) / stream.time_base)
+        target = origin + round((job.start_s - (0.0 if job.at_once else _SEEK_MARGIN_S)) / stream.time_base)
         try:
             container.seek(target, stream=stream, backward=True)
             landed = next((p.pts for p in container.demux(stream) if p.pts is not None), None)
