@@ -111,6 +111,34 @@ def test_schedule_from_capture_to_removal(haechi: Haechi, case: str, site: Any, 
     assert "gone for good" in haechi("schedule", "list", "--all").out
 
 
+def test_scheduled_run_publishes_the_ledger(
+    haechi: Haechi, case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "counsel"
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("HAECHI_PLACES", f"file:{place}/ file:{tmp_path / 'file'}/x/")
+    run = haechi("schedule", "run", "--json")
+    assert (run.code, "cannot be written" in run.err) == (1, True), "one of two places was reached"
+    (told,) = [json.loads(line) for line in run.lines]
+    (kept,) = place.iterdir()
+    assert told["place"] == f"file:{kept}"
+    monkeypatch.setenv("HAECHI_PLACES", f"file:{place}/")
+    assert haechi("schedule", "run").code == 0
+    assert len(list(place.iterdir())) == 2
+    assert haechi("ledger", "verify", "--against", f"file:{place}/").code == 0
+
+
+def test_scheduled_run_of_who_may_not_publish_says_so(
+    accounts: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAECHI_PLACES", f"file:{tmp_path / 'counsel'}/")
+    run = accounts("desk", "schedule", "run")
+    assert (run.code, "was not published" in run.err) == (0, True)
+    assert not (tmp_path / "counsel").exists()
+    assert accounts("legal", "schedule", "run").code == 0
+    assert len(list((tmp_path / "counsel").iterdir())) == 1
+
+
 def test_wrong_schedules_capture_nothing(haechi: Haechi, case: str, site: Any) -> None:
     for more in (
         ("--every", "1d"),
