@@ -41,13 +41,13 @@ from haechi.preserve.browser import find_browser
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import Intent, add_file, open_part
+from haechi.preserve.custody import TILE, Intent, add_file, look_at_tile, open_part
 from haechi.preserve.facts import Found
 from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.lanes import move_to_lane
 from haechi.workflows.recapture import Means, add_schedule, run_due
-from web_server import serving
+from web_server import poster, serving
 
 CALLS = ("fsync", "replace", "rename", "link", "unlink", "mkdir", "rmdir")
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -206,6 +206,35 @@ def look(home: Path) -> None:
         open_part(evidence, REVIEWER, evidence.all(Exhibit)[0].id, "original.mp4", copy, WHY)
 
 
+def take_tile(home: Path) -> None:
+    """A picture in the lane of sexual media: sealed, with its blurred tile."""
+    evidence = evidence_of(home)
+    case = open_case(evidence, DESK, "t", "하늘", None, Lane.SEXUAL)
+    picture = home.parent / "neutral.png"
+    picture.write_bytes(poster())
+    for _ in (1, 2):
+        try:
+            add_file(evidence, LEGAL, case.id, picture, Intent(Found(), "file", why=WHY), ["local:"], Limits())
+        except PolicyError:
+            asked = next(one for one in evidence.all(Approval) if one.state == "asked" and one.subject == case.id)
+            decide(evidence, APPROVER, asked.id, True, "")
+
+
+def look_at(home: Path) -> None:
+    """Show a blurred tile and end the look: the tile is there whole or not at all, never without its entry."""
+    evidence = evidence_of(home)
+    exhibit = next(one for one in evidence.all(Exhibit) if any(part.name == TILE for part in one.parts))
+    looks = [one for one in evidence.history(exhibit.id) if one.act == "exhibit.look"]
+    target = home.parent / TILE
+    if target.exists():  # a kill left it: whoever looked knows of it, and so does the ledger
+        assert looks
+        assert target.read_bytes()[:2] == b"\xff\xd8"
+        target.unlink()
+    with look_at_tile(evidence, DESK, exhibit.id, target):
+        assert target.exists()
+    assert not target.exists()
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "add": add,
     "seal": seal,
@@ -217,6 +246,7 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "recapture": recapture,
     "rename": rename,
     "look": look,
+    "look-at-tile": look_at,
     "capture-browser": lambda home: take(home, browser=True),
 }
 
@@ -225,6 +255,7 @@ PREPARING: dict[str, Callable[[Path], None]] = {
     "capture-sealed": ask_to_take,
     "recapture": plan_recapture,
     "rename": ask_to_rename,
+    "look-at-tile": take_tile,
 }
 
 

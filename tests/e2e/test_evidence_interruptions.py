@@ -23,6 +23,7 @@ LEAST_WRITES = {
     "recapture": 65,
     "rename": 25,
     "look": 9,
+    "look-at-tile": 9,
 }
 
 
