@@ -100,7 +100,8 @@ def test_three_different_holders(keys: VaultKeys, names: list[str]) -> None:
 def test_shares_of_any_length(size: int) -> None:
     secret = bytes(range(1, size + 1))
     shares = split(secret)
-    assert all(secret not in share for _, share in shares)
+    if size >= 15:  # a single byte stands in a random share once in a while
+        assert all(secret not in share for _, share in shares)
     for pair in itertools.combinations(shares, 2):
         assert join(pair) == secret
 
