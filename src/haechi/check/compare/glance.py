@@ -24,7 +24,7 @@ from scipy import ndimage
 from haechi.check.compare import changes, residual
 from haechi.check.compare.clip import Clip, Stack, Times
 from haechi.check.compare.colour import Tone, fit_tone
-from haechi.check.compare.geometry import Placement, visible, warp
+from haechi.check.compare.geometry import visible, warp
 from haechi.check.compare.locate import Located
 from haechi.check.compare.window import without_rim
 
@@ -89,29 +89,17 @@ def glance(probe: Clip, master: Clip, located: Located) -> Glance | None:
     covered = visible(master.shape, placement.matrix, probe.shape)
     seen = without_rim(covered)
     index, times, frames = alignment.matched[matched], probe.times_s[matched], probe.frames[matched]
-    laid = _Laid(master, placement, probe.shape)
+    laid = {int(i): warp(master.frames[i], placement.matrix, probe.shape) for i in np.unique(index)}
+    colourless = np.zeros((max(1, probe.shape[0] // 4), max(1, probe.shape[1] // 4), 2), np.float32)
     some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
-    tone = fit_tone([(frames[k], laid[int(index[k])], laid.colourless) for k in some], seen)
-    energies = _energies(frames, [laid[int(i)] for i in index], laid.colourless, tone, seen)
+    tone = fit_tone([(frames[k], laid[int(index[k])], colourless) for k in some], seen)
+    energies = _energies(frames, [laid[int(i)] for i in index], colourless, tone, seen)
     if not energies.seen.any():
         return None
     loss, share = _loss(energies)
     cells = _doubt(energies, times)
     clear = loss < MAX_LOSS and share < MAX_LOSS_SHARE and SHARPNESS[0] < tone.sharpness < SHARPNESS[1]
     return Glance(cells.reshape(len(cells), -1).max(1), cells, covered, seen, tone, loss, clear)
-
-
-class _Laid(dict[int, Stack]):
-    """Master frames in probe geometry, laid when first asked for."""
-
-    def __init__(self, master: Clip, placement: Placement, shape: tuple[int, int]) -> None:
-        super().__init__()
-        self._master, self._matrix, self._shape = master, placement.matrix, shape
-        self.colourless: Floats = np.zeros((max(1, shape[0] // 4), max(1, shape[1] // 4), 2), np.float32)
-
-    def __missing__(self, index: int) -> Stack:
-        self[index] = warp(self._master.frames[index], self._matrix, self._shape)
-        return self[index]
 
 
 def _energies(frames: Stack, laid: Sequence[Stack], colourless: Floats, tone: Tone, seen: Bools) -> residual.Energies:
