@@ -5,6 +5,8 @@ Every window is glanced at first; only what is not plainly the same is looked at
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,14 +16,15 @@ from haechi.check.compare import windows
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.plain import gather_plain
 from haechi.check.compare.regions import RegionPainter
-from haechi.check.compare.skim import Skimmed, skim
+from haechi.check.compare.skim import skim
 from haechi.check.compare.window import compare_window
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Comparison, Segment
 from haechi.core.settings import Limits
 
-# Share of the progress that the glance is told as.
-GLANCE_SHARE = 0.2
+# So many windows are glanced at before those in doubt are looked at closely: what a glance leaves stays in memory
+# meanwhile, and no longer.
+AT_ONCE = 12
 
 
 def compare_moving(
@@ -41,24 +44,19 @@ def compare_moving(
     if refused is not None:
         return refused
     files = Files(probe, probe_info, master, master_info, limits)
-    gathered = Gathered()
-    cuts, total = windows.cut(files, hint), probe_info.duration_s or 1.0
-    skimmed: dict[windows.Cut, Skimmed] = {}
-    for cut, one in skim(files, cuts):
-        if one is not None:
-            skimmed[cut] = one
-        progress(min(1.0, GLANCE_SHARE * cut[0].end_s / total))
-    plain = {cut for cut, one in skimmed.items() if one.plain}
-    doubtful = [cut for cut in cuts if cut not in plain]
-    closely = windows.find(files, doubtful, {cut: skimmed[cut].known for cut in doubtful if cut in skimmed})
-    painter = RegionPainter(models) if doubtful else None
-    with closing(closely):
-        for cut in cuts:
-            if painter is None or cut in plain:
-                gather_plain(gathered, skimmed[cut], files, with_pictures=pictures)
-            elif (found := next(closely)[1]) is not None:
-                _compare_one(found, files, painter, gathered, with_pictures=pictures)
-            progress(min(1.0, GLANCE_SHARE + (1 - GLANCE_SHARE) * cut[0].end_s / total))
+    gathered, total = Gathered(), probe_info.duration_s or 1.0
+    painter = functools.cache(functools.partial(RegionPainter, models))  # loaded only for a window in doubt
+    with closing(skim(files, windows.cut(files, hint))) as glances:
+        while some := list(itertools.islice(glances, AT_ONCE)):
+            doubtful = {cut: one for cut, one in some if one is None or not one.plain}
+            known = {cut: one.known for cut, one in doubtful.items() if one is not None}
+            with closing(windows.find(files, list(doubtful), known)) as closely:
+                for cut, one in some:
+                    if one is not None and one.plain:
+                        gather_plain(gathered, one, files, with_pictures=pictures)
+                    elif (found := next(closely)[1]) is not None:
+                        _compare_one(found, files, painter(), gathered, with_pictures=pictures)
+                    progress(min(1.0, cut[0].end_s / total))
     return conclude(gathered, files)
 
 

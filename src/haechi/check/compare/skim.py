@@ -8,7 +8,7 @@ Limits: a piece of the probe in which nothing was found is not searched again; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -17,14 +17,13 @@ import numpy as np
 
 from haechi.check.compare import locate
 from haechi.check.compare.clip import GAP_S, Clip, Stretch
-from haechi.check.compare.coarse import master_span_for
 from haechi.check.compare.gather import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.glance import Glance, glance
 from haechi.check.compare.locate import Located
 from haechi.check.compare.reel import Reel
 from haechi.check.compare.timing import Line
-from haechi.check.compare.windows import MAX_UNHINTED_S, MIN_INTERVAL_S, SMALL_INTERVAL_S, Cut, Known
+from haechi.check.compare.windows import MIN_INTERVAL_S, SMALL_INTERVAL_S, Cut, Known, enlargement, searched_stretch
 from haechi.core.records import Segment
 
 PROBE_SIDE, MASTER_SIDE = 320, 400
@@ -68,7 +67,7 @@ class Skimmed:
         return self.placement, locate.stretches(self.located)
 
 
-def skim(files: Files, cuts: Sequence[Cut]) -> Iterator[tuple[Cut, Skimmed | None]]:
+def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | None]]:
     """Each window with what a glance says; None where it says nothing."""
     with ExitStack() as stack:
         probe = _Reader(stack, Reel(files.probe, files.limits, PROBE_SIDE, min_interval_s=MIN_INTERVAL_S))
@@ -133,13 +132,8 @@ class _Skimmer:
         piece = cut[1]
         if piece in self._given_up:
             return None
-        length_s = self._files.master_info.duration_s
-        if piece is None:
-            theirs = (0.0, min(length_s or MAX_UNHINTED_S, MAX_UNHINTED_S))
-        else:
-            around = (float(probe.times_s[0]), float(probe.times_s[-1]))
-            theirs = master_span_for(around, piece, length_s)
-        master = self._master.take(*theirs).result()
+        ours = (float(probe.times_s[0]), float(probe.times_s[-1]))
+        master = self._master.take(*searched_stretch(self._files, piece, ours)).result()
         looked = None if master is None else locate.look(probe, master)
         if looked is None or master is None or not looked.alignment.certain:
             return None
@@ -151,7 +145,7 @@ class _Skimmer:
         self, cut: Cut, probe: Clip, master: Clip, placement: Placement, line: Line | None = None
     ) -> Skimmed | None:
         small = placement.rescaled(
-            1 / _factor(self._files.probe_shape, probe), 1 / _factor(self._files.master_shape, master)
+            1 / enlargement(self._files.probe_shape, probe), 1 / enlargement(self._files.master_shape, master)
         )
         if not SCALES[0] < small.scale < SCALES[1]:
             return None
@@ -159,10 +153,10 @@ class _Skimmer:
         seen = glance(probe, master, located)
         if seen is None:
             return None
-        return Skimmed(cut, probe.times_s, probe.frames[0], located, placement, seen, _whole(cut, probe))
+        return Skimmed(cut, probe.times_s, probe.frames[0].copy(), located, placement, seen, _whole(cut, probe))
 
     def _full(self, located: Located, probe: Clip, master: Clip) -> Placement:
-        factors = _factor(self._files.probe_shape, probe), _factor(self._files.master_shape, master)
+        factors = enlargement(self._files.probe_shape, probe), enlargement(self._files.master_shape, master)
         return located.placement.rescaled(*factors)
 
     def _led_to(self, before: Skimmed, start_s: float, length_s: float) -> Stretch:
@@ -193,8 +187,3 @@ def _whole(cut: Cut, probe: Clip) -> bool:
     """Whether no frame is missing for GAP_S: damage may have taken it."""
     inside = np.clip(probe.times_s, cut[0].start_s, cut[0].end_s)
     return float(np.diff(np.concatenate([[cut[0].start_s], inside, [cut[0].end_s]])).max()) < GAP_S
-
-
-def _factor(shape: tuple[int, int], clip: Clip) -> float:
-    """How much larger the file's pictures are than the clip's."""
-    return max(shape) / max(clip.shape)

@@ -147,11 +147,8 @@ class _Search:
 
     def _searched(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
         """The window among all the master's moments that can match: small pictures first."""
-        files, length_s = self._files, self._files.master_info.duration_s
-        if piece is None:
-            theirs = (0.0, min(length_s or MAX_UNHINTED_S, MAX_UNHINTED_S))
-        else:
-            theirs = master_span_for((span.start_s, span.end_s), piece, length_s)
+        files = self._files
+        theirs = searched_stretch(files, piece, (span.start_s, span.end_s))
         small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
         probe = reading.result()
         if probe is None or small is None:
@@ -160,8 +157,16 @@ class _Search:
         looked = locate.look(little, small)
         if looked is None:
             return None
-        full = looked.placement.rescaled(_factor(files.probe_shape, little), _factor(files.master_shape, small))
+        full = looked.placement.rescaled(enlargement(files.probe_shape, little), enlargement(files.master_shape, small))
         return _settled(files, span, probe, full, locate.stretches(looked))
+
+
+def searched_stretch(files: Files, piece: Segment | None, ours: Stretch) -> Stretch:
+    """Where in the master a stretch of the probe is searched for: all of it, up to a limit, where no piece leads."""
+    length_s = files.master_info.duration_s
+    if piece is None:
+        return 0.0, min(length_s or MAX_UNHINTED_S, MAX_UNHINTED_S)
+    return master_span_for(ours, piece, length_s)
 
 
 def _led_to(before: Located, probe: Clip) -> Stretch:
@@ -181,22 +186,22 @@ def _runs_on(before: Located, located: Located) -> bool:
 def _settled(files: Files, span: Span, probe: Clip, full: Placement, stretches: Sequence[Stretch]) -> Found | None:
     """The window at working size, near a placement at full size and some moments."""
     gone_s = undecoded_s(probe, (span.start_s, span.end_s))
-    upscaled = full.scale / _factor(files.probe_shape, probe)
+    upscaled = full.scale / enlargement(files.probe_shape, probe)
     if upscaled > MAX_UPSCALED:
         # Detail beyond the master's own resolution is interpolation.
         probe = scaled(probe, 1.0 / upscaled)
-    wanted = min(1.0, full.scale / _factor(files.probe_shape, probe))
+    wanted = min(1.0, full.scale / enlargement(files.probe_shape, probe))
     side = max(64, int(np.ceil(max(files.master_shape) * wanted / 2) * 2))
     master = load(files.master, stretches, side, files.limits, chroma_too=True)
     if master is None:
         return None
-    factors = _factor(files.probe_shape, probe), _factor(files.master_shape, master)
+    factors = enlargement(files.probe_shape, probe), enlargement(files.master_shape, master)
     located = locate.settle(probe, master, full.rescaled(1 / factors[0], 1 / factors[1]))
     if located is None:
         return None
     return Found(probe, master, located, located.placement.rescaled(*factors), gone_s)
 
 
-def _factor(shape: tuple[int, int], clip: Clip) -> float:
+def enlargement(shape: tuple[int, int], clip: Clip) -> float:
     """How much larger the file's pictures are than the clip's."""
     return max(shape) / max(clip.shape)
