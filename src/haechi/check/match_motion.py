@@ -6,6 +6,7 @@ Short probes are read whole; of long ones three windows of 4 s, around samples t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,14 +22,16 @@ from haechi.core.fingerprint.sets import FingerprintSet
 from haechi.core.fingerprint.visual import SMALL_INTERVAL_S, plan_sampling, small_picture
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Kind
+from haechi.core.records import Kind, Span
 from haechi.core.settings import Limits
 
 MIN_CORRELATION: Final = 0.55
 
 _VOTING_SAMPLES = 14
 _IMAGE_SIDE, _FRAME_SIDE, _MOTION_SIDE = 1024, 512, 192
-_WINDOW_S, _WINDOWS = 4.0, 3
+_WINDOW_S, _WINDOWS, _REACH_S = 4.0, 3, 6.0
+# One decodes the probe, one the master.
+_READERS = 2
 _SAME_MOMENT_S = 0.03
 _SAME_LINE_S, _SAME_SPEED = 0.5, 0.05
 _RHYTHM = 0.82
@@ -187,11 +190,19 @@ def _stretches(
     path: Path, probe: ReadProbe, pairs: Sequence[Pair], master: Master, limits: Limits
 ) -> list[tuple[list[Frame], Motion]]:
     """Stretches of the probe, each with the motion of the master that may be in it; none when that is not known."""
-    if master.is_image:
+    if master.is_image or (probe.dense and not probe.motion):
         return []
-    found = [probe.motion] if probe.dense else _read_windows(path, pairs, limits)
-    motions = [(frames, _master_motion(master, frames, pairs, limits)) for frames in found if frames]
-    return [(frames, motion) for frames, motion in motions if motion is not None]
+    with ThreadPoolExecutor(_READERS) as pool:
+        if probe.dense:
+            spans = [Span(probe.motion[0].time_s, probe.motion[-1].time_s)]
+            mine = [probe.motion]
+            theirs = _master_motions(master, spans, pairs, limits)
+        else:
+            spans = _window_spans(pairs)
+            coming = pool.submit(_master_motions, master, spans, pairs, limits)
+            mine = list(pool.map(lambda span: _read(path, span, limits), spans))
+            theirs = coming.result()
+    return [(frames, motion) for frames, motion in zip(mine, theirs, strict=True) if frames and motion is not None]
 
 
 def _lines(stretches: Sequence[tuple[list[Frame], Motion]], pair: Pair, master: Master) -> list[Alignment] | None:
@@ -208,50 +219,66 @@ def _lines(stretches: Sequence[tuple[list[Frame], Motion]], pair: Pair, master: 
     return found if moving else None
 
 
-def _read_windows(path: Path, pairs: Sequence[Pair], limits: Limits) -> list[list[Frame]]:
-    """Grey pictures of short stretches around the best confirmed samples of a long probe."""
+def _window_spans(pairs: Sequence[Pair]) -> list[Span]:
+    """Short stretches of a long probe, around its best confirmed samples."""
     starts: list[float] = []
     for pair in pairs:
         if all(abs(pair.probe_s - start) > _WINDOW_S for start in starts) and len(starts) < _WINDOWS:
             starts.append(pair.probe_s)
-    stretches = []
-    for start in starts:
-        request = _moving(start, start + _WINDOW_S)
-        with read_frames(path, limits, request) as stream:
-            stretches.append(list(stream))
-    return stretches
+    return [Span(start, start + _WINDOW_S) for start in starts]
 
 
-def _moving(start_s: float, end_s: float) -> FrameRequest:
-    """Small pictures of a stretch. A broken one or two at its start would not change how it moves."""
-    return FrameRequest(
+def _read(path: Path, span: Span, limits: Limits) -> list[Frame]:
+    """Small grey pictures of a stretch. A broken one or two at its start would not change how it moves."""
+    request = FrameRequest(
         max_side=_MOTION_SIDE,
         gray=True,
-        start_s=start_s,
-        end_s=end_s,
+        start_s=max(0.0, span.start_s),
+        end_s=span.end_s,
         min_interval_s=SMALL_INTERVAL_S,
         at_once=True,
     )
+    with read_frames(path, limits, request) as stream:
+        return list(stream)
 
 
-def _master_motion(master: Master, frames: Sequence[Frame], pairs: Sequence[Pair], limits: Limits) -> Motion | None:
-    """The master's small pictures: kept ones, or those of its working copy around the confirmed samples."""
+def _master_motions(
+    master: Master, spans: Sequence[Span], pairs: Sequence[Pair], limits: Limits
+) -> list[Motion | None]:
+    """For each stretch of the probe the master's small pictures: kept ones, or those of its working copy around it."""
     if master.follows_motion:
         arrays = master.fingerprint.arrays
-        pictures = arrays["small"].reshape(len(arrays["small"]), -1)
-        return Motion(arrays["small_times"].astype(np.float64), pictures.astype(np.float32))
-    if master.proxy is None or not frames:
+        pictures = arrays["small"].reshape(len(arrays["small"]), -1).astype(np.float32)
+        return [Motion(arrays["small_times"].astype(np.float64), pictures)] * len(spans)
+    if master.proxy is None:
+        return [None] * len(spans)
+    wanted = [_span_in_master(span, pairs) for span in spans]
+    read = [frame for span in _joined(wanted) for frame in _read(master.proxy, span, limits)]
+    return [_motion([frame for frame in read if span.start_s <= frame.time_s < span.end_s]) for span in wanted]
+
+
+def _span_in_master(span: Span, pairs: Sequence[Pair]) -> Span:
+    near = min(pairs, key=lambda pair: abs(pair.probe_s - span.start_s))
+    later_s = near.master_s - near.probe_s
+    return Span(span.start_s + later_s - _REACH_S, span.end_s + later_s + _REACH_S)
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Spans that overlap as one, so that nothing is decoded twice."""
+    joined: list[Span] = []
+    for span in sorted(spans, key=lambda one: one.start_s):
+        if joined and span.start_s <= joined[-1].end_s:
+            joined[-1] = Span(joined[-1].start_s, max(joined[-1].end_s, span.end_s))
+        else:
+            joined.append(span)
+    return joined
+
+
+def _motion(frames: Sequence[Frame]) -> Motion | None:
+    if not frames:
         return None
-    near = min(pairs, key=lambda pair: abs(pair.probe_s - frames[0].time_s))
-    reach = 6.0
-    low = near.master_s + (frames[0].time_s - near.probe_s) - reach
-    high = near.master_s + (frames[-1].time_s - near.probe_s) + reach
-    request = _moving(max(0.0, low), high)
-    with read_frames(master.proxy, limits, request) as stream:
-        read = [(frame.time_s, small_picture(frame.image).ravel()) for frame in stream]
-    if not read:
-        return None
-    return Motion(np.array([t for t, _ in read]), np.stack([image for _, image in read]).astype(np.float32))
+    pictures = np.stack([small_picture(frame.image).ravel() for frame in frames]).astype(np.float32)
+    return Motion(np.array([frame.time_s for frame in frames]), pictures)
 
 
 def _warped_motion(
