@@ -30,10 +30,15 @@ class Reel:
         limits: decoding limits.
         side: the long side is scaled down to it.
         min_interval_s: frames closer than this to the one before are left out.
+        thin: see `FrameRequest`.
     """
 
-    def __init__(self, path: Path, limits: Limits, side: int, *, min_interval_s: float = 0.0) -> None:
-        self._path, self._limits, self._side, self._interval_s = path, limits, side, min_interval_s
+    def __init__(
+        self, path: Path, limits: Limits, side: int, *, min_interval_s: float = 0.0, thin: bool = False
+    ) -> None:
+        self._path, self._limits = path, limits
+        # By way of colours: luma planes of differently coded files do not mean the same.
+        self._request = FrameRequest(max_side=side, min_interval_s=min_interval_s, thin=thin)
         self._stream: FrameStream | None = None
         self._kept: list[Frame] = []
         self._from_s = self._read_s = 0.0
@@ -61,9 +66,7 @@ class Reel:
 
     def _open(self, start_s: float) -> None:
         self.close()
-        # By way of colours: luma planes of differently coded files do not mean the same.
-        request = FrameRequest(max_side=self._side, start_s=start_s, min_interval_s=self._interval_s)
-        self._stream = read_frames(self._path, self._limits, request)
+        self._stream = read_frames(self._path, self._limits, replace(self._request, start_s=start_s))
         self._kept, self._from_s, self._read_s = [], start_s, start_s
 
     def _read_until(self, end_s: float) -> None:

@@ -70,7 +70,7 @@ class Skimmed:
 def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | None]]:
     """Each window with what a glance says; None where it says nothing."""
     with ExitStack() as stack:
-        probe = _Reader(stack, Reel(files.probe, files.limits, PROBE_SIDE, min_interval_s=MIN_INTERVAL_S))
+        probe = _Reader(stack, Reel(files.probe, files.limits, PROBE_SIDE, min_interval_s=MIN_INTERVAL_S, thin=True))
         master = _Reader(stack, Reel(files.master, files.limits, MASTER_SIDE, min_interval_s=SMALL_INTERVAL_S))
         skimmer = _Skimmer(files, master)
         coming = [probe.take(*_around(cut)) for cut in cuts[:1]]

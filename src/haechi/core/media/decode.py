@@ -52,6 +52,7 @@ class FrameRequest:
         code_values: HDR without its tone curve: the luma that is coded, stretched to 0-255 as any other.
         at_once: a start far inside is decoded from the key frame at or before it on. Cheap; but some files show broken
             pictures there, so that else decoding begins some seconds before.
+        thin: pictures that no other is predicted from need not be decoded while the rest are at least 12 a second.
     """
 
     max_side: int | None = None
@@ -62,6 +63,7 @@ class FrameRequest:
     min_interval_s: float = 0.0
     code_values: bool = False
     at_once: bool = False
+    thin: bool = False
 
 
 class FrameStream(Iterator[Frame]):
@@ -149,6 +151,7 @@ def _params(limits: Limits, request: FrameRequest, only_first: bool) -> dict[str
         "min_interval_s": request.min_interval_s,
         "code_values": request.code_values,
         "at_once": request.at_once,
+        "thin": request.thin,
         "only_first": only_first,
         "max_pixels": limits.max_pixels,
         "max_duration_s": limits.max_duration_s,

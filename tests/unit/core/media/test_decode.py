@@ -136,6 +136,25 @@ def test_a_late_start_gives_the_same_frames_as_decoding_in_order(tmp_path: Path,
         assert all(np.array_equal(a.image, b.image) for a, b in zip(sought, ordered, strict=True))
 
 
+def test_a_thin_reading_leaves_out_what_nothing_else_needs(tmp_path: Path, limits: Limits, scene: Scene) -> None:
+    path = tmp_path / "pyramid.mp4"
+    write_video(path, scene(60, 64, 48), RATE, options={"bf": "3", "x264-params": "b-adapt=0:b-pyramid=normal"})
+    every = {f.time_s: f.image for f in read_frames(path, limits)}
+    thin = list(read_frames(path, limits, FrameRequest(thin=True)))
+    assert len(every) == 60
+    assert 28 <= len(thin) <= 36
+    assert max(np.diff([f.time_s for f in thin])) < 0.085
+    assert all(np.array_equal(f.image, every[f.time_s]) for f in thin)
+
+
+def test_a_thin_reading_of_pictures_far_apart_takes_all(tmp_path: Path, limits: Limits, scene: Scene) -> None:
+    path = tmp_path / "flat.mp4"
+    write_video(path, scene(80, 64, 48), RATE, options={"bf": "7", "x264-params": "b-adapt=0:b-pyramid=none"})
+    times = [f.time_s for f in read_frames(path, limits, FrameRequest(thin=True))]
+    assert (np.diff(times) > 0.05).sum() <= 4, "only where the gap is found is something missing"
+    assert len(times) > 55
+
+
 def test_variable_frame_rate_keeps_the_stamps(tmp_path: Path, limits: Limits, scene: Scene) -> None:
     times = [0.0, 0.05, 0.2, 0.21, 0.5, 1.4, 1.5]
     for name in ("vfr.mp4", "vfr.mkv"):
