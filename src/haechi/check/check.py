@@ -215,6 +215,7 @@ def _compare_all(
             models=settings.models,
             limits=settings.limits,
             hint=_stretched(_hint(parts), info.duration_s),
+            working_copy=True,
             pictures=pictures,
             progress=lambda x, i=i: progress((i + x) / len(wanted)),  # type: ignore[misc]
         )

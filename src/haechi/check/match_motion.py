@@ -228,7 +228,7 @@ def _window_spans(pairs: Sequence[Pair]) -> list[Span]:
     return [Span(start, start + _WINDOW_S) for start in starts]
 
 
-def _read(path: Path, span: Span, limits: Limits) -> list[Frame]:
+def _read(path: Path, span: Span, limits: Limits, *, small: bool = False) -> list[Frame]:
     """Small grey pictures of a stretch. A broken one or two at its start would not change how it moves."""
     request = FrameRequest(
         max_side=_MOTION_SIDE,
@@ -237,6 +237,7 @@ def _read(path: Path, span: Span, limits: Limits) -> list[Frame]:
         end_s=span.end_s,
         min_interval_s=SMALL_INTERVAL_S,
         at_once=True,
+        small=small,
     )
     with read_frames(path, limits, request) as stream:
         return list(stream)
@@ -253,7 +254,7 @@ def _master_motions(
     if master.proxy is None:
         return [None] * len(spans)
     wanted = [_span_in_master(span, pairs) for span in spans]
-    read = [frame for span in _joined(wanted) for frame in _read(master.proxy, span, limits)]
+    read = [frame for span in _joined(wanted) for frame in _read(master.proxy, span, limits, small=True)]
     return [_motion([frame for frame in read if span.start_s <= frame.time_s < span.end_s]) for span in wanted]
 
 

@@ -35,6 +35,7 @@ def compare_files(
     models: Path,
     limits: Limits,
     hint: Sequence[Segment] = (),
+    working_copy: bool = False,
     pictures: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Comparison:
@@ -48,6 +49,7 @@ def compare_files(
         models: folder of model weights.
         limits: decoding limits.
         hint: pieces of the probe that a match assigned to this master; empty when unknown.
+        working_copy: `master` is one that this home has made.
         pictures: whether to make pictures for the report.
         progress: called with the share done, 0 to 1.
     """
@@ -75,6 +77,7 @@ def compare_files(
             models=models,
             limits=limits,
             hint=hint,
+            working_copy=working_copy,
             pictures=pictures,
             progress=say,
         )

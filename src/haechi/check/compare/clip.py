@@ -53,6 +53,7 @@ def load(
     *,
     min_interval_s: float = 0.0,
     chroma_too: bool = False,
+    small: bool = False,
 ) -> Clip | None:
     """Decode some stretches of a file, in order; None when they hold no frame.
 
@@ -63,12 +64,13 @@ def load(
         limits: decoding limits.
         min_interval_s: frames closer than this to the one before are left out.
         chroma_too: whether to keep the colour planes.
+        small: see `FrameRequest`.
     """
     luma, chroma, times, left_out = [], [], [], 0
+    # Always by way of colours: luma planes of differently coded files do not mean the same.
+    request = FrameRequest(max_side=side, min_interval_s=min_interval_s, small=small)
     for start_s, end_s in stretches:
-        # Always by way of colours: luma planes of differently coded files do not mean the same.
-        request = FrameRequest(max_side=side, start_s=start_s, end_s=end_s, min_interval_s=min_interval_s)
-        stream = read_frames(path, limits, request)
+        stream = read_frames(path, limits, replace(request, start_s=start_s, end_s=end_s))
         for frame in stream:
             luma.append(bright(frame.image))
             times.append(frame.time_s)

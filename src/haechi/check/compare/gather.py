@@ -43,13 +43,18 @@ JOIN_GAP_S = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The two files of a comparison."""
+    """The two files of a comparison.
+
+    Attributes:
+        working_copy: the master is one that this home has made (`core.media.proxy`).
+    """
 
     probe: Path
     probe_info: MediaInfo
     master: Path
     master_info: MediaInfo
     limits: Limits
+    working_copy: bool = False
 
     @property
     def probe_shape(self) -> tuple[int, int]:

@@ -36,6 +36,7 @@ def compare_moving(
     models: Path,
     limits: Limits,
     hint: Sequence[Segment],
+    working_copy: bool,
     pictures: bool,
     progress: Callable[[float], None],
 ) -> Comparison:
@@ -43,7 +44,7 @@ def compare_moving(
     refused = too_small(probe_info)
     if refused is not None:
         return refused
-    files = Files(probe, probe_info, master, master_info, limits)
+    files = Files(probe, probe_info, master, master_info, limits, working_copy)
     gathered, total = Gathered(), probe_info.duration_s or 1.0
     painter = functools.cache(functools.partial(RegionPainter, models))  # loaded only for a window in doubt
     with closing(skim(files, windows.cut(files, hint))) as glances:

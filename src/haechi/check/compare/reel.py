@@ -31,14 +31,22 @@ class Reel:
         side: the long side is scaled down to it.
         min_interval_s: frames closer than this to the one before are left out.
         thin: see `FrameRequest`.
+        small: the same.
     """
 
     def __init__(
-        self, path: Path, limits: Limits, side: int, *, min_interval_s: float = 0.0, thin: bool = False
+        self,
+        path: Path,
+        limits: Limits,
+        side: int,
+        *,
+        min_interval_s: float = 0.0,
+        thin: bool = False,
+        small: bool = False,
     ) -> None:
         self._path, self._limits = path, limits
         # By way of colours: luma planes of differently coded files do not mean the same.
-        self._request = FrameRequest(max_side=side, min_interval_s=min_interval_s, thin=thin)
+        self._request = FrameRequest(max_side=side, min_interval_s=min_interval_s, thin=thin, small=small)
         self._stream: FrameStream | None = None
         self._kept: list[Frame] = []
         self._from_s = self._read_s = 0.0

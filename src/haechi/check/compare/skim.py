@@ -24,9 +24,10 @@ from haechi.check.compare.locate import Located
 from haechi.check.compare.reel import Reel
 from haechi.check.compare.timing import Line
 from haechi.check.compare.windows import MIN_INTERVAL_S, SMALL_INTERVAL_S, Cut, Known, enlargement, searched_stretch
+from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment
 
-PROBE_SIDE, MASTER_SIDE = 320, 400
+PROBE_SIDE = 320
 MARGIN_S = 0.7
 # The master must not be drawn larger, or shrunk more, than this between the small pictures.
 SCALES = (0.55, 1.15)
@@ -71,7 +72,8 @@ def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | No
     """Each window with what a glance says; None where it says nothing."""
     with ExitStack() as stack:
         probe = _Reader(stack, Reel(files.probe, files.limits, PROBE_SIDE, min_interval_s=MIN_INTERVAL_S, thin=True))
-        master = _Reader(stack, Reel(files.master, files.limits, MASTER_SIDE, min_interval_s=SMALL_INTERVAL_S))
+        theirs = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
+        master = _Reader(stack, theirs)
         skimmer = _Skimmer(files, master)
         coming = [probe.take(*_around(cut)) for cut in cuts[:1]]
         for k, cut in enumerate(cuts):

@@ -20,13 +20,13 @@ from haechi.check.compare.coarse import master_span_for
 from haechi.check.compare.gather import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.locate import Located
+from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment, Span
 
 WINDOW_S = 10.0
 WORKING_SIDE = 640
 MIN_INTERVAL_S = 0.05
-# For the first idea of time and place; a master faster than this is thinned out.
-SMALL_SIDE = 416
+# For the first idea of time and place: a master faster than this is thinned out.
 SMALL_INTERVAL_S = 0.03
 # How much worse than the window before one may fit and still count as its continuation, and how much of it must.
 RUNS_ON, RUNS_ON_SHARE = 1.5, 0.95
@@ -149,7 +149,14 @@ class _Search:
         """The window among all the master's moments that can match: small pictures first."""
         files = self._files
         theirs = searched_stretch(files, piece, (span.start_s, span.end_s))
-        small = load(files.master, [theirs], SMALL_SIDE, files.limits, min_interval_s=SMALL_INTERVAL_S)
+        small = load(
+            files.master,
+            [theirs],
+            SMALL_SIDE,
+            files.limits,
+            min_interval_s=SMALL_INTERVAL_S,
+            small=files.working_copy,
+        )
         probe = reading.result()
         if probe is None or small is None:
             return None

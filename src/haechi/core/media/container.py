@@ -26,6 +26,8 @@ FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,m4v,h264,hevc,obu,ivf,flv,asf,mxf,dv,"
     "wav,w64,aiff,caf,mp3,aac,flac,ogg,ac3,eac3,amr,wv,ape,tta"
 )
+# The small luma pictures that a working copy carries beside its own.
+SMALL_TITLE = "small luma"
 _SKIP_LARGE_THREADS = 16_000_000  # above this many pixels each decoding thread costs too much memory
 
 
@@ -85,6 +87,12 @@ def video_stream(container: Any, name: str) -> Any | None:
         raise UnsupportedMediaError(f"{name}: no decoder for its video; convert it to H.264 MP4")
     best = container.streams.best("video")
     return next((s for s in known if best is not None and s.index == best.index), known[0] if known else None)
+
+
+def small_stream(container: Any) -> Any | None:
+    """The small luma of a working copy of ours; None in any other file. Never ask an untrusted file for it."""
+    named = (s for s in container.streams.video if s.metadata.get("title") == SMALL_TITLE)
+    return next((s for s in named if s.codec_context is not None), None)
 
 
 def audio_stream(container: Any) -> Any | None:

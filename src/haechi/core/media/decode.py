@@ -53,6 +53,7 @@ class FrameRequest:
         at_once: a start far inside is decoded from the key frame at or before it on. Cheap; but some files show broken
             pictures there, so that else decoding begins some seconds before.
         thin: pictures that no other is predicted from need not be decoded while the rest are at least 12 a second.
+        small: the small luma that our own working copies carry (`proxy`), where the file has it; only for those.
     """
 
     max_side: int | None = None
@@ -64,6 +65,7 @@ class FrameRequest:
     code_values: bool = False
     at_once: bool = False
     thin: bool = False
+    small: bool = False
 
 
 class FrameStream(Iterator[Frame]):
@@ -152,6 +154,7 @@ def _params(limits: Limits, request: FrameRequest, only_first: bool) -> dict[str
         "code_values": request.code_values,
         "at_once": request.at_once,
         "thin": request.thin,
+        "small": request.small,
         "only_first": only_first,
         "max_pixels": limits.max_pixels,
         "max_duration_s": limits.max_duration_s,

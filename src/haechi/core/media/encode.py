@@ -31,7 +31,7 @@ _BT709 = 1  # ITU-T H.273: the code point of BT.709 for primaries, transfer and 
 _BT601 = 6
 _SWS_MATRIX = {_BT709: Colorspace.ITU709, _BT601: Colorspace.ITU601}
 _UNTAGGED_CODECS = frozenset({"mpeg4", "mpeg1video", "mpeg2video", "msmpeg4", "flv", "h263"})
-_LIMITED = 1  # AVCOL_RANGE_MPEG
+_LIMITED, _FULL = 1, 2  # AVCOL_RANGE_MPEG, _JPEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class VideoCoding:
     Attributes:
         variable: each frame comes with its own time stamp; else frames follow each other at `frame_rate`.
         options: go to the encoder as they are and win over the other fields.
+        title: the stream's name in the file.
     """
 
     frame_rate: float
@@ -50,6 +51,7 @@ class VideoCoding:
     pixel_format: str = "yuv420p"
     variable: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
 
     @property
     def time_base(self) -> Fraction:
@@ -106,15 +108,15 @@ class MediaWriter:
         OSError: the file cannot be written, e.g. the disk is full.
     """
 
-    def __init__(self, path: Path, video: VideoCoding | None, audio: AudioCoding | None) -> None:
+    def __init__(
+        self, path: Path, video: VideoCoding | None, audio: AudioCoding | None, *, small: VideoCoding | None = None
+    ) -> None:
         self._path = path
-        self._video_coding = video
         self._audio_coding = audio
         self._container = _open_output(path)
-        self._video: Any = None
+        self._video = None if video is None else _Pictures(self._container, path, video)
+        self._small = None if small is None else _Pictures(self._container, path, small)
         self._audio = self._add_audio_stream(audio) if audio is not None else None
-        self._tick = -1
-        self._shape: tuple[int, ...] = ()
         self._samples_written = 0
 
     def __enter__(self) -> Self:
@@ -132,23 +134,21 @@ class MediaWriter:
         """How far the sound reaches, seconds."""
         return self._samples_written / self._audio_coding.sample_rate if self._audio_coding else 0.0
 
-    def add_frame(self, image: NDArray[np.uint8], time_s: float | None = None) -> None:
-        """Append a picture: uint8 (h, w, 3) BGR or (h, w) luma; `time_s` counts when it is variable."""
-        coding = self._video_coding
-        if coding is None:
-            raise InputError(f"{self._path.name} was opened for sound only; open it with a VideoCoding")
+    def add_frame(
+        self, image: NDArray[np.uint8], time_s: float | None = None, small: NDArray[np.uint8] | None = None
+    ) -> None:
+        """Append a picture: uint8 (h, w, 3) BGR or (h, w) luma; `time_s` counts when it is variable.
+
+        A writer opened with a coding for `small` keeps a second, smaller picture beside every one.
+        """
         if self._video is None:
-            self._shape = image.shape
-            self._video = self._add_video_stream(image, coding)
-        if image.shape != self._shape:
-            raise InputError(f"frame is {image.shape}, the first was {self._shape}; resize all frames alike")
-        if coding.variable and time_s is None:
-            raise InputError(f"{self._path.name} has a variable frame rate; give each frame its time")
-        self._tick = max(self._tick + 1, round(time_s * _TICKS_PER_S) if coding.variable and time_s else 0)
-        frame = _to_video_frame(image, coding)
-        frame.time_base = coding.time_base
-        frame.pts = self._tick
-        self._mux(self._video, frame)
+            raise InputError(f"{self._path.name} was opened for sound only; open it with a VideoCoding")
+        pictures = [(self._video, image)]
+        if self._small is not None and small is not None:
+            pictures.append((self._small, small))
+        frames = [(kept, kept.frame(one, time_s)) for kept, one in pictures]
+        for kept, frame in frames:  # both streams are there before the first packet is written
+            self._mux(kept.stream, frame)
 
     def add_audio(self, samples: NDArray[np.float32]) -> None:
         """Append sound: float32 (n,) or (n, channels), -1..1."""
@@ -157,7 +157,7 @@ class MediaWriter:
         planes = np.atleast_2d(np.asarray(samples, dtype=np.float32).T)
         if planes.shape[1] == 0:
             return
-        if self._video_coding is not None and self._video is None:
+        if self._video is not None and self._video.stream is None:
             raise InputError(f"{self._path.name} needs its first picture before sound; add a frame first")
         layout = _LAYOUTS[self._audio_coding.channels]
         frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(planes), format="fltp", layout=layout)
@@ -166,23 +166,6 @@ class MediaWriter:
         frame.pts = self._samples_written
         self._samples_written += planes.shape[1]
         self._mux(self._audio, frame)
-
-    def _add_video_stream(self, image: NDArray[np.uint8], coding: VideoCoding) -> Any:
-        try:
-            stream: Any = self._container.add_stream(coding.codec, rate=coding.rate, options=coding.encoder_options())
-        except (ValueError, av.FFmpegError) as error:
-            raise InputError(f"cannot write {coding.codec} into {self._path.name}: {error}") from error
-        height, width = image.shape[:2]
-        step_x, step_y = _chroma_steps(coding.pixel_format)
-        stream.width, stream.height = width + width % step_x, height + height % step_y
-        stream.pix_fmt = coding.pixel_format
-        context = stream.codec_context
-        context.time_base = coding.time_base
-        if coding.pixel_format.startswith("yuv"):
-            context.colorspace = coding.matrix(width, height)
-            context.color_primaries = context.color_trc = _BT709
-            context.color_range = _LIMITED
-        return stream
 
     def _add_audio_stream(self, coding: AudioCoding) -> Any:
         if coding.channels not in _LAYOUTS:
@@ -205,9 +188,58 @@ class MediaWriter:
             raise InputError(f"cannot write {stream.name} into {self._path.name}: {error}") from error
 
     def _finish(self) -> None:
-        for stream in (self._video, self._audio):
+        pictures = (kept.stream for kept in (self._video, self._small) if kept is not None)
+        for stream in (*pictures, self._audio):
             if stream is not None:
                 self._mux(stream, None)
+
+
+class _Pictures:
+    """One stream of pictures of one size, added to its container with the first of them."""
+
+    def __init__(self, container: Any, path: Path, coding: VideoCoding) -> None:
+        self._container, self._path, self._coding = container, path, coding
+        self.stream: Any = None
+        self._shape: tuple[int, ...] = ()
+        self._tick = -1
+
+    def frame(self, image: NDArray[np.uint8], time_s: float | None) -> Any:
+        """The picture as the encoder takes it."""
+        coding = self._coding
+        if self.stream is None:
+            self._shape = image.shape
+            self.stream = self._add(image)
+        if image.shape != self._shape:
+            raise InputError(f"frame is {image.shape}, the first was {self._shape}; resize all frames alike")
+        if coding.variable and time_s is None:
+            raise InputError(f"{self._path.name} has a variable frame rate; give each frame its time")
+        self._tick = max(self._tick + 1, round(time_s * _TICKS_PER_S) if coding.variable and time_s else 0)
+        frame = _to_video_frame(image, coding)
+        frame.time_base = coding.time_base
+        frame.pts = self._tick
+        return frame
+
+    def _add(self, image: NDArray[np.uint8]) -> Any:
+        coding = self._coding
+        try:
+            stream: Any = self._container.add_stream(coding.codec, rate=coding.rate, options=coding.encoder_options())
+        except (ValueError, av.FFmpegError) as error:
+            raise InputError(f"cannot write {coding.codec} into {self._path.name}: {error}") from error
+        height, width = image.shape[:2]
+        step_x, step_y = _chroma_steps(coding.pixel_format)
+        stream.width, stream.height = width + width % step_x, height + height % step_y
+        stream.pix_fmt = coding.pixel_format
+        if coding.title:
+            stream.metadata["title"] = coding.title
+        context = stream.codec_context
+        context.time_base = coding.time_base
+        if coding.pixel_format.startswith("yuv"):
+            context.colorspace = coding.matrix(width, height)
+            context.color_primaries = context.color_trc = _BT709
+            context.color_range = _LIMITED
+        elif coding.pixel_format == "gray":
+            context.color_range = _FULL
+        return stream
 
 
 def write_video(

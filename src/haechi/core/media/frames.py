@@ -50,6 +50,7 @@ class FrameJob:
     code_values: bool
     at_once: bool
     thin: bool
+    small: bool
     only_first: bool
     max_pixels: int
     max_duration_s: float
@@ -105,7 +106,7 @@ def _image_frames(reader: ImageReader, job: FrameJob) -> Iterator[Message]:
 
 def _video_frames(descriptor: int, name: str, job: FrameJob) -> Iterator[Message]:
     container = box.open_container(descriptor, name, job.max_pixels)
-    stream = box.video_stream(container, name)
+    stream = _stream_of(container, job, name)
     if stream is None:
         raise UnsupportedMediaError(f"{name}: holds no pictures; use it as sound")
     damage = box.Damage()
@@ -182,9 +183,14 @@ def _seek(
             pass
     container.close()
     container = box.open_container(descriptor, name, job.max_pixels)
-    stream = box.video_stream(container, name)
+    stream = _stream_of(container, job, name)
     _prepare(stream, job)
     return container, stream, clock
+
+
+def _stream_of(container: Any, job: FrameJob, name: str) -> Any | None:
+    small = box.small_stream(container) if job.small else None
+    return box.video_stream(container, name) if small is None else small
 
 
 def _prepare(stream: Any, job: FrameJob) -> None:

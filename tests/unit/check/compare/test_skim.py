@@ -123,6 +123,7 @@ def test_only_what_is_in_doubt_is_compared_closely(
         models=models,
         limits=both.limits,
         hint=(),
+        working_copy=False,
         pictures=True,
         progress=lambda _: None,
     )

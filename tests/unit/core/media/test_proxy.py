@@ -9,10 +9,10 @@ import pytest
 
 from haechi.core.errors import StoreError, UnreadableMediaError
 from haechi.core.media.audio import read_all_audio
-from haechi.core.media.decode import read_frames, read_image
+from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.encode import MediaWriter, write_audio, write_video
 from haechi.core.media.probe import probe_media
-from haechi.core.media.proxy import make_proxy
+from haechi.core.media.proxy import SMALL_SIDE, make_proxy
 from haechi.core.settings import Limits
 
 Scene = Callable[[int, int, int], list[np.ndarray]]
@@ -34,11 +34,26 @@ def test_video_keeps_every_frame_and_its_time(
     for original, frame in zip(originals, copies, strict=True):
         small = cv2.resize(original.image, (960, 400), interpolation=cv2.INTER_AREA).astype(int)
         assert np.abs(small - frame.image).mean() < 3
+    glances = list(read_frames(copy, limits, FrameRequest(small=True)))
+    assert [f.time_s for f in glances] == [f.time_s for f in copies]
+    for original, glance in zip(originals, glances, strict=True):
+        assert glance.image.shape == (173, SMALL_SIDE, 3)
+        small = cv2.resize(original.image, (SMALL_SIDE, 173), interpolation=cv2.INTER_AREA)
+        luma, seen = (cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(int) for picture in (small, glance.image))
+        assert np.abs(luma - seen).mean() < 1
     ours, theirs = read_all_audio(master, limits), read_all_audio(copy, limits)
     assert len(ours) == len(theirs)
     assert np.abs(ours - theirs).max() < 1e-3
     assert shares == sorted(shares)
     assert shares[-1] == 1.0
+
+
+def test_small_pictures_need_no_smaller_ones(tmp_path: Path, limits: Limits, scene: Scene) -> None:
+    master = tmp_path / "master.mp4"
+    write_video(master, scene(6, 320, 240), 25, preset="ultrafast")
+    copy = make_proxy(master, probe_media(master, limits), tmp_path, limits)
+    shapes = {f.image.shape for f in read_frames(copy, limits, FrameRequest(small=True))}
+    assert shapes == {(240, 320, 3)}
 
 
 def test_image_and_sound(tmp_path: Path, limits: Limits, scene: Scene, tone: Callable[..., np.ndarray]) -> None:
