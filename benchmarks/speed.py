@@ -11,6 +11,7 @@ The media are joined and re-encoded from the benchmark's real clips; most of the
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -57,8 +58,11 @@ class Run:
 
 def command(*arguments: str | Path) -> Run:
     """Run `haechi` with these arguments and watch it."""
+    # As installed: Python keeps what it has compiled.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    program = [Path(sys.executable).with_name("haechi"), *map(str, arguments)]
     started = time.perf_counter()
-    process = psutil.Popen([Path(sys.executable).with_name("haechi"), *map(str, arguments)], stdout=subprocess.DEVNULL)
+    process = psutil.Popen(program, stdout=subprocess.DEVNULL, env=environment)
     peak = 0
     while process.poll() is None:
         peak = max(peak, _memory(process))
@@ -140,6 +144,7 @@ def compare_rows(data: Path, folder: Path) -> None:
         ("720p, 5 s of a 20 s master", copy_of(abe, folder / "abe-part.mp4", start_s=6.0, end_s=11.0), abe),
         ("256x256", copy_of(small, folder / "small.mp4"), small),
     )
+    command("compare", small, small, "--json")  # the first compiles what it loads
     for name, probe, master in probes:
         alone = decoding_alone(probe)
         run = command("compare", probe, master, "--json")
@@ -168,6 +173,7 @@ def check_rows(data: Path, folder: Path, masters: int, seconds: float) -> None:
     home = folder / "home"
     command("--home", home, "release", "add", known, fill, "--json")
     probe = copy_of(known, folder / "probe.mp4")
+    command("--home", home, "check", fill / "000.mp4", "--json")  # the first check compiles what it loads
     print(f"\n### check of {seconds:.0f} s of 1080p30 against {masters} masters\n")
     print("| probe | decoding alone | wall | wall / decoding | peak memory |\n|---|---|---|---|---|")
     for name, path in (("not registered", unknown), ("copy of a registered master", probe)):

@@ -30,8 +30,7 @@ MIN_CORRELATION: Final = 0.55
 _VOTING_SAMPLES = 14
 _IMAGE_SIDE, _FRAME_SIDE, _MOTION_SIDE = 1024, 512, 192
 _WINDOW_S, _WINDOWS, _REACH_S = 4.0, 3, 6.0
-# One decodes the probe, one the master.
-_READERS = 2
+_THREADS = 2
 _SAME_MOMENT_S = 0.03
 _SAME_LINE_S, _SAME_SPEED = 0.5, 0.05
 _RHYTHM = 0.82
@@ -106,7 +105,8 @@ def read_probe(path: Path, info: MediaInfo, limits: Limits) -> ReadProbe:
             if not samples or frame.time_s - samples[-1].time_s >= sampling.interval_s - 1e-3:
                 samples.append(frame)
     chosen = np.unique(np.linspace(0, len(samples) - 1, min(len(samples), _VOTING_SAMPLES)).round().astype(int))
-    pictures = [take_picture(samples[i].image, samples[i].time_s, thorough=False) for i in chosen]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        pictures = list(pool.map(lambda i: take_picture(samples[i].image, samples[i].time_s, thorough=False), chosen))
     return ReadProbe(pictures, motion, sampling.dense)
 
 
@@ -192,7 +192,7 @@ def _stretches(
     """Stretches of the probe, each with the motion of the master that may be in it; none when that is not known."""
     if master.is_image or (probe.dense and not probe.motion):
         return []
-    with ThreadPoolExecutor(_READERS) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         if probe.dense:
             spans = [Span(probe.motion[0].time_s, probe.motion[-1].time_s)]
             mine = [probe.motion]

@@ -289,7 +289,7 @@ def side_by_side(moment: Moment, lines: Sequence[Line], placement: Placement, fi
         ours, theirs = _colour_frame(files.probe, time_s, files.limits), theirs_later.result()
     if ours is None:
         return []
-    heat = pictures.heat(ours, moment.strength, 2 * moment.high)
+    heat = pictures.heat(pictures.shown(ours), moment.strength, 2 * moment.high)
     made = [pictures.picture("probe", ours, time_s, change), pictures.picture("heat", heat, time_s, change)]
     if theirs is not None:
         matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)

@@ -27,6 +27,14 @@ def outlined(probe_bgr: Image, box: Box | None) -> Image:
     return out
 
 
+def shown(image_bgr: Image) -> Image:
+    """The picture with a long side of SHOWN_SIDE at most."""
+    factor = min(1.0, SHOWN_SIDE / max(image_bgr.shape[:2]))
+    if factor == 1.0:
+        return image_bgr
+    return np.asarray(cv2.resize(image_bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def heat(probe_bgr: Image, scores: NDArray[np.float32], ceiling: float) -> Image:
     """Scores over a darkened grey probe: clear where nothing differs, yellow to red where it does.
 
@@ -44,12 +52,8 @@ def heat(probe_bgr: Image, scores: NDArray[np.float32], ceiling: float) -> Image
 
 
 def picture(name: str, image_bgr: Image, time_s: float, change: int | None) -> Picture:
-    """Encode for the report, long side SHOWN_SIDE at most."""
-    factor = min(1.0, SHOWN_SIDE / max(image_bgr.shape[:2]))
-    if factor < 1.0:
-        image_bgr = np.asarray(
-            cv2.resize(image_bgr, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), dtype=np.uint8
-        )
+    """Encode for the report, as `shown`."""
+    image_bgr = shown(image_bgr)
     ok, data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])
     if not ok:
         raise AssertionError("OpenCV cannot encode JPEG")

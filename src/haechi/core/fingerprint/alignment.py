@@ -162,13 +162,18 @@ def _along_lines(part: Floats, delays: NDArray[np.float64], target: _Target) -> 
     result = np.full(target.energy.shape, -1.0, np.float32)
     for number, speed in enumerate(SPEEDS):
         fits = np.isfinite(target.energy[number])
-        begin = target.grid[fits]
-        total = np.zeros(len(begin))
-        for row, delay in zip(product, delays, strict=True):
-            total += np.interp(begin + speed * delay, target.times, row)
+        total = _interpolated(product, target.times, target.grid[fits][:, None] + speed * delays).sum(axis=1)
         expected = norm * np.sqrt(np.maximum(target.energy[number, fits], 1e-3) * len(delays))
         result[number, fits] = total / (expected + 1e-6)
     return result
+
+
+def _interpolated(rows: Floats, times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row k at the times wanted[:, k], linearly between the columns, which are at `times`; (g, k)."""
+    after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
+    share = np.clip((wanted - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)
+    each = np.arange(len(rows))
+    return np.asarray((1.0 - share) * rows[each, after - 1] + share * rows[each, after], np.float64)
 
 
 def _best_line(
