@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from haechi.core.errors import InputError
-from haechi.core.evidence import Case, Sighting
+from haechi.core.evidence import Case, Exhibit, Sighting
 from haechi.core.ledger.entries import moment
 from haechi.core.people import Person
 from haechi.core.store import new_id
@@ -23,6 +23,7 @@ from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 
 STATES: Final = ("up", "removed", "reappeared")
+_ANSWERS: Final = {"gone": "removed", "there": "up", "cut off": "up"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,15 @@ def add_sighting(evidence: Evidence, person: Person, case_id: str, sighting: Sig
         return change.put(new, "sighting.add", state=state, item=new.item)
 
     return evidence.change(work)
+
+
+def state_seen(exhibit: Exhibit) -> str | None:
+    """What an exhibit says of its address: "up" or "removed"; None where the answer says neither (an error, nothing).
+
+    What was not captured (a file handed in, an address noted) was up when whoever handed it in saw it.
+    """
+    answered = exhibit.facts.get("state")
+    return "up" if answered is None else _ANSWERS.get(str(answered))
 
 
 def impact(sightings: Sequence[Sighting], item: str) -> Impact:

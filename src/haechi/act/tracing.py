@@ -2,7 +2,8 @@
 
 Method: exhibits that show one item were linked when they came in (`core.recognition`). Their addresses, and the
 sightings that name one of them or its bytes, are the item's sightings. A capture that found one of these addresses
-gone is one as well. States are told anew in the order of time: what is up after it was gone has reappeared.
+gone is one as well; one that was answered by an error, or by nothing, is none. States are told anew in the order of
+time: what is up after it was gone has reappeared.
 A known source is an account that other items of the store were seen with, too.
 Limits: only what pages show; an account is a public name on one service, and nobody tries to find out who has it.
 What lies in the lane of minors is never told elsewhere.
@@ -13,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from haechi.act.spread import state_seen
 from haechi.core.evidence import Case, Exhibit, Lane, Sighting
 from haechi.core.recognition import Recognition
 from haechi.core.store.evidence import Evidence
-
-_STATES = {"gone": "removed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ def trace(evidence: Evidence, asked: str) -> Traced:
     urls = {one.url for one in shown} | {one.url for one in noted}
     found = [
         *shown,
-        *(one for one in exhibits.values() if one.url and one.url in urls and _is_gone(one) and one not in shown),
+        *(one for one in exhibits.values() if one.url in urls and state_seen(one) == "removed" and one not in shown),
     ]
     told = [*noted, *_found_at(found, noted)]
     sightings = _in_time(replace(one, item=root) for one in told)
-    there = [one for one in exhibits.values() if not _is_gone(one)]
+    there = [one for one in exhibits.values() if state_seen(one) == "up"]
     sources = _sources([*every, *_found_at(there, every)], links, names, sightings)
     ids = tuple(one.id for one in shown)
     return Traced(root, ids, tuple(links[one] for one in ids if one in links), tuple(sightings), sources)
@@ -77,12 +77,8 @@ def _digests(exhibits: Iterable[Exhibit]) -> set[str]:
     return {part.sha256 for one in exhibits for part in one.parts if part.role == "evidentiary"}
 
 
-def _is_gone(exhibit: Exhibit) -> bool:
-    return exhibit.facts.get("state") == "gone"
-
-
 def _found_at(exhibits: Sequence[Exhibit], noted: Sequence[Sighting]) -> list[Sighting]:
-    """Exhibits as sightings, but those of which a sighting was noted with them."""
+    """Exhibits as sightings, but those of which a sighting was noted with them, and those that tell no state."""
     known = {(one.url, one.seen_at) for one in noted}
     return [
         Sighting(
@@ -94,10 +90,10 @@ def _found_at(exhibits: Sequence[Exhibit], noted: Sequence[Sighting]) -> list[Si
             one.account,
             one.posted,
             one.added_at,
-            _STATES.get(str(one.facts.get("state")), "up"),
+            state,
         )
         for one in exhibits
-        if one.url and (one.url, one.added_at) not in known
+        if one.url and (one.url, one.added_at) not in known and (state := state_seen(one)) is not None
     ]
 
 

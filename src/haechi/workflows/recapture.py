@@ -23,7 +23,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from haechi.act.spread import add_sighting
+from haechi.act.spread import add_sighting, state_seen
 from haechi.core.errors import InputError, PolicyError, RemoteError
 from haechi.core.evidence import Case, CaseState, Exhibit, Lane, Schedule, Sighting
 from haechi.core.fetch import Client
@@ -43,7 +43,6 @@ from haechi.workflows.intake import take_page
 LEAST: Final = timedelta(hours=1)
 _EVERY: Final = re.compile(r"([1-9]\d{0,3})([hdw])")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-_STATES: Final = {"gone": "removed", "there": "up", "cut off": "up"}
 _FIGURES: Final = {"view_count": "views", "like_count": "likes", "comment_count": "comments", "repost_count": "reposts"}
 
 
@@ -256,7 +255,7 @@ def _go_on(evidence: Evidence, schedule: Schedule, now: datetime, act: str, why:
 
 def _sight(evidence: Evidence, person: Person, schedule: Schedule, exhibit: Exhibit) -> None:
     """The sighting that a capture is; once for each, and none where the answer says neither up nor removed."""
-    state = _STATES.get(str(exhibit.facts.get("state", "")))
+    state = state_seen(exhibit)
     known = {(one.item, one.url, one.seen_at) for one in evidence.all(Sighting, exhibit.parent)}
     if state is None or (schedule.item, schedule.url, exhibit.added_at) in known:
         return

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,32 @@ def test_what_is_up_after_it_was_gone_came_back_and_each_removal_has_its_hours(e
     assert [one.state for one in traced.sightings] == ["up", "removed", "reappeared", "removed"]
     sheet = impact(traced.sightings, traced.item)
     assert (sheet.hours_to_removal, sheet.reappeared, sheet.removed, sheet.reuploads) == ([24.0, 2.0], 1, 1, [])
+
+
+@pytest.mark.parametrize("state", ["error", "empty"])
+def test_an_answer_that_says_neither_up_nor_removed_is_no_sighting(evidence: Evidence, state: str) -> None:
+    case = open_case(evidence, DESK, "t", "하늘")
+    item = found(evidence, case, "v", "20T10")
+    for number, (at, answer) in enumerate((("21T10", "gone"), ("22T10", state), ("23T10", "cut off"))):
+        found(evidence, case, f"v{number}", at, item=item, url="https://x.com/v", state=answer)
+    found(evidence, case, "other", "23T11", state=state, digest="sha256:" + "3" * 64)
+    traced = trace(evidence, item)
+    assert [(one.state, one.seen_at[8:13]) for one in traced.sightings] == [
+        ("up", "20T10"),
+        ("removed", "21T10"),
+        ("reappeared", "23T10"),
+    ]
+    assert traced.known_sources == {}
+
+
+def test_a_file_that_was_handed_in_was_up_where_it_was_found(evidence: Evidence) -> None:
+    case = open_case(evidence, DESK, "t", "하늘")
+    item = found(evidence, case, "v", "20T10")
+    exhibit = evidence.get(Exhibit, item)
+    handed = replace(exhibit, id="E-file", url="https://x.com/file", added_at="2026-11-21T10:00:00+00:00", facts={})
+    evidence.change(lambda change: change.put(handed, "exhibit.add"))
+    evidence.change(lambda change: change.put(Recognition("E-file", case.id, item, FIRST), "exhibit.recognise"))
+    assert [one.state for one in trace(evidence, item).sightings] == ["up", "up"]
 
 
 def test_a_capture_with_its_sighting_counts_once(evidence: Evidence) -> None:
