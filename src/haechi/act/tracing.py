@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from haechi.act.spread import state_seen
-from haechi.core.evidence import Case, Exhibit, Lane, Sighting
+from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane, Sighting
 from haechi.core.recognition import Recognition
 from haechi.core.store.evidence import Evidence
 
@@ -74,7 +74,7 @@ def _item(links: dict[str, Recognition], exhibit_id: str) -> str:
 
 
 def _digests(exhibits: Iterable[Exhibit]) -> set[str]:
-    return {part.sha256 for one in exhibits for part in one.parts if part.role == "evidentiary"}
+    return {part.sha256 for one in exhibits for part in one.parts if part.role == EVIDENTIARY}
 
 
 def _found_at(exhibits: Sequence[Exhibit], noted: Sequence[Sighting]) -> list[Sighting]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Final, Self, TypeVar, cast
 
 Built = TypeVar("Built")
+EVIDENTIARY: Final = "evidentiary"
+WORKING: Final = "working"
 
 
 class Lane(StrEnum):
@@ -155,7 +157,7 @@ class Part:
 
     Attributes:
         name: within the exhibit; unique, without folders.
-        role: "evidentiary", or "working" for a copy made for work.
+        role: `EVIDENTIARY`, or `WORKING` for a copy made for work.
         media_type: as far as it is known.
         size: bytes.
         sha256: of the content as it came.

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
-from haechi.core.evidence import Case, Exhibit, Lane
+from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane
 from haechi.core.fetch import Client, Exchange
 from haechi.core.flag import Classify, Flag
 from haechi.core.people import Person
@@ -34,7 +34,7 @@ from haechi.preserve.archive import write_wacz
 from haechi.preserve.browser import Browser, Rendered, render
 from haechi.preserve.custody import Intent, Source, admit, keep
 from haechi.preserve.declared import ask_declared
-from haechi.preserve.items import EVIDENTIARY, refuse_minor
+from haechi.preserve.items import refuse_minor
 from haechi.preserve.page_facts import MOST_BYTES, page_facts
 from haechi.preserve.platforms import Looked, ask_oembed, find_extractor, look_up
 from haechi.preserve.private import private_folder

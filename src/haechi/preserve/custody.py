@@ -29,7 +29,7 @@ from typing import Any, BinaryIO, Final
 
 from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
-from haechi.core.evidence import Case, Exhibit, Holding, Lane, Part, Place, Stamp
+from haechi.core.evidence import EVIDENTIARY, WORKING, Case, Exhibit, Holding, Lane, Part, Place, Stamp
 from haechi.core.flag import Classify, Flag
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, refuse_media
 from haechi.core.ledger import canonical
@@ -46,10 +46,9 @@ from haechi.core.store.vault import Intake
 from haechi.core.timestamp import Stamped, ask
 from haechi.preserve.clear import clear_copy, need_new
 from haechi.preserve.facts import Found, tool_facts
-from haechi.preserve.items import EVIDENTIARY, note_item, refuse_minor
+from haechi.preserve.items import note_item, refuse_minor
 from haechi.preserve.tile import blurred_tile
 
-WORKING: Final = "working"
 TILE: Final = "tile.jpg"
 FLAGGED: Final = "the classifier for sexual content raised its flag"
 

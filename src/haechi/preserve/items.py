@@ -15,14 +15,13 @@ from dataclasses import replace
 from typing import Final
 
 from haechi.core.errors import InputError, PolicyError
-from haechi.core.evidence import Case, Exhibit, Lane, Part
+from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane, Part
 from haechi.core.lanes import MINOR_LAW, MINOR_RULE
 from haechi.core.people import Person
 from haechi.core.recognition import FIRST, PERSON, SAME_BYTES, Likeness, Recognition, Seen, differ_alike
 from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 
-EVIDENTIARY: Final = "evidentiary"
 SAME: Final = "it shows what {exhibit} of the lane sexual shows"
 
 

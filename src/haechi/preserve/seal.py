@@ -14,7 +14,7 @@ from pathlib import Path
 from haechi.core.approvals import need_second
 from haechi.core.durable import write_whole
 from haechi.core.errors import HaechiError, InputError, IntegrityError
-from haechi.core.evidence import Case, Exhibit, Holding, Lane, Place, User
+from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Holding, Lane, Place, User
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, refuse_media
 from haechi.core.people import Person
 from haechi.core.sealing import OpenSeal, Seal, VaultKeys, new_seal
@@ -23,7 +23,7 @@ from haechi.core.store.evidence import Evidence
 from haechi.core.store.ledger import Change
 from haechi.preserve.clear import clear_copy, need_new
 from haechi.preserve.custody import remove_superseded
-from haechi.preserve.items import EVIDENTIARY, forget, forget_minors
+from haechi.preserve.items import forget, forget_minors
 from haechi.preserve.private import MEMORY
 
 
