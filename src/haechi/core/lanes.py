@@ -9,10 +9,14 @@ Limits: numbers and addresses change: a company checks them, and adds its own co
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from haechi.core.errors import InputError, PolicyError
-from haechi.core.evidence import Case, CaseState, Lane
+from haechi.core.evidence import Case, CaseState, Exhibit, Lane
+
+if TYPE_CHECKING:
+    from haechi.core.store.evidence import Evidence
+    from haechi.core.store.ledger import Change
 
 MINOR_RULE: Final = "rule 3 (a minor's sexual media is never fetched, decoded, hashed, thumbnailed or stored)"
 SEXUAL_RULE: Final = "rule 4 (an adult's sexual media: legal role, second approver and a reason; sealed at once)"
@@ -30,6 +34,16 @@ WHOM_TO_CALL: Final[tuple[tuple[str, str, str], ...]] = (
     ("EU", "INHOPE hotlines", "inhope.org"),
 )
 """Country, whom, where."""
+
+
+def lane_of(evidence: Evidence | Change, exhibit_id: str) -> Lane:
+    """The lane that holds for an exhibit: the stricter of its own and its case's.
+
+    Raises:
+        InputError: no such exhibit.
+    """
+    exhibit = evidence.get(Exhibit, exhibit_id)
+    return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
 
 
 def refuse_media(case: Case, doing: str) -> None:

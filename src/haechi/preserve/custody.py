@@ -31,7 +31,7 @@ from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
 from haechi.core.evidence import EVIDENTIARY, WORKING, Case, Exhibit, Holding, Lane, Part, Place, Stamp
 from haechi.core.flag import Classify, Flag
-from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_clear, refuse_media
+from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, lane_of, need_open, refuse_clear, refuse_media
 from haechi.core.ledger import canonical
 from haechi.core.ledger.entries import digest_of, moment
 from haechi.core.people import Person
@@ -252,8 +252,7 @@ def open_part(evidence: Evidence, person: Person, exhibit_id: str, name: str, ta
         IntegrityError: the part is missing or damaged.
     """
     person.need("exhibit.open")
-    exhibit = evidence.get(Exhibit, exhibit_id)
-    refuse_clear(lane_of(evidence, exhibit), "a clear copy")
+    refuse_clear(lane_of(evidence, exhibit_id), "a clear copy")
     place = evidence.get(Holding, exhibit_id).places.get(name)
     if place is None or place.destroyed or place.sealed:
         raise InputError(f"{exhibit_id} holds no part {name} that can be opened; haechi exhibit show lists them")
@@ -266,10 +265,10 @@ def open_part(evidence: Evidence, person: Person, exhibit_id: str, name: str, ta
 def log_look(evidence: Evidence, person: Person, exhibit_id: str, *, clear: bool, seconds: float) -> None:
     """Note who looked at an exhibit, blurred or clear, for how long."""
     person.need("exhibit.see")
-    exhibit = evidence.get(Exhibit, exhibit_id)
+    lane = lane_of(evidence, exhibit_id)
     if clear:
         person.need("exhibit.open")
-        refuse_clear(lane_of(evidence, exhibit), "a clear look")
+        refuse_clear(lane, "a clear look")
     view = "clear" if clear else "blurred"
     evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view=view, seconds=round(seconds, 1)))
 
@@ -284,7 +283,7 @@ def look_at_tile(evidence: Evidence, person: Person, exhibit_id: str, target: Pa
         IntegrityError: the tile is missing or damaged.
     """
     person.need("exhibit.see")
-    if (lane := lane_of(evidence, evidence.get(Exhibit, exhibit_id))) is Lane.MINOR:
+    if (lane := lane_of(evidence, exhibit_id)) is Lane.MINOR:
         refuse_clear(lane, "a look")
     place = evidence.get(Holding, exhibit_id).places.get(TILE)
     if place is None or place.destroyed or place.sealed:
@@ -299,11 +298,6 @@ def look_at_tile(evidence: Evidence, person: Person, exhibit_id: str, target: Pa
     finally:
         target.unlink(missing_ok=True)
         log_look(evidence, person, exhibit_id, clear=False, seconds=time.monotonic() - started)
-
-
-def lane_of(evidence: Evidence, exhibit: Exhibit) -> Lane:
-    """The lane that holds for an exhibit: the stricter of its own and its case's."""
-    return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
 
 
 def remove_superseded(evidence: Evidence, exhibit_id: str) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane, Part
-from haechi.core.lanes import MINOR_LAW, MINOR_RULE
+from haechi.core.lanes import MINOR_LAW, MINOR_RULE, lane_of
 from haechi.core.people import Person
 from haechi.core.recognition import FIRST, PERSON, SAME_BYTES, Likeness, Recognition, Seen, differ_alike
 from haechi.core.store.evidence import Evidence
@@ -36,7 +36,7 @@ def note_item(change: Change, exhibit: Exhibit, seen: Seen | None) -> Recognitio
         return None
     seen = seen or Seen()
     found = next((one for one in (*same, *seen.like) if _is_like(change, exhibit, one, seen)), None)
-    known_by_bytes_alone = lane_now(change, exhibit.id) is not Lane.ORDINARY
+    known_by_bytes_alone = lane_of(change, exhibit.id) is not Lane.ORDINARY
     kept = {} if known_by_bytes_alone else {one.algorithm: one.to_bytes() for one in seen.sets}
     return change.put(
         Recognition(
@@ -66,7 +66,7 @@ def refuse_minor(evidence: Evidence | Change, digests: Mapping[str, str]) -> Non
     """
     for name, digest in digests.items():
         for known in evidence.exhibits_with(digest):
-            if lane_now(evidence, known) is Lane.MINOR:
+            if lane_of(evidence, known) is Lane.MINOR:
                 raise PolicyError(
                     f"{MINOR_RULE}; law: {MINOR_LAW}: {name} has the bytes of {known}, which lies in a minor's case; "
                     "nothing was kept. Keep the address alone (haechi exhibit note) and call the police or a hotline"
@@ -76,7 +76,7 @@ def refuse_minor(evidence: Evidence | Change, digests: Mapping[str, str]) -> Non
 def known_sexual(evidence: Evidence, digest: str, seen: Seen | None) -> str:
     """Id of an exhibit of the lane `sexual` that shows the same, or empty."""
     candidates = [*evidence.exhibits_with(digest), *(one.exhibit for one in (seen.like if seen else ()))]
-    return next((one for one in candidates if lane_now(evidence, one) is Lane.SEXUAL), "")
+    return next((one for one in candidates if lane_of(evidence, one) is Lane.SEXUAL), "")
 
 
 def join(evidence: Evidence, person: Person, exhibit_id: str, other_id: str, why: str) -> Recognition:
@@ -146,12 +146,6 @@ def item_of(change: Change, exhibit_id: str) -> str:
     return _of(change, exhibit_id).item
 
 
-def lane_now(evidence: Evidence | Change, exhibit_id: str) -> Lane:
-    """The lane that holds for an exhibit: the stricter of its own and its case's."""
-    exhibit = evidence.get(Exhibit, exhibit_id)
-    return max(exhibit.lane, evidence.get(Case, exhibit.parent).lane, key=lambda lane: lane.strictness)
-
-
 def _same_bytes(change: Change, exhibit: Exhibit) -> list[Likeness]:
     digests = {part.name: part.sha256 for part in exhibit.parts if part.role == EVIDENTIARY}
     refuse_minor(change, digests)
@@ -166,7 +160,7 @@ def _is_media(part: Part) -> bool:
 
 
 def _is_like(change: Change, exhibit: Exhibit, one: Likeness, seen: Seen) -> bool:
-    if one.exhibit == exhibit.id or lane_now(change, one.exhibit) is Lane.MINOR:
+    if one.exhibit == exhibit.id or lane_of(change, one.exhibit) is Lane.MINOR:
         return False
     if one.method == SAME_BYTES:
         return True
