@@ -31,9 +31,13 @@ def note_item(change: Change, exhibit: Exhibit, seen: Seen | None) -> Recognitio
     Raises:
         PolicyError: its bytes are known from a minor's case; nothing of it may be kept.
     """
+    # 1. Bytes of a minor's case.
+    refuse_minor(change, {part.name: part.sha256 for part in _evidentiary(exhibit)})
+    # 2. The same bytes.
     same = _same_bytes(change, exhibit)
     if seen is None and not same:
         return None
+    # 3. The same pictures or sound.
     seen = seen or Seen()
     found = next((one for one in (*same, *seen.like) if _is_like(change, exhibit, one, seen)), None)
     known_by_bytes_alone = lane_of(change, exhibit.id) is not Lane.ORDINARY
@@ -64,6 +68,8 @@ def refuse_minor(evidence: Evidence | Change, digests: Mapping[str, str]) -> Non
     Raises:
         PolicyError: they are.
     """
+    if not any(case.lane is Lane.MINOR for case in evidence.all(Case)):
+        return  # each digest is looked for in the record of every exhibit
     for name, digest in digests.items():
         for known in evidence.exhibits_with(digest):
             if lane_of(evidence, known) is Lane.MINOR:
@@ -147,11 +153,13 @@ def item_of(change: Change, exhibit_id: str) -> str:
 
 
 def _same_bytes(change: Change, exhibit: Exhibit) -> list[Likeness]:
-    digests = {part.name: part.sha256 for part in exhibit.parts if part.role == EVIDENTIARY}
-    refuse_minor(change, digests)
-    media = {part.sha256 for part in exhibit.parts if part.role == EVIDENTIARY and _is_media(part)}
+    media = {part.sha256 for part in _evidentiary(exhibit) if _is_media(part)}
     known = (one for digest in sorted(media) for one in change.exhibits_with(digest))
     return [Likeness(one, SAME_BYTES, 1.0) for one in known if one != exhibit.id]
+
+
+def _evidentiary(exhibit: Exhibit) -> list[Part]:
+    return [part for part in exhibit.parts if part.role == EVIDENTIARY]
 
 
 def _is_media(part: Part) -> bool:
