@@ -13,7 +13,6 @@ A page that is gone (404, 410, 451), empty or endless is an exhibit as well: it 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -27,6 +26,8 @@ from cryptography import x509
 from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane
 from haechi.core.fetch import Client, Exchange
 from haechi.core.flag import Classify, Flag
+from haechi.core.ledger.entries import digest_of
+from haechi.core.media.probe import hash_file
 from haechi.core.people import Person
 from haechi.core.recognition import Recognise
 from haechi.core.store.evidence import Evidence
@@ -186,12 +187,8 @@ def main_media(
 
 
 def _media_digests(exchanges: Sequence[Exchange]) -> dict[str, str]:
-    found = {}
-    for one in exchanges:
-        if one.size >= LEAST_BYTES and _kind(one).startswith(_MEDIA):
-            with one.body.open("rb") as file:
-                found[one.url] = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    return found
+    media = (one for one in exchanges if one.size >= LEAST_BYTES and _kind(one).startswith(_MEDIA))
+    return {one.url: hash_file(one.body) for one in media}
 
 
 def is_page(exchange: Exchange) -> bool:
@@ -225,7 +222,7 @@ def capture_facts(exchanges: Sequence[Exchange]) -> dict[str, Any]:
     if last.certificate is not None:
         certificate = x509.load_der_x509_certificate(last.certificate)
         facts["tls"] = {
-            "sha256": f"sha256:{hashlib.sha256(last.certificate).hexdigest()}",
+            "sha256": digest_of(last.certificate),
             "subject": certificate.subject.rfc4514_string(),
             "issuer": certificate.issuer.rfc4514_string(),
         }

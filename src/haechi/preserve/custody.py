@@ -14,7 +14,6 @@ A kill before step 4 leaves nothing that anyone can see; the vault's next start 
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
 import json
 import mimetypes
@@ -34,6 +33,7 @@ from haechi.core.flag import Classify, Flag
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, lane_of, need_open, refuse_clear, refuse_media
 from haechi.core.ledger import canonical
 from haechi.core.ledger.entries import digest_of, moment
+from haechi.core.media.probe import hash_stream
 from haechi.core.people import Person
 from haechi.core.recognition import Recognise, Seen
 from haechi.core.sealing import VaultKeys
@@ -129,21 +129,13 @@ def add_file(
         modified = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC).isoformat(timespec="seconds")
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         part = Source(f"original{_suffix(path)}", EVIDENTIARY, media_type, stream)
-        refuse_minor(evidence, {path.name: _digest(stream)})
+        refuse_minor(evidence, {path.name: hash_stream(stream)})
+        stream.seek(0)
         seen = recognise(path) if recognise is not None and case.lane is Lane.ORDINARY else None
         flags = {part.name: classify(path)} if classify is not None and case.lane is Lane.ORDINARY else {}
         facts = {"file_modified_at": modified, **(intent.facts or {})}
         parts = [part, *_tiles(lane_with(case, flags), path, limits)]
         return keep(evidence, person, case, intent, parts, facts, tsas, consent, flags, seen)
-
-
-def _digest(stream: BinaryIO) -> str:
-    """Of the whole file; it stands at its start again."""
-    found = hashlib.sha256()
-    while chunk := stream.read(1 << 20):
-        found.update(chunk)
-    stream.seek(0)
-    return f"sha256:{found.hexdigest()}"
 
 
 def add_address(evidence: Evidence, person: Person, case_id: str, intent: Intent, tsas: Sequence[str]) -> Exhibit:
@@ -379,7 +371,7 @@ def _tiles(lane: Lane, path: Path, limits: Limits) -> list[Source]:
     return [] if tile is None else [Source(TILE, WORKING, "image/jpeg", io.BytesIO(tile))]
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> io.BufferedReader:
     try:
         if not path.is_file():
             raise UnreadableMediaError(f"{path}: is not a regular file")

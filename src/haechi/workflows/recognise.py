@@ -10,18 +10,17 @@ Whatever cannot be done (no media, a working copy that is missing, no weights) i
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from haechi.check.check import check_file
 from haechi.check.match import match
-from haechi.core.errors import HaechiError
+from haechi.core.errors import HaechiError, InputError
 from haechi.core.fingerprint import fingerprint_media
 from haechi.core.fingerprint.catalogue import EXHIBITS
 from haechi.core.flag import Classify, Flag
-from haechi.core.media.probe import probe_media
+from haechi.core.media.probe import hash_file, probe_media
 from haechi.core.recognition import Likeness, Recognise, Seen, origin_of
 from haechi.core.settings import Settings
 from haechi.core.store import Store
@@ -89,9 +88,8 @@ class Lookout:
     def classify(self, path: Path) -> Flag:
         """A raised flag over what is known from the lane `sexual`, else what the classifier says."""
         try:
-            with path.open("rb") as file:
-                digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        except OSError:
+            digest = hash_file(path)
+        except InputError:
             digest = ""
         known = known_sexual(self._evidence, digest, self._seen.get(path)) if digest else ""
         if known:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, fields, replace
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from haechi.core.media import sandbox
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
 
-_HASH_BLOCK_BYTES = 1 << 20
 _LENGTH_SLACK_S, _RATE_SLACK = 0.03, 1e-3
 
 
@@ -88,12 +88,14 @@ def hash_file(path: Path) -> str:
     Raises:
         InputError: missing, not readable, or not a regular file; UnreadableMediaError when it is empty.
     """
-    digest = hashlib.sha256()
     descriptor = sandbox.open_regular(path, Limits(max_bytes=1 << 62))
     with open(descriptor, "rb", buffering=0) as handle:  # noqa: PTH123  the descriptor was checked, the path not
-        while block := handle.read(_HASH_BLOCK_BYTES):
-            digest.update(block)
-    return f"sha256:{digest.hexdigest()}"
+        return hash_stream(handle)
+
+
+def hash_stream(stream: BufferedReader | FileIO) -> str:
+    """SHA-256 of the rest of an open file as "sha256:<hex>"."""
+    return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
 def _media_info(found: dict[str, Any], path: Path) -> MediaInfo:

@@ -11,7 +11,6 @@ Source: github.com/infinitered/nsfwjs (classes, input range); outputs agree with
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +22,7 @@ from haechi.core.errors import HaechiError
 from haechi.core.flag import Flag
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.network import Network, batch_of
-from haechi.core.media.probe import probe_media
+from haechi.core.media.probe import hash_file, probe_media
 from haechi.core.settings import Limits
 
 MODEL: Final = "nsfw_mobilenet_v2_mid.onnx"
@@ -71,9 +70,7 @@ class SexualContent:
                     break
         if not scores:
             return Flag(None, abstained="no picture could be decoded")
-        with (self._models / MODEL).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return Flag(round(fused(scores), 4), len(scores), sha256=f"sha256:{digest}")
+        return Flag(round(fused(scores), 4), len(scores), sha256=hash_file(self._models / MODEL))
 
     def _loaded(self) -> Network:
         if self._network is None:

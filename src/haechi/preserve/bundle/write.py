@@ -42,6 +42,7 @@ from haechi.core.evidence import (
 from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE
 from haechi.core.ledger import Checkpoint, Entry, read_checkpoint
 from haechi.core.ledger.tree import Tree
+from haechi.core.media.probe import hash_file
 from haechi.core.people import Person
 from haechi.core.recognition import Recognition
 from haechi.core.sealing import VaultKeys
@@ -123,9 +124,7 @@ def write_bundle(
         raise InputError(f"{output} cannot be written: {os.strerror(error.errno or 0)}") from error
     finally:
         staged.unlink(missing_ok=True)
-    with output.open("rb") as file:
-        digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-    return Bundled(output, digest, len(told.exhibits), writer.parts, output.stat().st_size, tuple(notes))
+    return Bundled(output, hash_file(output), len(told.exhibits), writer.parts, output.stat().st_size, tuple(notes))
 
 
 def _admit(evidence: Evidence, person: Person, case_id: str, output: Path, why: str) -> tuple[Case, Consent | None]:
