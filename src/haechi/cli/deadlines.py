@@ -9,7 +9,6 @@ import typer
 
 from haechi.cli.options import Json
 from haechi.cli.session import Session
-from haechi.core.errors import InputError
 from haechi.core.language import mark
 
 STATES = {
@@ -47,6 +46,7 @@ def _deadlines(
     from datetime import UTC, datetime
 
     from haechi.act.deadline import deadlines, to_ics
+    from haechi.core.durable import write_out
 
     session: Session = context.obj
     evidence, person = session.evidence()
@@ -62,21 +62,12 @@ def _deadlines(
             parts = (words, one.law, one.subject, session.say(one.what))
             session.result(f"{at}  {' · '.join(part for part in parts if part)}")
     if ics is not None:
-        _write(ics, to_ics(found, now, session.say).encode())
+        write_out(ics, to_ics(found, now, session.say).encode(), over=True)
         session.note(session.say(mark("written: {path}"), path=str(ics)))
     if not found:
         session.note(session.say(mark("no deadline runs")))
     if recheck:
         recheck_due(session, json)
-
-
-def _write(path: Path, calendar: bytes) -> None:
-    from haechi.core.durable import write_whole
-
-    try:
-        write_whole(path, calendar, mode=0o644, over=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def recheck_due(session: Session, json: bool) -> bool:

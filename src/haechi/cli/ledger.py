@@ -97,16 +97,13 @@ def _checkpoint(
 ) -> None:
     import json as json_module
 
+    from haechi.core.durable import write_out
+
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("ledger.checkpoint")
-    from haechi.core.durable import write_whole
-
     data = evidence.keep_checkpoint()
-    try:
-        write_whole(output, data, mode=0o644, over=True)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    write_out(output, data, over=True)
     fields = json_module.loads(data)
     if json:
         session.emit({**fields, "path": str(output)})

@@ -183,6 +183,7 @@ def _pdf(
     import base64
 
     from haechi.act.notice.paper import notice_pdf
+    from haechi.core.durable import write_out
     from haechi.core.evidence import Notice, Paper
 
     session: Session = context.obj
@@ -190,11 +191,7 @@ def _pdf(
     person.need("case.see")
     notice, paper = evidence.get(Notice, notice_id), evidence.find(Paper, notice_id)
     data = notice_pdf(notice, session.settings.models) if paper is None else base64.b64decode(paper.pdf)
-    try:
-        with output.open("xb") as file:
-            file.write(data)
-    except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}") from error
+    write_out(output, data)
     level = None if paper is None else paper.level
     if json:
         session.emit({"schema": "haechi.notice_pdf/1", "id": notice.id, "path": str(output), "level": level})

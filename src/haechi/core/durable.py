@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
+
+from haechi.core.errors import InputError
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o600, over: bool = False) -> bool:
@@ -44,6 +47,24 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o600, over: bool = Fals
             staged.unlink()
     sync(path.parent)
     return True
+
+
+def write_out(path: Path, data: bytes, *, over: bool = False) -> None:
+    """Write whole what a user asked for, at a place that the user named, readable as the umask lets it be.
+
+    Args:
+        path: where.
+        data: all of it.
+        over: take the place of what stands there.
+
+    Raises:
+        InputError: it cannot be written, or something stands there and `over` is not set.
+    """
+    try:
+        if not write_whole(path, data, mode=0o644, over=over):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def sync(path: Path) -> None:

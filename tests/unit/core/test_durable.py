@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from haechi.core.durable import write_whole
+from haechi.core.durable import write_out, write_whole
+from haechi.core.errors import InputError
 
 
 def test_first_of_two_stands_unless_it_is_to_be_replaced(tmp_path: Path) -> None:
@@ -45,3 +46,17 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
         )
     write_whole(tmp_path / "key", b"one")
     assert done == ["fsync", "link", "fsync"], "the file, its name, the folder that holds the name"
+
+
+def test_what_a_user_asked_for_is_written_or_says_why_not(tmp_path: Path) -> None:
+    path = tmp_path / "calendar.ics"
+    write_out(path, b"one")
+    with pytest.raises(InputError, match=r"calendar\.ics cannot be written: File exists"):
+        write_out(path, b"two")
+    assert path.read_bytes() == b"one"
+    write_out(path, b"three", over=True)
+    assert path.read_bytes() == b"three"
+    assert not stat.S_IMODE(path.stat().st_mode) & 0o133
+    with pytest.raises(InputError, match="cannot be written: No such file or directory"):
+        write_out(tmp_path / "absent" / "x", b"", over=True)
+    assert [one.name for one in tmp_path.iterdir()] == ["calendar.ics"]
