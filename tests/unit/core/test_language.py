@@ -65,6 +65,11 @@ def test_every_sentence_is_in_korean_with_the_same_fields() -> None:
         assert not message.fuzzy, source
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_compiling_complains_of_nothing(language: str) -> None:
+    assert [(message.id, errors) for message, errors in catalogue(language).check()] == []
+
+
 def fields(sentence: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(sentence) if name}
 

@@ -241,8 +241,8 @@ ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
 
 EDITS: Mapping[str, tuple[str, ...]] = {
     "reencode": (mark("saved again, with some loss of quality"),),
-    "scale": (mark("resized to {percent} % of its size"), mark("resized")),
-    "crop": (mark("cropped, {percent} % cut away"), mark("cropped")),
+    "scale": (mark("resized to {percent} %"), mark("resized")),
+    "crop": (mark("cropped by {percent} %"), mark("cropped")),
     "letterbox": (mark("bars added around the picture"),),
     "blurred_fill": (mark("blurred background added around the picture"),),
     "caption": (mark("text or subtitles added"),),
@@ -253,8 +253,8 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "mirror": (mark("mirrored"),),
     "rotation": (mark("rotated by {degrees}°"), mark("rotated")),
     "speed": (mark("speed changed"),),
-    "speed.faster": (mark("{percent} % faster"),),
-    "speed.slower": (mark("{percent} % slower"),),
+    "speed.faster": (mark("faster by {percent} %"),),
+    "speed.slower": (mark("slower by {percent} %"),),
     "trim": (mark("{shown_s} of the original’s {master_s} seconds"), mark("only a part of the original")),
     "joined": (
         mark("joined from {pieces} pieces"),
