@@ -56,7 +56,13 @@ REACH_S = 4.0
 
 
 def check_file(
-    path: Path, store: Store, settings: Settings, *, pictures: bool = True, progress: Progress | None = None
+    path: Path,
+    store: Store,
+    settings: Settings,
+    *,
+    pictures: bool = True,
+    progress: Progress | None = None,
+    matched: Sequence[Candidate] | None = None,
 ) -> Report:
     """Check one file against the registry; see the module for the steps.
 
@@ -66,6 +72,7 @@ def check_file(
         settings: where the models are and what the file may cost.
         pictures: whether to make pictures for the report.
         progress: called with the share done, 0 to 1.
+        matched: what `match` gave for this file, when the caller has asked it already.
 
     Raises:
         InputError: the file cannot be read, or changed meanwhile; nothing is said of it.
@@ -88,7 +95,7 @@ def check_file(
     known = same is not None or banked is not None or signed
     pointer = None if known else read_mark(path, info, store, settings.limits)
     # 4. Match.
-    candidates = () if known else match(path, info, store, settings.limits)
+    candidates = () if known else match(path, info, store, settings.limits) if matched is None else matched
     candidates, pointer = _pointed(path, info, candidates, pointer, store, settings)
     note_mark(notes, pointer, searched=not known and key_for(store, info.kind) is not None)
     bank = next((c.item_id for c in candidates if c.item == "bank"), banked.id if banked else None)

@@ -57,9 +57,10 @@ class Recogniser:
         seen = Seen(sets, like)
         # 3. Release.
         try:
-            if not any(one.item == "release" for one in match(path, info, self._store, limits)):
+            matched = match(path, info, self._store, limits)
+            if not any(one.item == "release" for one in matched):
                 return seen
-            report = check_file(path, self._store, self._settings, pictures=False)
+            report = check_file(path, self._store, self._settings, pictures=False, matched=matched)
         except HaechiError as error:
             return replace(seen, abstained=f"its release could not be compared: {error}")
         return replace(seen, origin=origin_of(report))

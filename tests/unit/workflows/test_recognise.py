@@ -70,6 +70,21 @@ def test_reposts_of_one_clip_are_one_item_and_other_scenes_are_not(
     assert "broken.mp4" in item(evidence, take(broken)).abstained
 
 
+def test_what_comes_in_is_matched_with_releases_once(
+    evidence: Evidence, take: Take, make_clip: Any, moving_frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, store = Settings(home=evidence.home), open_store(evidence.home)
+    release = register_release(make_clip(moving_frames, crf=16), store, settings.limits, title="master")
+
+    def again(*_: object) -> None:
+        raise AssertionError("matched again")
+
+    monkeypatch.setattr("haechi.check.check.match", again)
+    origin = item(evidence, take(make_clip(moving_frames, crf=26))).origin
+    assert origin is not None
+    assert origin.release == release.id
+
+
 def test_fakes_of_one_release_are_told_apart_by_what_they_change(
     evidence: Evidence, take: Take, make_clip: Any, moving_frames: Frames, astronaut: NDArray[np.uint8]
 ) -> None:
