@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from haechi.act.notice import wording
-from haechi.act.notice.laws import CHOICES, FIELDS, LANGUAGES, STATEMENTS, Law, law_named
+from haechi.act.notice.fields import CHOICES, FIELDS, STATEMENTS
+from haechi.act.notice.laws import Law, law_named
 from haechi.core.errors import InputError
 from haechi.core.evidence import Case, Exhibit, Lane, Notice, NoticeState, Stamp
 from haechi.core.ledger.entries import moment
@@ -60,8 +61,8 @@ def draft_notice(
     person.need("notice.draft")
     law, case = law_named(law_key), evidence.get(Case, case_id)
     spoken = language or law.language
-    if spoken not in LANGUAGES:
-        raise InputError(f"notices are written in {', '.join(LANGUAGES)}, not {spoken!r}")
+    if spoken not in wording.LANGUAGES:
+        raise InputError(f"notices are written in {', '.join(wording.LANGUAGES)}, not {spoken!r}")
     _check(law, to, given)
     chosen = _exhibits(evidence, case, exhibits)
     derived = _derived(evidence, case, chosen, report, spoken)

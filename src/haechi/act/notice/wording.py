@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from haechi.act.notice.laws import Words
+LANGUAGES: Final = ("ko", "en", "ja")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A sentence in the three languages of addressees."""
+
+    ko: str
+    en: str
+    ja: str
+
+    def speak(self, language: str) -> str:
+        """The sentence in one of `LANGUAGES`."""
+        return {"ko": self.ko, "en": self.en, "ja": self.ja}[language]
+
 
 DRAFT: Final = Words(
     "초안: 법률 전문가의 검토 없이 발송하지 마십시오. 법률 자문이 아닙니다.",

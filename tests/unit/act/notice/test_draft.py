@@ -9,7 +9,9 @@ import pytest
 from accounts import AUDITOR, DESK, evidence_of
 from haechi.act.case import open_case
 from haechi.act.notice.draft import draft_notice, missing, reasons
-from haechi.act.notice.laws import CHOICES, FIELDS, LANGUAGES, LAWS, STATEMENTS, law_named
+from haechi.act.notice.fields import CHOICES, FIELDS, STATEMENTS
+from haechi.act.notice.laws import LAWS, law_named
+from haechi.act.notice.wording import LANGUAGES
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, Exhibit, Lane, Notice, NoticeState, Part
 from haechi.core.store.evidence import Evidence
