@@ -65,26 +65,24 @@ def draft_notice(
         raise InputError(f"notices are written in {', '.join(wording.LANGUAGES)}, not {spoken!r}")
     _check(law, to, given)
     chosen = _exhibits(evidence, case, exhibits)
-    derived = _derived(evidence, case, chosen, report, spoken)
-    if case.lane is Lane.MINOR:
-        derived |= dict.fromkeys(law.waived, wording.WAIVED.speak(spoken))
+    derived = _derived(evidence, law, case, chosen, report, spoken)
     filled = {name: given.get(name) or derived.get(name, "") for name in law.asked(given)}
-    text = compose(law, case, to.strip(), filled, spoken, parody.strip())
+    to, parody = to.strip(), parody.strip()
     notice = Notice(
         id=new_id("N"),
         parent=case.id,
         law=law.key,
-        to=to.strip(),
+        to=to,
         language=spoken,
         fields=filled,
         exhibits=tuple(one.id for one in chosen),
-        text=text,
-        parody=parody.strip(),
+        text=compose(law, case, to, filled, spoken, parody),
+        parody=parody,
         state=NoticeState.DRAFTED,
         state_at=moment(),
         drafted_by=person.name,
     )
-    return evidence.change(lambda change: change.put(notice, "notice.draft", law=law.key, to=notice.to, case=case.id))
+    return evidence.change(lambda change: change.put(notice, "notice.draft", law=law.key, to=to, case=case.id))
 
 
 def missing(notice: Notice) -> list[str]:
@@ -151,13 +149,15 @@ def reasons(report: Mapping[str, Any], language: str) -> str:
 
 
 def _derived(
-    evidence: Evidence, case: Case, chosen: Sequence[Exhibit], report: Mapping[str, Any] | None, language: str
+    evidence: Evidence, law: Law, case: Case, chosen: Sequence[Exhibit], report: Mapping[str, Any] | None, language: str
 ) -> dict[str, str]:
-    """What need not be typed: location and evidence from the exhibits, facts from the verdict."""
+    """What need not be typed: what the exhibits say, the reasons of the verdict, and what is waived for a child."""
+    waived = law.waived if case.lane is Lane.MINOR else ()
     return {
         "location": "\n".join(dict.fromkeys(one.url for one in chosen if one.url)),
         "evidence": "\n".join(_reference(evidence, case, one, language) for one in chosen),
         "facts": reasons(report, language) if report is not None else "",
+        **dict.fromkeys(waived, wording.WAIVED.speak(language)),
     }
 
 
