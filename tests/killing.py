@@ -41,8 +41,9 @@ from haechi.preserve.browser import find_browser
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import TILE, Intent, add_file, look_at_tile, open_part
+from haechi.preserve.custody import TILE, Intent, add_file
 from haechi.preserve.facts import Found
+from haechi.preserve.look import look_at_tile, open_part
 from haechi.preserve.seal import destroy, name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.lanes import move_to_lane

@@ -24,9 +24,10 @@ from haechi.core.sealing import VaultKeys
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.browser import Browser, BrowserLimits, find_browser
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
 from haechi.preserve.judge import judge
+from haechi.preserve.look import open_part
 from web_server import Site, serving
 
 Take = Callable[..., Exhibit]

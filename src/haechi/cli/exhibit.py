@@ -204,7 +204,7 @@ def _open(
     because: Because,
     json: Json = False,
 ) -> None:
-    from haechi.preserve.custody import open_part
+    from haechi.preserve.look import open_part
 
     session: Session = context.obj
     evidence, person = session.evidence()
@@ -225,7 +225,7 @@ def _look(
     ],
     json: Json = False,
 ) -> None:
-    from haechi.preserve.custody import look_at_tile
+    from haechi.preserve.look import look_at_tile
 
     session: Session = context.obj
     evidence, person = session.evidence()

@@ -1,4 +1,4 @@
-"""Custody: files become exhibits, and every look at one is written down.
+"""Custody: files become exhibits. Who looks at one: see `look`.
 
 Steps of `add_file`, in this order:
 1. The lane decides before the file is touched: nothing of a minor is even opened; sexual media of an adult takes the
@@ -18,9 +18,7 @@ import io
 import json
 import mimetypes
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +28,7 @@ from haechi.core.approvals import Consent, need_second
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError
 from haechi.core.evidence import EVIDENTIARY, WORKING, Case, Exhibit, Holding, Lane, Part, Place, Stamp
 from haechi.core.flag import Classify, Flag
-from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, lane_of, need_open, refuse_clear, refuse_media
+from haechi.core.lanes import SEXUAL_LAW, SEXUAL_RULE, need_open, refuse_media
 from haechi.core.ledger import canonical
 from haechi.core.ledger.entries import digest_of, moment
 from haechi.core.media.probe import hash_stream
@@ -44,7 +42,6 @@ from haechi.core.store.ledger import Change
 from haechi.core.store.rows import storable_text
 from haechi.core.store.vault import Intake
 from haechi.core.timestamp import Stamped, ask
-from haechi.preserve.clear import clear_copy, need_new
 from haechi.preserve.facts import Found, tool_facts
 from haechi.preserve.items import note_item, refuse_minor
 from haechi.preserve.tile import blurred_tile
@@ -233,63 +230,6 @@ def add_stamp(evidence: Evidence, person: Person, exhibit_id: str, tsa: str) -> 
     body = evidence.bodies(Exhibit, exhibit.id)[-1][2]
     stamp = _stamp(exhibit.id, body, ask(tsa, body, evidence.home))
     return evidence.change(lambda change: change.put(stamp, "exhibit.stamp", tsa=tsa, exhibit=exhibit.id))
-
-
-def open_part(evidence: Evidence, person: Person, exhibit_id: str, name: str, target: Path, why: str) -> None:
-    """Write a clear copy of a part of an ordinary exhibit into a new file; the look is logged before it happens.
-
-    Raises:
-        PolicyError: the role or the lane forbids it.
-        InputError: no such exhibit or part, it was destroyed, or the file exists.
-        IntegrityError: the part is missing or damaged.
-    """
-    person.need("exhibit.open")
-    refuse_clear(lane_of(evidence, exhibit_id), "a clear copy")
-    place = evidence.get(Holding, exhibit_id).places.get(name)
-    if place is None or place.destroyed or place.sealed:
-        raise InputError(f"{exhibit_id} holds no part {name} that can be opened; haechi exhibit show lists them")
-    need_new(target)
-    evidence.change(lambda change: change.log("exhibit.open", exhibit_id, why, part=name, view="clear"))
-    with clear_copy(target) as file:
-        VaultKeys(evidence.home).decrypt(evidence.vault.path(place.stored), file)
-
-
-def log_look(evidence: Evidence, person: Person, exhibit_id: str, *, clear: bool, seconds: float) -> None:
-    """Note who looked at an exhibit, blurred or clear, for how long."""
-    person.need("exhibit.see")
-    lane = lane_of(evidence, exhibit_id)
-    if clear:
-        person.need("exhibit.open")
-        refuse_clear(lane, "a clear look")
-    view = "clear" if clear else "blurred"
-    evidence.change(lambda change: change.log("exhibit.look", exhibit_id, view=view, seconds=round(seconds, 1)))
-
-
-@contextmanager
-def look_at_tile(evidence: Evidence, person: Person, exhibit_id: str, target: Path) -> Iterator[None]:
-    """The blurred tile of sexual media in a new file, while this holds; beginning and end are logged.
-
-    Raises:
-        PolicyError: the role forbids it.
-        InputError: the exhibit has no tile, or the file exists.
-        IntegrityError: the tile is missing or damaged.
-    """
-    person.need("exhibit.see")
-    if (lane := lane_of(evidence, exhibit_id)) is Lane.MINOR:
-        refuse_clear(lane, "a look")
-    place = evidence.get(Holding, exhibit_id).places.get(TILE)
-    if place is None or place.destroyed or place.sealed:
-        raise InputError(f"{exhibit_id} has no blurred tile; haechi exhibit show lists its parts")
-    need_new(target)
-    evidence.change(lambda change: change.log("exhibit.look", exhibit_id, part=TILE, view="blurred"))
-    with clear_copy(target) as file:
-        VaultKeys(evidence.home).decrypt(evidence.vault.path(place.stored), file)
-    started = time.monotonic()
-    try:
-        yield
-    finally:
-        target.unlink(missing_ok=True)
-        log_look(evidence, person, exhibit_id, clear=False, seconds=time.monotonic() - started)
 
 
 def remove_superseded(evidence: Evidence, exhibit_id: str) -> None:

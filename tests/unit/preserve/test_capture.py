@@ -17,9 +17,10 @@ from haechi.core.fetch import Client, Exchange, FetchLimits, Guard
 from haechi.core.flag import Flag
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.capture import _flags, capture
-from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
 from haechi.preserve.judge import judge
+from haechi.preserve.look import open_part
 from haechi.preserve.page_facts import page_facts
 from web_server import PAGE, Site, serving
 

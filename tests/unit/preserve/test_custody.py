@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from haechi.core.errors import InputError, PolicyError, RemoteError, UnreadableM
 from haechi.core.evidence import Case, Exhibit, Holding, Lane, Stamp
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.custody import Intent, add_address, add_file, add_stamp, log_look, open_part
+from haechi.preserve.custody import Intent, add_address, add_file, add_stamp
 from haechi.preserve.facts import Found, platform_of
 
 NewCase = Callable[..., Case]
@@ -136,33 +135,6 @@ def test_authority_that_fails_is_noted_and_the_exhibit_stands(
         add_stamp(evidence, DESK, exhibit.id, "http://127.0.0.1:1/")
     add_stamp(evidence, DESK, exhibit.id, "local:")
     assert len(evidence.all(Stamp, exhibit.id)) == 2
-
-
-def test_clear_copy_is_logged_before_it_is_written(
-    evidence: Evidence, ordinary: Exhibit, clip: Path, tmp_path: Path
-) -> None:
-    target = tmp_path / "copy.mp4"
-    for who in (DESK, ADMIN, AUDITOR, APPROVER):
-        with pytest.raises(PolicyError):
-            open_part(evidence, who, ordinary.id, "original.mp4", target, "review")
-    open_part(evidence, REVIEWER, ordinary.id, "original.mp4", target, "review")
-    assert target.read_bytes() == clip.read_bytes()
-    assert target.stat().st_mode & 0o777 == 0o600
-    last = evidence.history(ordinary.id)[-1]
-    assert (last.act, last.detail["view"], last.why) == ("exhibit.open", "clear", "review")
-    with pytest.raises(InputError, match="exists"):
-        open_part(evidence, REVIEWER, ordinary.id, "original.mp4", target, "review")
-    with pytest.raises(InputError, match="no part"):
-        open_part(evidence, REVIEWER, ordinary.id, "other", tmp_path / "new", "review")
-
-
-def test_looks_are_logged_with_view_and_duration(evidence: Evidence, ordinary: Exhibit) -> None:
-    log_look(evidence, DESK, ordinary.id, clear=False, seconds=12.34)
-    last = evidence.history(ordinary.id)[-1]
-    assert json.loads(json.dumps(last.detail)) == {"view": "blurred", "seconds": 12.3}
-    with pytest.raises(PolicyError):
-        log_look(evidence, DESK, ordinary.id, clear=True, seconds=1)
-    log_look(evidence, REVIEWER, ordinary.id, clear=True, seconds=1)
 
 
 @pytest.mark.parametrize(

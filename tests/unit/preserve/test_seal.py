@@ -11,8 +11,9 @@ from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, Exhibit, Holding, Lane
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.custody import Intent, add_file, look_at_tile, open_part
+from haechi.preserve.custody import Intent, add_file
 from haechi.preserve.facts import Found
+from haechi.preserve.look import look_at_tile, open_part
 from haechi.preserve.seal import destroy, name_holders, open_seal, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.lanes import move_to_lane

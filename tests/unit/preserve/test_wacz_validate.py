@@ -14,8 +14,9 @@ from haechi.core.evidence import Case
 from haechi.core.fetch import Client, FetchLimits
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
+from haechi.preserve.look import open_part
 from tools import needs, tool
 from web_server import serving
 

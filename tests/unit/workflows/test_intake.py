@@ -16,8 +16,9 @@ from haechi.core.flag import Flag
 from haechi.core.recognition import Seen
 from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
+from haechi.preserve.look import open_part
 from haechi.preserve.seal import name_holders, seal_what_must_be
 from haechi.preserve.verify import verify_exhibit
 from haechi.workflows.intake import take_file, take_page, was_flagged

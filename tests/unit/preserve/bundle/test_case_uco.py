@@ -18,8 +18,9 @@ from haechi.core.settings import Limits, Settings
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.bundle.examine import examine_bundle
 from haechi.preserve.bundle.write import write_bundle
-from haechi.preserve.custody import Intent, add_address, add_file, open_part
+from haechi.preserve.custody import Intent, add_address, add_file
 from haechi.preserve.facts import Found
+from haechi.preserve.look import open_part
 from haechi.preserve.seal import destroy, name_holders
 from haechi.workflows.lanes import move_to_lane
 from tools import needs, tool

@@ -16,9 +16,10 @@ from haechi.core.evidence import Exhibit
 from haechi.core.fetch import Client, Guard
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.capture import capture
-from haechi.preserve.custody import Intent, open_part
+from haechi.preserve.custody import Intent
 from haechi.preserve.facts import Found
 from haechi.preserve.judge import judge
+from haechi.preserve.look import open_part
 from haechi.preserve.platforms import find_extractor, look_up
 from haechi.preserve.platforms.extractor import MOST_UNPACKED, unpacked
 from web_server import Site, serving
