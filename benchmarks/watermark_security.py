@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from benchmarks.image_edits import jpeg
 from benchmarks.sources import data_folder
+from benchmarks.watermark_attacks import AGAIN, KEY, Hits, averaged, named, numbers, show, table
 from benchmarks.watermark_pictures import Image, as_image, pictures
 from haechi.core.watermark import RECIPIENT, embed, read, read_informed
 from haechi.core.watermark.agree import agreeing_share
@@ -50,7 +51,6 @@ from haechi.core.watermark.spread import PICTURE, levelled, soft_bits
 
 Floats = NDArray[np.float32]
 
-KEY, STRANGER = b"benchmark key 1!", b"benchmark key 2!"
 SIZE = (1024, 768)
 _COPIES = 20
 _FOLD = 128  # a tile of 64 px on the canvas of 512 px
@@ -91,8 +91,7 @@ def forging(gallery: Gallery) -> list[str]:
     """1 to 3."""
     count = len(gallery.images)
     together = np.mean(gallery.estimates, axis=0)
-    pasted: dict[str, list[tuple[bool, bool]]] = {}
-    subtracted: dict[str, list[tuple[bool, bool]]] = {}
+    pasted, subtracted = dict[str, Hits](), dict[str, Hits]()
     for number in range(count):
         clean = gallery.images[(number + 1) % count].astype(np.float32)
         own = gallery.marked[number].astype(np.float32)
@@ -105,66 +104,48 @@ def forging(gallery: Gallery) -> list[str]:
         ):
             pasted.setdefault(name, []).append(gallery.judged(clean + mark))
             subtracted.setdefault(name, []).append(gallery.still_read(number, own - mark))
-    lines = ["| pasted on another picture, 40 dB | a number is read | accepted |", "|---|---|---|"]
-    lines += [f"| {name} | {_sum(hits, 0)} | {_sum(hits, 1)} |" for name, hits in pasted.items()]
-    lines += [
+    return [
+        *table("| pasted on another picture, 40 dB | a number is read | accepted |", pasted),
         "",
-        "| subtracted from its own picture, 40 dB | still read blind | still read informed |",
-        "|---|---|---|",
+        *table("| subtracted from its own picture, 40 dB | still read blind | still read informed |", subtracted),
     ]
-    return [*lines, *(f"| {name} | {_sum(hits, 0)} | {_sum(hits, 1)} |" for name, hits in subtracted.items())]
-
-
-def _sum(hits: list[tuple[bool, bool]], column: int) -> str:
-    return f"{sum(hit[column] for hit in hits)} of {len(hits)}"
 
 
 def collusion(images: list[Image]) -> list[str]:
     """4."""
-    lines = ["| copies averaged, JPEG 80 | a guilty one named | nobody | numbers disagree | an innocent named |"]
-    lines.append("|---|---|---|---|---|")
-    for copies in (2, 3, 5):
-        told = {"guilty": 0, "nobody": 0, "disagree": 0, "innocent": 0}
-        for image in images:
-            pairs = [(secrets.randbits(40), secrets.randbits(40)) for _ in range(copies)]
-            made = [embed(image, one, KEY, recipient=two).image.astype(np.float32) for one, two in pairs]
-            probe = jpeg(80)(as_image(np.mean(made, axis=0)), np.random.default_rng(0))
-            told[_named(probe, image, pairs)] += 1
-        lines.append(f"| {copies} | " + " | ".join(f"{n} of {len(images)}" for n in told.values()) + " |")
-    return lines
+    return averaged(images, "JPEG 80", _named)
 
 
-def _named(probe: Image, master: Image, pairs: list[tuple[int, int]]) -> str:
-    first, second = read_informed(probe, master, KEY), read_informed(probe, master, KEY, label=RECIPIENT)
+def _named(image: Image, copies: int) -> str:
+    pairs = numbers(copies)
+    made = [embed(image, one, KEY, recipient=two).image.astype(np.float32) for one, two in pairs]
+    probe = jpeg(80)(as_image(np.mean(made, axis=0)), np.random.default_rng(0))
+    first, second = read_informed(probe, image, KEY), read_informed(probe, image, KEY, label=RECIPIENT)
     who = {
         next((n for n, pair in enumerate(pairs) if pair[column] == reading.payload), -1)
         for column, reading in enumerate((first, second))
         if reading is not None
     }
-    if not who:
-        return "nobody"
-    if len(who) > 1:
-        return "disagree"
-    return "innocent" if who == {-1} else "guilty"
+    return named(who, copies)
 
 
 def marking_again(gallery: Gallery) -> list[str]:
     """5."""
-    lines = ["| marked again with | first number read blind | first number read informed |", "|---|---|---|"]
-    for name, key in (("a stranger's key", STRANGER), ("our key, another number", KEY)):
-        hits = [
+    hits = {
+        name: [
             gallery.still_read(number, embed(one, secrets.randbits(40), key).image)
             for number, one in enumerate(gallery.marked)
         ]
-        lines.append(f"| {name} | {_sum(hits, 0)} | {_sum(hits, 1)} |")
-    return lines
+        for name, key in AGAIN
+    }
+    return table("| marked again with | first number read blind | first number read informed |", hits)
 
 
 def sensitivity(gallery: Gallery, questions: int, rounds: int) -> list[str]:
     """6."""
     lines = [f"| picture | PSNR after {questions} questions, when the mark is gone | PSNR of noise that removes it |"]
     lines.append("|---|---|---|")
-    for number in range(rounds):
+    for number in range(min(rounds, len(gallery.marked))):
         own, wanted = gallery.marked[number].astype(np.float32), gallery.numbers[number]
 
         def says_yes(values: Any, wanted: int = wanted) -> bool:
@@ -264,7 +245,6 @@ def main() -> None:
     images = [image for _, image in pictures(data, 1, given.also)]
     some = images[:: max(1, len(images) // given.pictures)][: given.pictures]
     gallery = Gallery(some)
-    text: list[str] = []
     parts: list[Callable[[], list[str]]] = [
         lambda: forging(gallery),
         lambda: marking_again(gallery),
@@ -272,11 +252,7 @@ def main() -> None:
         lambda: sensitivity(gallery, given.questions, 3),
         lambda: unmarked(images, given.readings, given.searches),
     ]
-    for part in parts:
-        text += [*part(), ""]
-        print("\n".join(text[-12:]), flush=True)
-        if given.out:
-            given.out.write_text("\n".join(text))
+    show(parts, 12, given.out)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.sources import data_folder
+from benchmarks.watermark_attacks import AGAIN, KEY, Hits, Read, averaged, leak, numbers, removed, show, table
 from benchmarks.watermark_video import coded, films
 from haechi.core.watermark.agree import agreeing_share
 from haechi.core.watermark.canvas import coefficients, to_tiles
@@ -41,7 +42,6 @@ from haechi.core.watermark.video.informed import paired
 Film = list[NDArray[np.uint8]]
 Floats = NDArray[np.float32]
 
-KEY, STRANGER = b"benchmark key 1!", b"benchmark key 2!"
 _SIZE: Final = (640, 480)
 _FRAMES, _STILLS = 16, 8
 _COPIES, _KNOWN = 100, 20
@@ -94,7 +94,7 @@ class Gallery:
 
 def moving(gallery: Gallery) -> list[str]:
     """1."""
-    hits, count = dict[str, list[tuple[bool, bool]]](), len(gallery.films)
+    hits, count = dict[str, Hits](), len(gallery.films)
     ramp = np.tile(np.linspace(60, 180, _SIZE[0], dtype=np.float32), (_SIZE[1], 1)).astype(np.uint8)
     for number, film in enumerate(gallery.marked):
         first = film[0].astype(np.float32)
@@ -107,63 +107,41 @@ def moving(gallery: Gallery) -> list[str]:
         for name, plane in planes.items():
             for where, host in (("another film", gallery.films[(number + 1) % count]), ("a plain one", [ramp] * 4)):
                 hits.setdefault(f"{name}, on {where}", []).append(gallery.judged(with_plane(host, plane)))
-    lines = ["| laid on, 40 dB | a number is read | accepted |", "|---|---|---|"]
-    return lines + [f"| {name} | {_sum(some, 0)} | {_sum(some, 1)} |" for name, some in hits.items()]
+    return table("| laid on, 40 dB | a number is read | accepted |", hits)
 
 
 def removing(gallery: Gallery) -> list[str]:
     """2."""
-    hits = dict[str, list[tuple[bool, bool]]]()
+    hits = dict[str, Hits]()
     for number, film in enumerate(gallery.marked):
         tries = {"own estimate subtracted, 40 dB": with_plane(film, -at_40_db(estimate(film)))}
-        for name, key in (("a stranger's key", STRANGER), ("our key, another number", KEY)):
+        for name, key in AGAIN:
             tries[f"marked again, {name}"] = marked(film, secrets.randbits(40), key)
         for name, probe in tries.items():
             hits.setdefault(name, []).append(gallery.still_read(number, probe))
-    lines = ["| subtracted, or marked again | still read blind | still read informed |", "|---|---|---|"]
-    return lines + [f"| {name} | {_sum(some, 0)} | {_sum(some, 1)} |" for name, some in hits.items()]
-
-
-def _sum(hits: list[tuple[bool, bool]], column: int) -> str:
-    return f"{sum(hit[column] for hit in hits)} of {len(hits)}"
+    return removed(hits)
 
 
 def collusion(found: list[Film]) -> list[str]:
     """3."""
-    lines = ["| copies averaged, crf 28 | a guilty one named | nobody | numbers disagree | an innocent named |"]
-    lines.append("|---|---|---|---|---|")
-    for copies in (2, 3, 5):
-        told = {"guilty": 0, "nobody": 0, "disagree": 0, "innocent": 0}
-        for film in found:
-            pairs = [(secrets.randbits(40), secrets.randbits(40)) for _ in range(_COPIES)]
-            made = [marked(film, one, recipient=two) for one, two in pairs[:copies]]
-            mean = [np.asarray(np.round(np.mean(same, axis=0)), np.uint8) for same in zip(*made, strict=True)]
-            told[_named(_through_h264(mean), film, pairs, copies)] += 1
-        lines.append(f"| {copies} | " + " | ".join(f"{n} of {len(found)}" for n in told.values()) + " |")
-    return lines
+    return averaged(found, "crf 28", _named)
+
+
+def _named(film: Film, copies: int) -> str:
+    pairs = numbers(_COPIES)
+    made = [marked(film, one, recipient=two) for one, two in pairs[:copies]]
+    mean = [np.asarray(np.round(np.mean(same, axis=0)), np.uint8) for same in zip(*made, strict=True)]
+    probe = _through_h264(mean)
+
+    def informed(label: str, among: list[int]) -> Read | None:
+        return read_informed_frames(probe, film, KEY, label=label, among=among)
+
+    return leak(read_frames_mark(probe, KEY), informed, pairs, copies)
 
 
 def _through_h264(film: Film) -> Film:
     grey = np.full((_SIZE[1] // 2, _SIZE[0]), 128, np.uint8)
     return coded("libx264", crf="28", preset="veryfast")([np.concatenate([one, grey]) for one in film])
-
-
-def _named(probe: Film, master: Film, pairs: Sequence[tuple[int, int]], guilty: int) -> str:
-    """What `release leak` says: all numbers that are read must name one copy."""
-    who = set()
-    blind = read_frames_mark(probe, KEY)
-    if blind is not None:
-        who.add(next((n for n, pair in enumerate(pairs) if pair[0] == blind.payload), -1))
-    for column, label in enumerate(("release", RECIPIENT)):
-        among = [pair[column] for pair in pairs]
-        reading = read_informed_frames(probe, master, KEY, label=label, among=among)
-        if reading is not None:
-            who.add(among.index(reading.payload) if reading.payload in among else -1)
-    if not who:
-        return "nobody"
-    if len(who) > 1:
-        return "disagree"
-    return "guilty" if who.pop() in range(guilty) else "innocent"
 
 
 def sensitivity(gallery: Gallery, questions: int, rounds: int) -> list[str]:
@@ -172,7 +150,7 @@ def sensitivity(gallery: Gallery, questions: int, rounds: int) -> list[str]:
         f"| film | PSNR after {questions} questions, when the mark is gone | PSNR of still noise that removes it |"
     ]
     lines.append("|---|---|---|")
-    for number in range(rounds):
+    for number in range(min(rounds, len(gallery.marked))):
         own, wanted = gallery.marked[number][::2][:_STILLS], gallery.numbers[number]
 
         def says_yes(plane: Any, own: Film = own, wanted: int = wanted) -> bool:
@@ -261,12 +239,7 @@ def main() -> None:
         lambda: unmarked(whole, given.readings, given.searches),
         lambda: sensitivity(gallery, given.questions, 2),
     ]
-    text: list[str] = []
-    for part in parts:
-        text += [*part(), ""]
-        print("\n".join(text[-10:]), flush=True)
-        if given.out:
-            given.out.write_text("\n".join(text))
+    show(parts, 10, given.out)
 
 
 if __name__ == "__main__":

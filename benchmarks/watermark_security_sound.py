@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from benchmarks.sound_cases import RATE, Sound, codec
 from benchmarks.sources import data_folder
+from benchmarks.watermark_attacks import AGAIN, KEY, Hits, Read, averaged, leak, numbers, removed, show, table
 from benchmarks.watermark_audio import sounds
-from haechi.core.watermark.audio import RECIPIENT, Shaper, embed_sound, read, read_informed
+from haechi.core.watermark.audio import Shaper, embed_sound, read, read_informed
 from haechi.core.watermark.audio import cells as cell
 from haechi.core.watermark.audio.agree import agreeing_share
 from haechi.core.watermark.audio.pattern import CELL_S, pattern_of
@@ -36,7 +37,6 @@ from haechi.core.watermark.code import most_likely
 from haechi.core.watermark.decide import MIN_SCORE
 from haechi.core.watermark.marks import LEAST_AGREEING
 
-KEY, STRANGER = b"benchmark key 1!", b"benchmark key 2!"
 _COPIES: Final = 100
 _KNOWN: Final = 20
 _STRENGTHS_DB: Final = (1.8, 3.6)
@@ -101,7 +101,7 @@ def laid_on(sound: Sound, gains: Gains, strength_db: float | None = None) -> Sou
 
 def moving(gallery: Gallery) -> list[str]:
     """1."""
-    count, hits = len(gallery.sounds), dict[str, list[tuple[bool, bool]]]()
+    count, hits = len(gallery.sounds), dict[str, Hits]()
     white = [whitened(one) for one in gallery.marked]
     rows = min(len(one) for one in white)
     together = np.mean([one[:rows] for one in white], axis=0)
@@ -122,13 +122,12 @@ def moving(gallery: Gallery) -> list[str]:
             loud = float(np.std(host)) * 10 ** (below / 20) / float(np.std(marked))
             tried = gallery.judged(np.asarray(host[:quiet] + loud * marked[:quiet], np.float32))
             hits.setdefault(f"the marked sound itself, {below} dB beneath", []).append(tried)
-    lines = ["| laid on another sound | a number is read | accepted |", "|---|---|---|"]
-    return lines + [f"| {name} | {_sum(some, 0)} | {_sum(some, 1)} |" for name, some in hits.items()]
+    return table("| laid on another sound | a number is read | accepted |", hits)
 
 
 def removing(gallery: Gallery) -> list[str]:
     """2 and 3."""
-    count, hits = len(gallery.sounds), dict[str, list[tuple[bool, bool]]]()
+    count, hits = len(gallery.sounds), dict[str, Hits]()
     white = [whitened(one) for one in gallery.marked]
     rows = min(len(one) for one in white)
     together = np.mean([one[:rows] for one in white], axis=0)
@@ -140,59 +139,35 @@ def removing(gallery: Gallery) -> list[str]:
             f"mean estimate of {count}, 3.6 dB": laid_on(marked, -together, 3.6),
             "random gains, 3.6 dB": laid_on(marked, noise, 3.6),
         }
-        for name, key in (("a stranger's key", STRANGER), ("our key, another number", KEY)):
+        for name, key in AGAIN:
             again = embed_sound(marked, RATE, secrets.randbits(40), key, mono_16k=marked).samples
             tries[f"marked again, {name}"] = again
         for name, probe in tries.items():
             hits.setdefault(name, []).append(gallery.still_read(number, probe))
-    lines = ["| subtracted, or marked again | still read blind | still read informed |", "|---|---|---|"]
-    return lines + [f"| {name} | {_sum(some, 0)} | {_sum(some, 1)} |" for name, some in hits.items()]
-
-
-def _sum(hits: list[tuple[bool, bool]], column: int) -> str:
-    return f"{sum(hit[column] for hit in hits)} of {len(hits)}"
+    return removed(hits)
 
 
 def collusion(found: list[Sound]) -> list[str]:
     """4."""
-    lines = ["| copies averaged, MP3 128k | a guilty one named | nobody | numbers disagree | an innocent named |"]
-    lines.append("|---|---|---|---|---|")
-    for copies in (2, 3, 5):
-        told = {"guilty": 0, "nobody": 0, "disagree": 0, "innocent": 0}
-        for sound in found:
-            pairs = [(secrets.randbits(40), secrets.randbits(40)) for _ in range(_COPIES)]
-            made = [
-                embed_sound(sound, RATE, one, KEY, mono_16k=sound, recipient=two).samples for one, two in pairs[:copies]
-            ]
-            probe = codec("libmp3lame", 128_000)(np.mean(made, axis=0, dtype=np.float32), np.random.default_rng(0))
-            told[_named(probe, sound, pairs, copies)] += 1
-        lines.append(f"| {copies} | " + " | ".join(f"{n} of {len(found)}" for n in told.values()) + " |")
-    return lines
+    return averaged(found, "MP3 128k", _named)
 
 
-def _named(probe: Sound, master: Sound, pairs: list[tuple[int, int]], guilty: int) -> str:
-    """What `release leak` says: all numbers that are read must name one copy."""
-    who = set()
-    blind = read(probe, KEY)
-    if blind is not None:
-        who.add(next((n for n, pair in enumerate(pairs) if pair[0] == blind.payload), -1))
-    for column, label in enumerate(("release", RECIPIENT)):
-        among = [pair[column] for pair in pairs]
-        reading = read_informed(probe, master, KEY, label=label, among=among)
-        if reading is not None:
-            who.add(among.index(reading.payload) if reading.payload in among else -1)
-    if not who:
-        return "nobody"
-    if len(who) > 1:
-        return "disagree"
-    return "guilty" if who.pop() in range(guilty) else "innocent"
+def _named(sound: Sound, copies: int) -> str:
+    pairs = numbers(_COPIES)
+    made = [embed_sound(sound, RATE, one, KEY, mono_16k=sound, recipient=two).samples for one, two in pairs[:copies]]
+    probe = codec("libmp3lame", 128_000)(np.mean(made, axis=0, dtype=np.float32), np.random.default_rng(0))
+
+    def informed(label: str, among: list[int]) -> Read | None:
+        return read_informed(probe, sound, KEY, label=label, among=among)
+
+    return leak(read(probe, KEY), informed, pairs, copies)
 
 
 def sensitivity(gallery: Gallery, questions: int, rounds: int) -> list[str]:
     """5."""
     lines = [f"| sound | SNR after {questions} yes or no | after {questions} scores | random gains that remove it |"]
     lines.append("|---|---|---|---|")
-    for number in range(rounds):
+    for number in range(min(rounds, len(gallery.marked))):
         own, wanted = gallery.marked[number], gallery.numbers[number]
         shape = levels(own).shape
 
@@ -297,12 +272,7 @@ def main() -> None:
         lambda: sensitivity(gallery, given.questions, 3),
         lambda: unmarked(whole, given.readings, given.searches),
     ]
-    text: list[str] = []
-    for part in parts:
-        text += [*part(), ""]
-        print("\n".join(text[-14:]), flush=True)
-        if given.out:
-            given.out.write_text("\n".join(text))
+    show(parts, 14, given.out)
 
 
 if __name__ == "__main__":
