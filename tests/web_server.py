@@ -62,6 +62,9 @@ class Site(BaseHTTPRequestHandler):
     def answer_bare(self) -> None:
         self.send(b'<html><head><meta property="og:image" content="/nowhere.png"></head></html>')
 
+    def answer_player(self) -> None:
+        self.send(b'<html><body><video controls poster="/poster.png" src="/film.m3u8?t=1"></video></body></html>')
+
     def answer_poster_png(self) -> None:
         self.send(poster(), kind="image/png")
 

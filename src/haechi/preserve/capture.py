@@ -171,7 +171,8 @@ def main_media(
     """The one file that says what a page shows, and which it is: "answer", "reader", "played", "declared_picture".
 
     The answer itself, else what the platform's reader brought, else the largest film or sound that was played, else
-    the picture that the page declares (Open Graph). Other pictures are ornament: a logo would make one item of a site.
+    the picture that the page declares (Open Graph, poster). Other pictures are ornament: a logo would make one item of
+    a whole site.
     """
     if last.size and _kind(last).startswith(_MEDIA):
         return last.body, "answer"

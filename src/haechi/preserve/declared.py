@@ -1,8 +1,9 @@
-"""The picture that a page declares of itself (Open Graph, Twitter card): what its post looks like to whoever shares it.
+"""The picture that a page declares of itself (Open Graph, Twitter card, poster): what its post looks like.
 
-Where a film comes in pieces (HLS, DASH) it is not fetched, and its poster stands for it. It is asked for by the guarded
+Where a film comes in pieces (HLS, DASH) it is not fetched, and this picture stands for it: what is shared with the
+page, else the poster that its first `<video>` shows before it plays. It is asked for by the guarded
 client, under the rules of every address that a stranger gave, and lies in the archive with the page.
-Source: ogp.me, `og:image` and `og:image:secure_url`.
+Source: ogp.me, `og:image` and `og:image:secure_url`; HTML Living Standard 4.8.8, `poster`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from haechi.core.fetch import Client, Exchange
 
 MOST_BYTES: Final = 20 << 20
 MOST_SECONDS: Final = 30.0
-_NAMES: Final = ("og:image:secure_url", "og:image", "og:image:url", "twitter:image", "twitter:image:src")
+_NAMES: Final = (
+    "og:image:secure_url",
+    "og:image",
+    "og:image:url",
+    "twitter:image",
+    "twitter:image:src",
+    "video_poster",
+)
 _LONGEST: Final = 2000
 
 

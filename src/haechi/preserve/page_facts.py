@@ -1,4 +1,4 @@
-"""Facts that a page states of itself: title, Open Graph, JSON-LD, canonical and oEmbed address; no script is run.
+"""Facts that a page states of itself: title, Open Graph, JSON-LD, canonical and oEmbed address, poster. No script runs.
 
 Source: ogp.me; JSON-LD 1.1. Limits: at most `MOST_BYTES` of the page are looked at, and so many facts of a bounded
 length are kept: a page of a stranger may be built to be endless.
@@ -62,6 +62,8 @@ class _Reader(HTMLParser):
                 self.facts.setdefault(name[:LONGEST], (values.get("content") or "")[:LONGEST])
         elif tag == "link":
             self._link(values)
+        elif tag == "video" and values.get("poster"):
+            self.facts.setdefault("video_poster", str(values["poster"])[:LONGEST])
         elif tag == "title" and not self.title:
             self._inside = "title"
         elif tag == "script" and values.get("type") == "application/ld+json" and len(self.scripts) < MOST_FACTS:

@@ -18,6 +18,7 @@ from haechi.core.flag import Flag
 from haechi.core.store.evidence import Evidence
 from haechi.preserve.capture import _flags, capture
 from haechi.preserve.custody import Intent
+from haechi.preserve.declared import ask_declared
 from haechi.preserve.facts import Found
 from haechi.preserve.judge import judge
 from haechi.preserve.look import open_part
@@ -138,6 +139,17 @@ def test_classifier_looks_at_the_largest_pictures_and_films_alone(
     assert _flags(new_case(), classify, page, media[:1] + others[:1]).keys() == {"https://x/1"}
     assert _flags(new_case(Lane.SEXUAL), classify, page, media) == {}
     assert _flags(new_case(), None, page, media) == {}
+
+
+def test_the_first_poster_is_a_fact_and_only_stands_in_for_what_is_shared() -> None:
+    page = page_facts(b'<video src="a"></video><video POSTER="/one.jpg?a=1&amp;b=2"></video><video poster="/two.jpg">')
+    assert page == {"video_poster": "/one.jpg?a=1&b=2"}
+    assert page_facts(b'<video poster="' + b"x" * 5000 + b'">') == {"video_poster": "x" * 2000}
+    guard = Guard(frozenset(), lambda *_: [])
+    shared = {**page, "og:image": "https://example.org/shared.png"}
+    for facts, wanted in ((page, "https://example.org/one.jpg?a=1&b=2"), (shared, "https://example.org/shared.png")):
+        known = Exchange(wanted, "", (), 200, "", (), Path("body"), 9, "", None, "", "")
+        assert ask_declared(Client(guard), facts, "https://example.org/v/1", [known], Path("x"))[0] == {"url": wanted}
 
 
 def test_hostile_pages_are_bounded() -> None:

@@ -165,9 +165,12 @@ def test_the_picture_that_a_page_declares_stands_for_its_film(evidence: Evidence
     assert looked == [poster()]
     assert post.facts["declared_picture"] == {"url": f"{url}/poster.png"}
     assert post.facts["shown_by"] == "declared_picture"
+    player = take("player")
+    assert looked == [poster(), poster()]
+    assert player.facts["declared_picture"] == {"url": f"{url}/poster.png"}
     bare = take("bare")
     assert "status 404" in bare.facts["declared_picture"]["missing"]
-    assert (bare.facts["shown_by"], len(looked)) == ("", 1)
+    assert (bare.facts["shown_by"], len(looked)) == ("", 2)
     flagged = take("post", 0.9)
     assert was_flagged(flagged)
     assert evidence.get(Case, flagged.parent).lane is Lane.SEXUAL
