@@ -124,6 +124,13 @@ class Site(BaseHTTPRequestHandler):
     def answer_tofile(self) -> None:
         self.send(b"", 302, Location="file:///etc/passwd")
 
+    def answer_nowhere(self) -> None:
+        self.send(b"", 302, Location="http://[::1/")
+
+    def answer_misled(self) -> None:
+        head = '<meta property="og:image" content="http://[::1/"><link rel="alternate" type="application/json+oembed"'
+        self.send(f'<html><head>{head} href="http://[/"></head></html>'.encode())
+
     def answer_silent(self) -> None:
         self.close_connection = True
 

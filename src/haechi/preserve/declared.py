@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from haechi.core.errors import HaechiError
-from haechi.core.fetch import Client, Exchange
+from haechi.core.fetch import Client, Exchange, absolute
 
 MOST_BYTES: Final = 20 << 20
 MOST_SECONDS: Final = 30.0
@@ -45,12 +44,13 @@ def ask_declared(
     link = next((str(page[name]) for name in _NAMES if page.get(name)), "")
     if not link:
         return {}, []
-    address = urljoin(url, link)
-    if any(one.url == address and one.size for one in known):
-        return {"url": address[:_LONGEST]}, []
-    folder.mkdir()
     limits = replace(client.limits, max_bytes=MOST_BYTES, max_seconds=MOST_SECONDS, max_redirects=3)
+    address = link
     try:
+        address = absolute(url, link)
+        if any(one.url == address and one.size for one in known):
+            return {"url": address[:_LONGEST]}, []
+        folder.mkdir()
         found = replace(client, limits=limits).fetch(address, folder)
     except HaechiError as error:
         return {"url": address[:_LONGEST], "missing": str(error)[:_LONGEST]}, []

@@ -152,6 +152,12 @@ def test_the_first_poster_is_a_fact_and_only_stands_in_for_what_is_shared() -> N
         assert ask_declared(Client(guard), facts, "https://example.org/v/1", [known], Path("x"))[0] == {"url": wanted}
 
 
+def test_a_page_whose_links_are_no_addresses_is_an_exhibit(take: Take) -> None:
+    facts = take("misled").facts
+    assert facts["declared_picture"]["missing"] == "'http://[::1/' is no web address"
+    assert facts["oembed"]["missing"] == "'http://[/' is no web address"
+
+
 def test_hostile_pages_are_bounded() -> None:
     assert page_facts(b"") == {}
     assert page_facts(b"<" * 1_000_000) == {}

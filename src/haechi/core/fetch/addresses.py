@@ -13,7 +13,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from haechi.core.errors import InputError, PolicyError, RemoteError
 
@@ -112,6 +112,22 @@ def _carried(address: Address) -> list[Address]:
     if any(address in network for network in _NAT64) or int(address) >> 32 == 0:
         found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return found
+
+
+def absolute(url: str, link: str) -> str:
+    """The address that a link leads to.
+
+    Args:
+        url: of the page or the answer in which it stands.
+        link: as it stands there.
+
+    Raises:
+        InputError: it is no address.
+    """
+    try:
+        return urljoin(url, link)
+    except ValueError as error:
+        raise InputError(f"{link!r} is no web address") from error
 
 
 def _split(url: str) -> Target:

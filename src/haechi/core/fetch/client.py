@@ -21,10 +21,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 from haechi.core.errors import PolicyError, RemoteError
-from haechi.core.fetch.addresses import PUBLIC, RULE, Guard, Target
+from haechi.core.fetch.addresses import PUBLIC, RULE, Guard, Target, absolute
 
 AGENT: Final = "HaechiEvidence"
 REDIRECTS: Final = (301, 302, 303, 307, 308)
@@ -124,7 +124,7 @@ class Client:
             location = found[-1].header("location")
             if found[-1].status not in REDIRECTS or not location:
                 return found
-            url = urljoin(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
+            url = absolute(url, quote(location, safe="%/:=&?~#+!$,;'@()*[]"))
         return found
 
     def _ask_robots(self, target: Target, folder: Path, ends: float) -> None:

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from haechi.core.errors import HaechiError
-from haechi.core.fetch import Client, Exchange
+from haechi.core.fetch import Client, Exchange, absolute
 
 LINK: Final = "oembed_url"
 MOST_BYTES: Final = 128 << 10
@@ -56,7 +55,7 @@ def ask_oembed(
     folder.mkdir()
     limits = replace(client.limits, max_bytes=MOST_BYTES, max_seconds=MOST_SECONDS, max_redirects=3)
     try:
-        found = replace(client, limits=limits).fetch(urljoin(url, link), folder)
+        found = replace(client, limits=limits).fetch(absolute(url, link), folder)
     except HaechiError as error:
         return {"url": link[:_LONGEST], "missing": str(error)[:_LONGEST]}, []
     last = found[-1]

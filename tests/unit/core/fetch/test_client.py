@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from haechi.core.errors import PolicyError, RemoteError
+from haechi.core.errors import InputError, PolicyError, RemoteError
 from haechi.core.fetch import PUBLIC, Client, FetchLimits, Guard
 from web_server import PAGE, Site, serving
 
@@ -45,6 +45,11 @@ def test_redirect_to_the_inside_is_refused(site: Served, tmp_path: Path, path: s
     url, _, guard = site
     with pytest.raises(PolicyError, match="rule 6"):
         Client(guard).fetch(f"{url}/{path}", tmp_path)
+
+
+def test_redirect_to_what_is_no_address_is_refused(site: Served, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is no web address"):
+        Client(site[2]).fetch(f"{site[0]}/nowhere", tmp_path)
 
 
 def test_this_machine_is_refused_without_a_word_to_it(site: Served, tmp_path: Path) -> None:
