@@ -65,6 +65,9 @@ class Site(BaseHTTPRequestHandler):
     def answer_player(self) -> None:
         self.send(b'<html><body><video controls poster="/poster.png" src="/film.m3u8?t=1"></video></body></html>')
 
+    def answer_odd(self) -> None:
+        self.send(b'<html><body><video src="http://[::1/a.m3u8"></video></body></html>')
+
     def answer_poster_png(self) -> None:
         self.send(poster(), kind="image/png")
 

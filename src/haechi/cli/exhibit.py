@@ -40,6 +40,7 @@ _TOLD: Final = {
     "page": (mark("the page says"), ("title", "og:title", "canonical")),
     "oembed": (mark("oEmbed says"), ("title", "author_name", "provider_name", "missing")),
     "platform": (mark("yt-dlp read"), ("title", "uploader", "upload_date", "view_count", "missing")),
+    "stream": (mark("film in pieces"), ("url", "missing")),
     "tls": (mark("certificate"), ("subject", "issuer")),
 }
 _VIEWS: Final = {"facts": mark("facts alone"), "blurred": mark("blurred"), "clear": mark("clear")}
@@ -286,7 +287,8 @@ def authorities(session: Session, given: Sequence[str] | None) -> list[str]:
 
 
 def tell(session: Session, evidence: Evidence, exhibit: Exhibit, json: bool) -> None:
-    """Show a new exhibit, and which authorities did not answer."""
+    """Show a new exhibit, which authorities did not answer, and what is known to be missing."""
+    from haechi.check.report_page.text import visible
     from haechi.core.recognition import Recognition
 
     failed = [one for one in evidence.history(exhibit.id) if one.act == "exhibit.stamp_failed"]
@@ -299,6 +301,9 @@ def tell(session: Session, evidence: Evidence, exhibit: Exhibit, json: bool) -> 
         details(session, [(session.say(mark("item")), item_words(session, known))])
     for one in failed:
         session.note(session.say(mark("no time stamp: {reason}"), reason=one.why))
+    if stream := exhibit.facts.get("stream"):
+        words = mark("the page names a film that comes in pieces (HLS, DASH), which was not fetched whole: {url}")
+        session.note(session.say(words, url=visible(str(stream["url"]))))
     _tell_flags(session, evidence, exhibit)
 
 

@@ -23,8 +23,9 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from haechi.core.errors import InputError
 from haechi.core.evidence import EVIDENTIARY, Case, Exhibit, Lane
-from haechi.core.fetch import Client, Exchange
+from haechi.core.fetch import Client, Exchange, absolute
 from haechi.core.flag import Classify, Flag
 from haechi.core.ledger.entries import digest_of
 from haechi.core.media.probe import hash_file
@@ -58,6 +59,7 @@ _MOVING: Final = ("video/", "audio/")
 _MEDIA: Final = ("image/", *_MOVING)
 GONE: Final = (404, 410, 451)
 MOST_LOOKED_AT: Final = 12
+IN_PIECES: Final = "the film comes in pieces (HLS, DASH); it was not fetched whole"
 LEAST_BYTES: Final = 4096
 """Smaller pictures are icons."""
 
@@ -135,6 +137,8 @@ def _seen(
             facts["browser"] = shown.facts
         if whole and last.status == HTTPStatus.OK:
             told = _platform(client, [*exchanges, *shown.exchanges], last.url, facts, folder, asks=platforms)
+        if "streams" in facts["page"] and not _films(told):
+            facts["stream"] = {"url": _address(last.url, facts["page"]["streams"][0]), "missing": IN_PIECES}
     return facts, shown, told
 
 
@@ -176,7 +180,7 @@ def main_media(
     """
     if last.size and _kind(last).startswith(_MEDIA):
         return last.body, "answer"
-    read = [path for kind, path in told.parts.values() if kind.startswith(_MOVING)]
+    read = _films(told)
     played = [one.body for one in (*shown, *told.exchanges) if one.size and _kind(one).startswith(_MOVING)]
     for found, which in ((read, "reader"), (played, "played")):
         if found:
@@ -185,6 +189,17 @@ def main_media(
     there = (one for one in (*shown, *told.exchanges) if one.size and _kind(one).startswith("image/"))
     picture = next((one.body for one in there if one.url == declared), None)
     return picture, "declared_picture" if picture is not None else ""
+
+
+def _address(url: str, link: str) -> str:
+    try:
+        return absolute(url, link)
+    except InputError:
+        return link
+
+
+def _films(told: Looked) -> list[Path]:
+    return [path for kind, path in told.parts.values() if kind.startswith(_MOVING)]
 
 
 def _media_digests(exchanges: Sequence[Exchange]) -> dict[str, str]:

@@ -32,6 +32,9 @@ class Page(Site):
         else:
             super().answer_page()
 
+    def answer_turned(self) -> None:
+        self.send('<html><body><video src="/turned-\u202ea.m3u8"></video></body></html>'.encode())
+
 
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Page]]]:
@@ -69,6 +72,18 @@ def test_plain_capture_is_an_exhibit(haechi: Haechi, case: str, site: Any, tmp_p
     run = haechi("capture", f"{site[0]}/absent", "--case", case, "--plain")
     assert (run.code, run.err) == (0, "")
     assert len(records(haechi("case", "show", case, "--json"))[0]["exhibits"]) == 2
+
+
+def test_a_film_in_pieces_is_told_by_the_capture_and_by_its_exhibit(haechi: Haechi, case: str, site: Any) -> None:
+    told = haechi("capture", f"{site[0]}/player", "--case", case, "--plain", "--json")
+    assert f"not fetched whole: {site[0]}/film.m3u8?t=1" in told.err
+    (exhibit,) = records(told)
+    shown = haechi("exhibit", "show", exhibit["id"]).out
+    assert f"film in pieces: url {site[0]}/film.m3u8?t=1" in shown
+    turned = haechi("capture", f"{site[0]}/turned", "--case", case, "--plain").err
+    assert "turned-" in turned
+    assert "\u202e" not in turned
+    assert "pieces" not in haechi("capture", f"{site[0]}/page", "--case", case, "--plain").err
 
 
 def test_captured_media_that_looks_sexual_moves_the_case(

@@ -152,6 +152,39 @@ def test_the_first_poster_is_a_fact_and_only_stands_in_for_what_is_shared() -> N
         assert ask_declared(Client(guard), facts, "https://example.org/v/1", [known], Path("x"))[0] == {"url": wanted}
 
 
+@pytest.mark.parametrize(
+    ("page", "streams"),
+    [
+        (
+            b"<video><source src=\"/film.m3u8?t=1&amp;u=2\"><source src='a.mpd'></video>",
+            ["/film.m3u8?t=1&u=2", "a.mpd"],
+        ),
+        (
+            b'<script>play({"file":"https:\\/\\/x\\/m.m3u8", "again":"https:\\/\\/x\\/m.m3u8"})</script>',
+            ["https://x/m.m3u8"],
+        ),
+        (b'<div data-setup="{&quot;src&quot;:&quot;https://x/a.M3U8&quot;}">', ["https://x/a.M3U8"]),
+        (b'<script>text = "{\\"url\\": \\"https://x/q.m3u8\\"}"</script>', ["https://x/q.m3u8"]),
+        (b'<script>if (url.endsWith(".m3u8") || /x\\.m3u8$/.test(url)) play(`${base}/index.m3u8`)</script>', None),
+        (b'<script src="lib.m3u8.js"></script><p>of film.m3u8, "the list a.mpd of it"; "cut.m3u8', None),
+        (b'<video src="https://x/\x1b[2J/a.mpd"></video>', None),
+        (b"a.mpd?" * 600_000, None),
+    ],
+)
+def test_lists_of_films_in_pieces_are_facts(page: bytes, streams: list[str] | None) -> None:
+    assert page_facts(page).get("streams") == streams
+    assert page_facts(page + b' "' + b"x" * 5000 + b'.mpd"').get("streams") == streams
+
+
+def test_a_film_in_pieces_is_told_to_be_missing(take: Take, site: tuple[str, type[Site], Guard]) -> None:
+    stream = take("player").facts["stream"]
+    assert stream["url"] == f"{site[0]}/film.m3u8?t=1"
+    assert "not fetched" in stream["missing"]
+    assert "/film.m3u8?t=1" not in [path for path, _ in site[1].seen]
+    assert "stream" not in take("page").facts
+    assert take("odd").facts["stream"]["url"] == "http://[::1/a.m3u8"
+
+
 def test_a_page_whose_links_are_no_addresses_is_an_exhibit(take: Take) -> None:
     facts = take("misled").facts
     assert facts["declared_picture"]["missing"] == "'http://[::1/' is no web address"

@@ -152,6 +152,7 @@ def test_extractor_reaches_no_machine_of_its_own(take: Callable[..., Exhibit], s
 def test_streams_in_pieces_and_pages_without_media_are_told(take: Callable[..., Exhibit]) -> None:
     pieces = take("pieces")
     assert "pieces" in pieces.facts["platform"]["media"]["missing"]
+    assert pieces.facts["stream"]["url"].endswith("/list.m3u8")
     assert "media.mp4" not in names(pieces)
     plain = take("badly")
     assert "Unsupported URL" in plain.facts["platform"]["missing"]
