@@ -62,6 +62,7 @@ class Component:
         peak: greatest smoothed score.
         peak_frame: where that is.
         shares: share of its mass per part.
+        high: score from which it counts.
     """
 
     region: Region
@@ -71,6 +72,7 @@ class Component:
     peak: float
     peak_frame: int
     shares: dict[Region, float]
+    high: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ def components(
         if wide and component.region in FACIAL:
             component = replace(component, peak=max(component.peak, high[component.region]))
         if component.peak >= high[component.region]:
-            found.append(component)
+            found.append(replace(component, high=high[component.region]))
     return sorted(found, key=lambda c: -c.peak)
 
 
@@ -306,4 +308,5 @@ def _joined(a: Component, b: Component) -> Component:
         strong.peak,
         strong.peak_frame,
         shares,
+        strong.high,
     )

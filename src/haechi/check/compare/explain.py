@@ -4,6 +4,7 @@ A component of `changes` says that content differs from the master; this module 
  graphic       few flat tones with hard borders (text, emoji, logo), or one steady signed difference over a moving
                master (a see-through mark): an overlay
  smoothed      the master's own picture with its fine detail gone over most of the face: a beauty filter
+ blurred       a face, or a part of it, that lacks detail (`lacking`) where nothing else was found: a change
  moved         content that the master shows at another moment or place: a change, and never an overlay
  natural       anything else: a change
 Limits: a photographic sticker on the background counts as a change; a flat-coloured repaint of a large area can pass
@@ -47,6 +48,8 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
+# What a face lacks shows less than what is put in its place.
+MIN_CONTRAST_LACKING = 8.0
 # More detail than the master has there.
 ADDED = 1.5
 # A frame alone shows the moment before or after; another picture would stand out far more, levels.
@@ -69,6 +72,7 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
     something was laid over a person, it is taken off and the rest is judged anew: a caption must not hide a mouth.
     """
     found = _explained(window)
+    blurred = _blurred(window, [component for component, _, _ in found])
     layer = found
     for _ in range(MAX_LAYERS):
         over = [component for component, _, kind in layer if kind == "overlay"]
@@ -79,7 +83,21 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
         changes = [component for component, _, kind in found if kind is None]
         hidden = [each for each in layer if _hidden(*each, window) and not any(_same(each[0], c) for c in changes)]
         found += hidden
-    return found
+    return found + blurred
+
+
+def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component, Look, str | None]]:
+    """Faces that lack the master's detail where nothing else was found to differ."""
+    if window.lacking is None:
+        return []
+    parts = [c for c in merge(window.lacking.components, window.times_s) if not any(_same(c, k) for k in known)]
+    looked = [(part, look_at(part, window, window.lacking)) for part in parts]
+    return [(part, look, _beauty(look)) for part, look in looked if look.contrast >= MIN_CONTRAST_LACKING]
+
+
+def _beauty(look: Look) -> str | None:
+    smoothed = look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]
+    return "beauty_filter" if smoothed else None
 
 
 def _hidden(component: Component, look: Look, kind: str | None, window: Window) -> bool:
@@ -144,7 +162,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
     facial = component.region in FACIAL
     if _is_noise(look, facial) or (not facial and _is_shading(look)):
         return NOISE
-    if facial and look.face_cover > 0.45 and look.alike > 0.95 and SMOOTHED[0] < look.fine < SMOOTHED[1]:
+    if facial and _beauty(look) is not None:
         return "beauty_filter"
     piece_of_scene = component.region is Region.BACKGROUND and _is_piece_of_scene(look)
     if (_is_drawn(look, facial) or _is_lettering(look)) and not piece_of_scene:

@@ -140,7 +140,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
         detail = {
-            "threshold": round(window.judged.high[component.region], 2),
+            "threshold": round(component.high, 2),
             "moved_in_time": look.moved > explain.MOVED,
         }
         changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
@@ -148,7 +148,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         _add_pictures(gathered, window, placement, files, changed)
     gathered.changes.extend(change for _, change in changed)
     add_edits(gathered, window, placement, files)
-    extend_curves(gathered, window.times_s, dict(strongest(window.judged.s, window.parts.codes).items()))
+    extend_curves(gathered, window.times_s, dict(strongest(window.strength, window.parts.codes).items()))
 
 
 def conclude(gathered: Gathered, files: Files) -> Comparison:
@@ -259,7 +259,7 @@ def _add_pictures(
         shown.append((len(window.times_s) // 2, None))
     for frame, index in shown:
         time_s, high = float(window.times_s[frame]), max(window.judged.high.values())
-        moment = Moment(time_s, window.judged.s[frame], high, index)
+        moment = Moment(time_s, window.strength[frame], high, index)
         gathered.pictures.extend(side_by_side(moment, window.alignment.lines, placement, files))
 
 

@@ -113,7 +113,8 @@ def _energies(frames: Stack, laid: Sequence[Stack], colourless: Floats, tone: To
         detail = residual.band_pass(clean, BANDS)
         power = grid.power(detail)
         inner = (picture if everywhere else np.where(seen, picture, clean)).astype(np.float32)
-        apart = grid.apart(residual.band_pass(inner, BANDS), detail, power)
+        shown = residual.band_pass(inner, BANDS)
+        apart = grid.apart(shown, grid.product(shown, detail), power)
         rows.append((apart, grid.smoothed(power), grid.power(detail - (detail if before is None else before))))
         before = detail
     probe, texture, moved = (

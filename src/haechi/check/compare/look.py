@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.changes import Component
+from haechi.check.compare.changes import Component, Judged
 from haechi.check.compare.edits import tonal
 from haechi.check.compare.regions import CODES
 from haechi.check.compare.window import Window
@@ -63,12 +63,12 @@ class Look:
     solid: float = 0.0
 
 
-def look_at(component: Component, window: Window) -> Look:
-    """Measure a component's content."""
+def look_at(component: Component, window: Window, judged: Judged | None = None) -> Look:
+    """Measure a component's content; `judged` is where it was found, the window's own scores unless said."""
     mask = mask_of(component, window)
     ys, xs = np.nonzero(mask)
     box = (slice(int(ys.min()), int(ys.max()) + 1), slice(int(xs.min()), int(xs.max()) + 1))
-    frames = _telling_frames(component, window)
+    frames = _telling_frames(component, judged or window.judged)
     ours = window.probe[frames][:, box[0], box[1]].astype(np.float32)
     theirs = window.expected[frames][:, box[0], box[1]].astype(np.float32)
     inside = mask[box]
@@ -97,10 +97,10 @@ def mask_of(component: Component, window: Window) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(component.footprint.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0)
 
 
-def _telling_frames(component: Component, window: Window) -> NDArray[np.int64]:
+def _telling_frames(component: Component, judged: Judged) -> NDArray[np.int64]:
     """Some frames of the component, from all over those in which it is strong: its weak ends would dilute the look."""
     span = np.arange(component.first, component.last + 1)
-    strength = window.judged.s[component.first : component.last + 1][:, component.footprint].max(1)
+    strength = judged.s[component.first : component.last + 1][:, component.footprint].max(1)
     strong = span[strength >= STRONG * strength.max()]
     return np.asarray(np.unique(strong[np.linspace(0, len(strong) - 1, N_LOOKS).astype(int)]))
 

@@ -25,6 +25,8 @@ from haechi.core.media.recompress import recompress_video
 CRF_TRIED = (18.0, 24.0, 30.0, 36.0, 42.0, 48.0)
 # Energy below this many squared levels is rounding: in flat areas its logarithm would mean nothing.
 FLOOR = 3.0
+# The same for detail that is kept.
+KEPT_FLOOR = 10.0
 # Least spread of the remainder, natural logarithm: where coding leaves nothing, differences stay small anyway.
 MIN_SPREAD = 0.3
 N_REGRESSED = 40_000
@@ -65,6 +67,8 @@ class Energies:
         texture: energy of the expectation's own band-passed detail.
         motion: energy of its change since the frame before.
         seen: bool (gh, gw), cells where the probe shows the master.
+        kept: how much of that detail the probe has; None where nobody asked.
+        null_kept: the same of the re-posted expectation.
     """
 
     probe: Map
@@ -72,6 +76,8 @@ class Energies:
     texture: Map
     motion: Map
     seen: NDArray[np.bool_]
+    kept: Map | None = None
+    null_kept: Map | None = None
 
 
 def band_pass(image: NDArray[np.float32], bands: Bands) -> Map:
@@ -103,28 +109,28 @@ class Grid:
 
     def power(self, detail: Map) -> Map:
         """Sum of squared detail in each cell, over the cell's size, float32 (gh, gw)."""
-        return self._means(detail, detail)
+        return self.product(detail, detail)
 
     def smoothed(self, power: Map) -> Map:
         """Power of what is seen, averaged with the neighbours' a little, float32 (gh, gw)."""
         return np.asarray(_spread(power) / np.maximum(self.share, 1e-3), dtype=np.float32)
 
-    def apart(self, picture: Map, expected: Map, power: Map) -> Map:
+    def apart(self, picture: Map, product: Map, power: Map) -> Map:
         """Energy of a picture's detail less the expected detail times the local gain, float32 (gh, gw).
 
         The gain varies slowly, so that it is the same all over a cell: the energy follows from the cell's own powers.
 
         Args:
             picture: detail, float32 (h, w).
-            expected: detail, float32 (h, w).
+            product: of it and of the expected detail.
             power: of the expected detail.
         """
-        product = self._means(picture, expected)
         fitted, whole = (cv2.boxFilter(values, -1, (self._reach, self._reach)) for values in (product, power))
         gain = np.clip((fitted + 2.0) / (whole + 2.0), 0.5, 2.0)
         return self.smoothed(np.maximum(self.power(picture) - 2.0 * gain * product + gain * gain * power, 0.0))
 
-    def _means(self, a: Map, b: Map) -> Map:
+    def product(self, a: Map, b: Map) -> Map:
+        """Sum of two details' product in each cell, over the cell's size, float32 (gh, gw)."""
         product = cv2.multiply(a, b)
         if self._weight is not None:
             product = cv2.multiply(product, self._weight)
@@ -175,7 +181,7 @@ def loss(pictures: Sequence[Image], expected: Sequence[Map], seen: NDArray[np.bo
     for picture, clean in zip(pictures, expected, strict=True):
         detail = band_pass(clean, bands)
         ours = band_pass(np.where(seen, picture, clean).astype(np.float32), bands)
-        maps.append(grid.apart(ours, detail, grid.power(detail)))
+        maps.append(grid.apart(ours, grid.product(ours, detail), grid.power(detail)))
     return float(np.log(np.median(np.stack(maps)[:, inside]) + FLOOR))
 
 
@@ -206,18 +212,22 @@ def measure(
             # Foreign surroundings (bars, a frame) must not leak in through the wide blur.
             inner = np.where(seen, probes[i], clean).astype(np.float32)
             pictures = (inner, nulls[0][i].astype(np.float32), nulls[1][i].astype(np.float32))
-            apart = [grid.apart(band_pass(picture, bands), detail, power) for picture in pictures]
+            shown = [band_pass(picture, bands) for picture in pictures]
+            products = [grid.product(picture, detail) for picture in shown]
+            apart = [grid.apart(*one, power) for one in zip(shown, products, strict=True)]
             moved = grid.smoothed(grid.power(detail - before))
-            found.append(tuple(np.log(energy + FLOOR) for energy in (*apart, grid.smoothed(power), moved)))
+            kept = [np.log(np.maximum(grid.smoothed(one), 0.0) + KEPT_FLOOR) for one in products]
+            found.append((*(np.log(energy + FLOOR) for energy in (*apart, grid.smoothed(power), moved)), *kept))
             before = detail
         return found
 
     runs = np.array_split(np.arange(len(probes)), max(1, len(probes) // FRAMES_A_RUN))
     with ThreadPoolExecutor() as pool:
         layers = [layer for found in pool.map(run, runs) for layer in found]
-    probe, null, second, texture, motion = (np.stack(layer).astype(np.float32) for layer in zip(*layers, strict=True))
-    energies = Energies(probe, null, texture, motion, grid.share > 0.6)
-    return energies, replace(energies, probe=second)
+    stacks = [np.stack(layer).astype(np.float32) for layer in zip(*layers, strict=True)]
+    probe, null, second, texture, motion, kept, null_kept, second_kept = stacks
+    energies = Energies(probe, null, texture, motion, grid.share > 0.6, kept, null_kept)
+    return energies, replace(energies, probe=second, kept=second_kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from haechi.check.compare import changes, residual, timing
 from haechi.check.compare.clip import Clip, Stack, Times, stacked
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
 from haechi.check.compare.geometry import Placement, resized, visible, warp
+from haechi.check.compare.lacking import judge_lacking
 from haechi.check.compare.locate import Located
 from haechi.check.compare.regions import Parts, RegionPainter
 from haechi.core.media.recompress import recompress_video
@@ -49,6 +50,7 @@ class Window:
         seen: bool (h, w), where it can be compared.
         nulls: two benign re-posts of the expectation, uint8 (n, h, w) each.
         judged: scores and what they amount to.
+        lacking: the same for what faces lack; None where that cannot be told.
         hues: how far the colours are apart, float32 (n, about h / 4, about w / 4), levels of Cr and Cb, less what the
             whole picture's colours are apart; None where colours are not known.
         undecoded_s: how much of the window damage has taken, seconds.
@@ -66,8 +68,18 @@ class Window:
     seen: NDArray[np.bool_]
     nulls: tuple[Stack, Stack]
     judged: changes.Judged
+    lacking: changes.Judged | None = None
     hues: NDArray[np.float32] | None = None
     undecoded_s: float = 0.0
+
+    @property
+    def strength(self) -> changes.Volume:
+        """Scores to show, float32 (n, gh, gw): those of `judged`, and of what plainly lacks detail in their units."""
+        if self.lacking is None:
+            return self.judged.s
+        unit = max(self.judged.high.values()) / max(self.lacking.high.values())
+        plainly = self.lacking.s >= max(self.lacking.high.values())
+        return np.where(plainly, np.maximum(self.judged.s, unit * self.lacking.s), self.judged.s)
 
 
 def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionPainter) -> Window | None:
@@ -111,7 +123,10 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
 
     # 3. Scores, regions, components.
     judged = changes.judge(energies, harmless, parts.codes, times)
-    return Window(times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, hues)
+    lacking = judge_lacking(energies, harmless, parts.codes, times)
+    return Window(
+        times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, lacking, hues
+    )
 
 
 def _predict(
