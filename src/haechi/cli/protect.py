@@ -60,7 +60,7 @@ _UNMARKED = {
         "or HEVC, WAV or FLAC"
     ),
     "pages": mark("not marked: the file holds more than one picture"),
-    "depth": mark("not marked: more than 8 bits a colour"),
+    "depth": mark("not marked: 8 bits a colour are marked, of PNG also 16; this file has another number"),
     "colours": mark("not marked: colours by palette or for print (CMYK); use RGB"),
     "small": mark("not marked: the picture is smaller than 128 pixels"),
     "quality": mark("not marked: the mark does not fit into this picture at 40 dB"),

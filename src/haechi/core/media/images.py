@@ -50,9 +50,10 @@ _SHORTEST_DELAY_S = 0.011
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_ANIMATION = frozenset({b"fcTL", b"fdAT"})
 _CRC_BLOCK_BYTES = 1 << 20
-_PNG_DEPTH_AT = 24
+_PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
+_DEEP = 16
 _WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP"})
-_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
+_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA", "I;16"})
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -159,7 +160,8 @@ class ImageReader:
     def stored(self) -> tuple[dict[str, Any], NDArray[np.uint8] | None]:
         """The first frame as it is stored, not turned, uint8 (h, w, channels), and what it takes to write it again.
 
-        The facts name why it cannot be written again ("refused") when there are no pixels.
+        The facts name why it cannot be written again ("refused") when there are no pixels. Of 16 bits a colour ("deep")
+        these are the upper 8.
         """
         image = self._image
         if refusal := self._refusal():
@@ -167,6 +169,7 @@ class ImageReader:
         facts: dict[str, Any] = {
             "format": image.format,
             "mode": image.mode,
+            "deep": self._stored_bits() == _DEEP,
             "orientation": [self._orientation.transpose, self._orientation.mirror_x, self._orientation.mirror_y],
         }
         if image.format == "JPEG":
@@ -175,9 +178,12 @@ class ImageReader:
             facts["sampling"] = JpegImagePlugin.get_sampling(image)
             facts["progressive"] = bool(image.info.get("progressive"))
         try:
-            pixels = np.asarray(image, np.uint8)
+            values = np.asarray(image)
         except DECODE_ERRORS as error:
             raise self._unreadable() from error
+        pixels = values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
+        if facts["deep"] and self._is_grey_with_alpha():
+            pixels = pixels[:, :, [0, -1]]
         return facts, pixels if pixels.ndim == 3 else pixels[:, :, None]
 
     def _refusal(self) -> str | None:
@@ -186,10 +192,19 @@ class ImageReader:
             return "pages" if image.format == "MPO" else "format"
         if self._is_animated():
             return "pages"
-        deep = image.format == "PNG" and os.pread(self._file.fileno(), 1, _PNG_DEPTH_AT) != b"\x08"
-        if deep or image.mode.startswith(("I", "F")):
+        if self._stored_bits() not in (8, _DEEP):
             return "depth"
         return None if image.mode in _PLAIN_MODES and "transparency" not in image.info else "colours"
+
+    def _is_grey_with_alpha(self) -> bool:
+        """Whether a PNG is; Pillow calls one of 16 bits RGBA."""
+        return os.pread(self._file.fileno(), 1, _PNG_COLOUR_AT) == b"\x04"
+
+    def _stored_bits(self) -> int:
+        """Bits of each sample in the file; Pillow's mode tells of the decoded ones."""
+        if self._image.format == "PNG":
+            return os.pread(self._file.fileno(), 1, _PNG_DEPTH_AT)[0]
+        return 8
 
     def frames(self, max_side: int | None, *, gray: bool) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """(time in seconds, picture) of every frame of an animation; a damaged one ends it.

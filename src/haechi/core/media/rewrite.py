@@ -1,12 +1,13 @@
 """The same picture file with other pixels: format, size and everything that is not pixels stay as they are.
 
 Method: the picture is decoded as stored (limited child process); the new pixels are coded by Pillow as the source was
-(JPEG with its quantisation tables and subsampling), and the source's own segments or chunks - EXIF, colour profile,
-XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source are left out: they
-speak of other pixels.
-Formats: JPEG, PNG and WebP, one picture, 8 bits, grey or RGB, with or without alpha. Others are refused with a word:
-"format", "pages" (animations, JPEGs that hold a second picture), "depth" (more than 8 bits) or "colours" (palettes,
-CMYK).
+(JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments or chunks -
+EXIF, colour profile, XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source
+are left out: they speak of other pixels.
+Formats: JPEG, PNG and WebP, one picture, 8 bits (PNG also 16), grey or RGB, with or without alpha. Others are refused
+with a word: "format", "pages" (animations, JPEGs that hold a second picture), "depth" (another number of bits) or
+"colours" (palettes, CMYK). What is displayed has 8 bits; samples of 16 take its difference times 257, so that all that
+lies below 8 bits stays.
 Limits: a JPEG or lossy WebP is coded a second time; of a lossy WebP the first quality is not known, and where even high
 quality loses too much colour it becomes a lossless one, several times as large.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -37,8 +39,12 @@ _PNG_MAGIC: Final = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"caBX"})
 _JUMBF, _ADOBE = 0xEB, 0xEE
 _WEBP_QUALITY, _WEBP_FAITHFUL = 90, 98
+_DEEP_STEP: Final = 257  # one of 255 steps, of 65,535
+_BGR_OF_RGB: Final = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
+_PNG_EFFORT: Final = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS)
 
 Bytes = NDArray[np.uint8]
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
 Coding = Mapping[str, Any]
 """What Pillow is told when it codes a picture."""
 
@@ -48,13 +54,13 @@ class StoredPicture:
     """A picture as its file stores it.
 
     Attributes:
-        pixels: uint8 (h, w, 1-4): grey, grey and alpha, RGB, or RGB and alpha; not turned.
+        pixels: uint8 or uint16 (h, w, 1-4): grey, grey and alpha, RGB, or RGB and alpha; not turned.
         format: "JPEG", "PNG" or "WEBP".
         orientation: how it is turned for display.
         coding: of the source, as Pillow is told it.
     """
 
-    pixels: Bytes
+    pixels: Samples
     format: str
     orientation: Orientation
     coding: Coding = field(default_factory=dict)
@@ -68,22 +74,23 @@ class StoredPicture:
         """As displayed: uint8 (h, w, 3), BGR, alpha over mid grey."""
         colour = self._colour()
         if self.has_alpha:
-            colour = over_mid_grey(colour, self.pixels[:, :, -1])
+            colour = over_mid_grey(colour, _upper(self.pixels[:, :, -1]))
         return self.orientation.apply(np.ascontiguousarray(colour[:, :, ::-1]))
 
-    def showing(self, image_bgr: Bytes) -> Bytes:
+    def showing(self, image_bgr: Bytes) -> Samples:
         """Pixels to store for what is to be displayed; transparent ones take the same difference, alpha stays.
 
         Args:
             image_bgr: uint8 (h, w, 3), of the size of `shown()`.
         """
         wanted = _turned_back(image_bgr, self.orientation)[:, :, ::-1]
-        if self.has_alpha:
-            seen = _turned_back(self.shown(), self.orientation)[:, :, ::-1]
-            difference = wanted.astype(np.int16) - seen
-            wanted = np.clip(self._colour() + difference, 0, 255).astype(np.uint8)
+        seen = _turned_back(self.shown(), self.orientation)[:, :, ::-1]
         colours = 1 if self.pixels.shape[2] <= 2 else 3
-        parts = [wanted[:, :, :colours], *([self.pixels[:, :, -1:]] if self.has_alpha else [])]
+        difference = wanted[:, :, :colours].astype(np.int32) - seen[:, :, :colours]
+        deep = self.pixels.dtype == np.uint16
+        colour = self.pixels[:, :, :colours] + difference * (_DEEP_STEP if deep else 1)
+        stored = np.clip(colour, 0, np.iinfo(self.pixels.dtype).max).astype(self.pixels.dtype)
+        parts = [stored, *([self.pixels[:, :, -1:]] if self.has_alpha else [])]
         return np.ascontiguousarray(np.concatenate(parts, axis=2))
 
     def codings(self) -> tuple[Coding, ...]:
@@ -95,8 +102,10 @@ class StoredPicture:
         return (self.coding,)
 
     def _colour(self) -> Bytes:
+        """The upper 8 bits of red, green and blue."""
         grey = self.pixels.shape[2] <= 2
-        return np.repeat(self.pixels[:, :, :1], 3, axis=2) if grey else self.pixels[:, :, :3]
+        upper = _upper(self.pixels)
+        return np.repeat(upper[:, :, :1], 3, axis=2) if grey else upper[:, :, :3]
 
 
 def read_stored(path: Path, limits: Limits) -> StoredPicture | str:
@@ -125,10 +134,11 @@ def rewrite(source: Path, picture: StoredPicture, image_bgr: Bytes, coding: Codi
     """
     data = source.read_bytes()
     pixels = picture.showing(image_bgr)
+    if pixels.dtype == np.uint16:
+        return _with_chunks(_png_of_16_bits(pixels), data)
     around = _metadata_of_webp(data) if picture.format == "WEBP" else {}
     target = io.BytesIO()
-    image = Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
-    image.save(target, format=picture.format, **coding, **around)
+    _image_of(pixels).save(target, format=picture.format, **coding, **around)
     if picture.format == "JPEG":
         return _with_segments(target.getvalue(), data)
     return _with_chunks(target.getvalue(), data) if picture.format == "PNG" else target.getvalue()
@@ -146,7 +156,8 @@ def _picture(path: Path, facts: Any, pixels: NDArray[Any]) -> StoredPicture:
             coding["subsampling"] = max(int(facts["sampling"]), 0)
         elif facts["format"] == "WEBP":
             coding = {"lossless": _is_lossless_webp(path), "exact": True}
-        sane = pixels.dtype == np.uint8 and pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
+        depth = np.uint16 if facts["deep"] else np.uint8
+        sane = pixels.dtype == depth and pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
         if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP"):
             raise ValueError
         return StoredPicture(pixels, facts["format"], turn, coding)
@@ -154,6 +165,15 @@ def _picture(path: Path, facts: Any, pixels: NDArray[Any]) -> StoredPicture:
         raise UnreadableMediaError(
             f"{path.name}: the decoder gave an impossible answer; treat the file as hostile"
         ) from error
+
+
+def _upper(samples: Samples) -> Bytes:
+    """Their upper 8 bits."""
+    return np.asarray(samples if samples.dtype == np.uint8 else samples >> 8, np.uint8)
+
+
+def _image_of(pixels: Samples) -> Image.Image:
+    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
 
 
 def _turned_back(image: Bytes, turn: Orientation) -> Bytes:
@@ -215,6 +235,25 @@ def _with_chunks(coded: bytes, source: bytes) -> bytes:
     pixels = [chunk for kind, chunk in own if kind == b"IDAT"]
     end = [chunk for kind, chunk in own if kind == b"IEND"]
     return b"".join([_PNG_MAGIC, *head, *before, *pixels, *after, *end])
+
+
+def _png_of_16_bits(samples: Samples) -> bytes:
+    """A PNG of uint16 (h, w, 1-4) samples.
+
+    Nothing installed writes grey with alpha. Filters and compression know only bytes, so it is coded as the four bytes
+    of RGBA, and the header then tells what they are.
+    """
+    if samples.shape[2] == 2:
+        target = io.BytesIO()
+        wide = samples.astype(">u2").view(np.uint8)
+        Image.fromarray(wide).save(target, format="PNG")
+        coded = target.getvalue()
+        head = b"IHDR" + coded[16:24] + bytes([16, 4]) + coded[26:29]  # ISO/IEC 15948, 11.2.2
+        return coded[:12] + head + zlib.crc32(head).to_bytes(4, "big") + coded[33:]
+    done, buffer = cv2.imencode(".png", samples[:, :, _BGR_OF_RGB[samples.shape[2]]], _PNG_EFFORT)
+    if not done:
+        raise ValueError("the picture could not be coded")
+    return buffer.tobytes()
 
 
 def _webp_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -40,7 +40,7 @@ from haechi.core.settings import Limits
 
 _MAX_SLOTS = 32
 _SLOT_BUDGET_BYTES = 96 << 20
-_BYTES_PER_PIXEL = 4
+_BYTES_PER_PIXEL = 8  # four channels of 16 bits
 _END_WAIT_S = 5.0
 _SHORT_CPU_S = 60
 _START = (
@@ -48,7 +48,11 @@ _START = (
     "from haechi.core.media.sandbox_server import main; main(int(sys.argv[1]))"
 )
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ")
-_DTYPES: dict[str, np.dtype[Any]] = {"|u1": np.dtype(np.uint8), "<f4": np.dtype(np.float32)}
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "|u1": np.dtype(np.uint8),
+    "<u2": np.dtype(np.uint16),
+    "<f4": np.dtype(np.float32),
+}
 
 Result = tuple[dict[str, Any], NDArray[Any] | None]
 

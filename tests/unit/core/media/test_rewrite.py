@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -97,13 +99,71 @@ def test_a_webp_keeps_its_metadata(tmp_path: Path, limits: Limits, lossless: boo
     assert (b"VP8L" in target.read_bytes()) is lossless
 
 
-def png_of_16_bits(path: Path) -> None:
+def deep(channels: int) -> np.ndarray:
+    """uint16 (120, 180, channels): the picture with noise below its 8 bits, alpha rising to the right."""
+    low = np.random.default_rng(9).integers(0, 256, (120, 180, 4), np.uint16)
+    alpha = np.tile(np.linspace(0, 255, 180).astype(np.uint8), (120, 1))[:, :, None]
+    planes = {1: PICTURE[:, :, :1], 2: [PICTURE[:, :, :1], alpha], 3: PICTURE, 4: [PICTURE, alpha]}[channels]
+    upper = np.concatenate(planes, axis=2) if isinstance(planes, list) else planes
+    return upper.astype(np.uint16) * 256 + low[:, :, :channels]
+
+
+def png_of_16_bits(path: Path, samples: np.ndarray, *more: tuple[bytes, bytes]) -> None:
+    """Written by hand: nothing installed writes all four kinds."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    rows = b"".join(b"\0" + bytes(6 * 8) for _ in range(8))
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    height, width, channels = samples.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0))
+    about = b"".join(chunk(kind, body) for kind, body in more)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + head + about + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def samples_of(data: bytes) -> np.ndarray:
+    """uint16 (h, w, channels) of a PNG, unpacked by FFmpeg, which has no part in writing it."""
+    with av.open(io.BytesIO(data)) as container:
+        frame = next(container.decode(video=0))
+    assert frame.format.name in ("gray16be", "ya16be", "rgb48be", "rgba64be")
+    plane = frame.planes[0]
+    channels = len(frame.format.components)
+    rows = np.frombuffer(plane, ">u2").reshape(frame.height, plane.line_size // 2)[:, : frame.width * channels]
+    return rows.reshape(frame.height, frame.width, channels).astype(np.uint16)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_png_of_16_bits_keeps_its_depth_its_chunks_and_its_alpha(
+    tmp_path: Path, limits: Limits, channels: int
+) -> None:
+    samples, path = deep(channels), tmp_path / "a.png"
+    about = [(b"gAMA", struct.pack(">I", 45455)), (b"pHYs", struct.pack(">IIB", 5905, 5905, 1)), (b"prVt", b"anything")]
+    png_of_16_bits(path, samples, *about)
+    picture = stored(path, limits)
+    assert np.array_equal(picture.pixels, samples)
+    assert np.array_equal(picture.shown(), read_image(path, limits).image)
+    target, wanted, seen = brighter(path, limits)
+    data = target.read_bytes()
+    written = samples_of(data)
+    colours = channels - (channels in (2, 4))
+    shown = picture.shown().astype(int)
+    assert np.array_equal(written[:, :, colours:], samples[:, :, colours:])
+    planes = (wanted - shown)[:, :, ::-1][:, :, :colours]
+    expected = np.clip(samples[:, :, :colours] + 257 * planes, 0, 65535)
+    assert np.array_equal(written[:, :, :colours], expected)
+    if channels in (1, 3):
+        assert np.abs(seen.astype(int) - wanted).max() <= 1
+    for kind, body in about:
+        assert kind + body in data
+    assert stored(target, limits).pixels.dtype == np.uint16
+
+
+def test_no_change_leaves_16_bits_exactly_as_they_were(tmp_path: Path, limits: Limits) -> None:
+    path = tmp_path / "a.png"
+    png_of_16_bits(path, deep(4))
+    picture = stored(path, limits)
+    assert np.array_equal(samples_of(rewrite(path, picture, picture.shown(), {})), deep(4))
 
 
 def test_what_would_lose_something_is_refused_with_a_word(tmp_path: Path, limits: Limits) -> None:
@@ -113,12 +173,16 @@ def test_what_would_lose_something_is_refused_with_a_word(tmp_path: Path, limits
     image.convert("CMYK").save(tmp_path / "c.jpg")
     image.save(tmp_path / "two.jpg", format="MPO", save_all=True, append_images=[image])
     image.save(tmp_path / "moving.png", save_all=True, append_images=[image.rotate(180)])
-    png_of_16_bits(tmp_path / "deep.png")
+    png_of_16_bits(tmp_path / "key.png", deep(3), (b"tRNS", bytes(6)))
+    png_of_16_bits(tmp_path / "grey key.png", deep(1), (b"tRNS", bytes(2)))
+    image.convert("1").save(tmp_path / "bits.png")
     words = {path.name: read_stored(path, limits) for path in sorted(tmp_path.iterdir())}
     assert words == {
         "a.tiff": "format",
         "c.jpg": "colours",
-        "deep.png": "depth",
+        "bits.png": "depth",
+        "grey key.png": "colours",
+        "key.png": "colours",
         "moving.png": "pages",
         "p.png": "colours",
         "two.jpg": "pages",

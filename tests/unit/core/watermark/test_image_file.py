@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,6 +52,23 @@ def test_what_was_written_is_read_back(tmp_path: Path, picture: np.ndarray, name
     assert isinstance(pool, MarkReading)
     assert (pool.payload, pool.reader) == (POOL, "informed")
     assert MARKER.agreement(target, source, blind, KEY, Limits()).agrees
+
+
+def test_a_png_of_16_bits_is_marked_and_keeps_them(tmp_path: Path, picture: np.ndarray) -> None:
+    source, target = tmp_path / "a.png", tmp_path / "marked.png"
+    deep = picture.astype(np.uint16) * 256 + np.random.default_rng(5).integers(0, 256, picture.shape, np.uint16)
+    cv2.imwrite(str(source), deep)
+    marking = MARKER.embed(source, target, KEY, PAYLOAD, Limits())
+    assert isinstance(marking, Marking)
+    assert marking.psnr_db is not None
+    assert 40 <= marking.psnr_db < 46
+    assert MARKER.fidelity(source, target, KEY, PAYLOAD, Limits()) == pytest.approx(marking.psnr_db)
+    marked = cv2.imread(str(target), cv2.IMREAD_UNCHANGED)
+    assert marked is not None
+    assert marked.dtype == np.uint16
+    change = marked.astype(int) - deep
+    assert np.all((change % 257 == 0) | (marked == 0) | (marked == 65535))
+    assert 1 < np.abs(change).mean() / 257 < 4
 
 
 @pytest.mark.parametrize(("name", "size", "code"), [("a.png", (200, 100), "small"), ("a.gif", (300, 300), "format")])
