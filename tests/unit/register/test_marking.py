@@ -69,6 +69,25 @@ def test_each_output_of_one_release_has_numbers_of_its_own(scene: Scene) -> None
         assert origin.reading.problems == ()
 
 
+def test_a_signed_avif_still_says_what_its_source_said(scene: Scene) -> None:
+    """Signing moves what lies in the file."""
+    source = scene.photo.with_suffix(".avif")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "camera"
+    with Image.open(scene.photo) as photo:
+        photo.putalpha(Image.linear_gradient("L").resize(photo.size))
+        photo.save(source, exif=exif, icc_profile=b"profile" * 30, xmp=b"<x/>")
+    done = replace(scene, photo=source).run("out")
+    assert done.mark is not None
+    assert done.mark.psnr_db is not None
+    assert done.mark.psnr_db >= 40
+    with Image.open(source) as one, Image.open(done.output) as other:
+        assert {name: other.info[name] for name in ("exif", "icc_profile", "xmp")} == {
+            name: one.info[name] for name in ("exif", "icc_profile", "xmp")
+        }
+        assert np.array_equal(np.asarray(other)[:, :, 3], np.asarray(one)[:, :, 3])
+
+
 def test_a_run_is_repeated_for_nobody_but_another_recipient(scene: Scene) -> None:
     first, again = scene.run("out", "pool 7"), scene.run("out", "pool 7")
     assert (first.reused, again.reused) == (False, True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from haechi.core.errors import UnreadableMediaError
+from haechi.core.media import avif
 from haechi.core.media.orientation import Orientation, from_exif
 from haechi.core.media.pixels import fit, over_mid_grey, refuse_too_many_pixels, shrink
 
@@ -52,7 +53,7 @@ _PNG_ANIMATION = frozenset({b"fcTL", b"fdAT"})
 _CRC_BLOCK_BYTES = 1 << 20
 _PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
 _DEEP = 16
-_WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP"})
+_WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP", "AVIF"})
 _PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA", "I;16"})
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
@@ -177,13 +178,17 @@ class ImageReader:
             facts["tables"] = [list(map(int, tables[number])) for number in sorted(tables)]
             facts["sampling"] = JpegImagePlugin.get_sampling(image)
             facts["progressive"] = bool(image.info.get("progressive"))
+        if image.format == "AVIF":
+            facts |= avif.describe(self._file.fileno(), image.info.get("xmp"))
+            if "refused" in facts:
+                return facts, None
         try:
             values = np.asarray(image)
         except DECODE_ERRORS as error:
             raise self._unreadable() from error
         pixels = values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
-        if facts["deep"] and self._is_grey_with_alpha():
-            pixels = pixels[:, :, [0, -1]]
+        if pixels.ndim == 3 and self._is_grey(facts):
+            pixels = pixels[:, :, [0, -1]] if pixels.shape[2] in (2, 4) else pixels[:, :, :1]
         return facts, pixels if pixels.ndim == 3 else pixels[:, :, None]
 
     def _refusal(self) -> str | None:
@@ -196,9 +201,11 @@ class ImageReader:
             return "depth"
         return None if image.mode in _PLAIN_MODES and "transparency" not in image.info else "colours"
 
-    def _is_grey_with_alpha(self) -> bool:
-        """Whether a PNG is; Pillow calls one of 16 bits RGBA."""
-        return os.pread(self._file.fileno(), 1, _PNG_COLOUR_AT) == b"\x04"
+    def _is_grey(self, facts: dict[str, Any]) -> bool:
+        """Whether the file stores grey; Pillow may call it RGBA when there is alpha."""
+        if self._image.format == "AVIF":
+            return bool(facts["subsampling"] == avif.GREY)
+        return self._image.format == "PNG" and os.pread(self._file.fileno(), 1, _PNG_COLOUR_AT) in (b"\0", b"\4")
 
     def _stored_bits(self) -> int:
         """Bits of each sample in the file; Pillow's mode tells of the decoded ones."""

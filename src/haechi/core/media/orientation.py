@@ -70,6 +70,11 @@ def from_exif(value: object) -> Orientation:
     return Orientation(*_EXIF.get(value, _EXIF[1])) if isinstance(value, int) else Orientation()
 
 
+def to_exif(turn: Orientation) -> int:
+    """EXIF value of an orientation, 1-8."""
+    return next(value for value, parts in _EXIF.items() if Orientation(*parts) == turn)
+
+
 def from_display_matrix(matrix: bytes) -> Orientation:
     """Orientation of FFmpeg's DISPLAYMATRIX side data: (x, y) -> (a x + c y, b x + d y)."""
     if len(matrix) < 36:

@@ -4,12 +4,12 @@ Method: the picture is decoded as stored (limited child process); the new pixels
 (JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments or chunks -
 EXIF, colour profile, XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source
 are left out: they speak of other pixels.
-Formats: JPEG, PNG and WebP, one picture, 8 bits (PNG also 16), grey or RGB, with or without alpha. Others are refused
-with a word: "format", "pages" (animations, JPEGs that hold a second picture), "depth" (another number of bits) or
-"colours" (palettes, CMYK). What is displayed has 8 bits; samples of 16 take its difference times 257, so that all that
-lies below 8 bits stays.
-Limits: a JPEG or lossy WebP is coded a second time; of a lossy WebP the first quality is not known, and where even high
-quality loses too much colour it becomes a lossless one, several times as large.
+Formats: JPEG, PNG, WebP and AVIF (see `avif`), one picture, 8 bits (PNG also 16), grey or RGB, with or without alpha.
+Others are refused with a word: "format", "pages" (animations, files that hold a second picture), "depth" (another
+number of bits), "hdr" or "colours" (palettes, CMYK). What is displayed has 8 bits; samples of 16 take its difference
+times 257, so that all that lies below 8 bits stays.
+Limits: a JPEG, AVIF or lossy WebP is coded a second time; of the latter two the first quality is not known, and where
+even high quality loses too much colour a WebP becomes a lossless one, several times as large.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.core.errors import UnreadableMediaError
-from haechi.core.media import sandbox
+from haechi.core.media import avif, sandbox
 from haechi.core.media.orientation import Orientation
 from haechi.core.media.pixels import over_mid_grey
 from haechi.core.settings import Limits
@@ -43,6 +43,8 @@ _DEEP_STEP: Final = 257  # one of 255 steps, of 65,535
 _BGR_OF_RGB: Final = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
 _PNG_EFFORT: Final = (cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS)
 
+SRGB: Final = (1, 13)  # ITU-T H.273: BT.709 primaries, IEC 61966-2-1
+
 Bytes = NDArray[np.uint8]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 Coding = Mapping[str, Any]
@@ -55,15 +57,17 @@ class StoredPicture:
 
     Attributes:
         pixels: uint8 or uint16 (h, w, 1-4): grey, grey and alpha, RGB, or RGB and alpha; not turned.
-        format: "JPEG", "PNG" or "WEBP".
+        format: "JPEG", "PNG", "WEBP" or "AVIF".
         orientation: how it is turned for display.
         coding: of the source, as Pillow is told it.
+        cicp: primaries and curve that an AVIF states (ITU-T H.273).
     """
 
     pixels: Samples
     format: str
     orientation: Orientation
     coding: Coding = field(default_factory=dict)
+    cicp: tuple[int, int] = SRGB
 
     @property
     def has_alpha(self) -> bool:
@@ -99,6 +103,10 @@ class StoredPicture:
             return self.coding, {"quality": FAITHFUL_QUALITY, "subsampling": 0}
         if self.format == "WEBP" and not self.coding["lossless"]:
             return {"quality": _WEBP_QUALITY}, {"quality": _WEBP_FAITHFUL}, {"lossless": True, "exact": True}
+        if self.format == "AVIF":
+            full = avif.GREY if self.coding["subsampling"] == avif.GREY else "4:4:4"
+            better = {"quality": avif.FAITHFUL_QUALITY, "subsampling": full}
+            return {**self.coding, "quality": avif.QUALITY}, better
         return (self.coding,)
 
     def _colour(self) -> Bytes:
@@ -134,6 +142,8 @@ def rewrite(source: Path, picture: StoredPicture, image_bgr: Bytes, coding: Codi
     """
     data = source.read_bytes()
     pixels = picture.showing(image_bgr)
+    if picture.format == "AVIF":
+        return avif.write(_upper(pixels), source, picture.orientation, picture.cicp, coding)
     if pixels.dtype == np.uint16:
         return _with_chunks(_png_of_16_bits(pixels), data)
     around = _metadata_of_webp(data) if picture.format == "WEBP" else {}
@@ -148,23 +158,33 @@ def _picture(path: Path, facts: Any, pixels: NDArray[Any]) -> StoredPicture:
     """Check the child's answer."""
     try:
         turn = Orientation(*map(bool, facts["orientation"]))
-        coding: dict[str, Any] = {}
-        if facts["format"] == "JPEG":
-            tables = [list(map(int, table)) for table in facts["tables"]]
-            coding = {"qtables": tables, "progressive": bool(facts["progressive"])}
-            # grey JPEGs have no subsampling, unusual ones are coded without
-            coding["subsampling"] = max(int(facts["sampling"]), 0)
-        elif facts["format"] == "WEBP":
-            coding = {"lossless": _is_lossless_webp(path), "exact": True}
         depth = np.uint16 if facts["deep"] else np.uint8
         sane = pixels.dtype == depth and pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
-        if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP"):
+        if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP", "AVIF"):
             raise ValueError
-        return StoredPicture(pixels, facts["format"], turn, coding)
+        cicp = _cicp(*facts["cicp"]) if facts["format"] == "AVIF" else SRGB
+        return StoredPicture(pixels, facts["format"], turn, _coding(path, facts), cicp)
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableMediaError(
             f"{path.name}: the decoder gave an impossible answer; treat the file as hostile"
         ) from error
+
+
+def _coding(path: Path, facts: Any) -> Coding:
+    if facts["format"] == "JPEG":
+        tables = [list(map(int, table)) for table in facts["tables"]]
+        # grey JPEGs have no subsampling, unusual ones are coded without
+        sampling = max(int(facts["sampling"]), 0)
+        return {"qtables": tables, "progressive": bool(facts["progressive"]), "subsampling": sampling}
+    if facts["format"] == "WEBP":
+        return {"lossless": _is_lossless_webp(path), "exact": True}
+    return {"subsampling": str(facts["subsampling"])} if facts["format"] == "AVIF" else {}
+
+
+def _cicp(primaries: int, curve: int) -> tuple[int, int]:
+    if not all(type(code) is int and 0 <= code < 1 << 16 for code in (primaries, curve)):
+        raise ValueError
+    return primaries, curve
 
 
 def _upper(samples: Samples) -> Bytes:

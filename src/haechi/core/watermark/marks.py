@@ -27,8 +27,9 @@ class Unmarked:
     """A file was not marked, and why.
 
     Attributes:
-        code: "kind", "format", "pages", "depth", "colours", "small", "quality"; of films and sounds also "interlaced",
-            "streams" (one that the container cannot take again), "times" (stamps or length would change) or "short".
+        code: "kind", "format", "pages", "depth", "hdr", "colours", "small", "quality"; of films and sounds also
+            "interlaced", "streams" (one that the container cannot take again), "times" (stamps or length would change)
+            or "short".
     """
 
     code: str

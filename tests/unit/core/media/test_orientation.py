@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from haechi.core.media.orientation import Orientation, from_display_matrix, from_exif
+from haechi.core.media.orientation import Orientation, from_display_matrix, from_exif, to_exif
 
 ONE = 1 << 16
 
@@ -18,6 +18,7 @@ def matrix(a: int, b: int, c: int, d: int) -> bytes:
 def test_size_and_turn_agree(value: int) -> None:
     image = np.arange(6, dtype=np.uint8).reshape(2, 3)
     orientation = from_exif(value)
+    assert to_exif(orientation) == value
     turned = orientation.apply(image)
     assert orientation.displayed_size(3, 2) == (turned.shape[1], turned.shape[0])
     assert orientation.mirrored == (value in {2, 4, 5, 7})

@@ -31,6 +31,7 @@ def picture() -> np.ndarray:
         ("a.jpg", {"quality": 92}),
         ("poor.jpg", {"quality": 60}),
         ("a.webp", {"quality": 80}),
+        ("a.avif", {"quality": 80}),
     ],
 )
 def test_what_was_written_is_read_back(tmp_path: Path, picture: np.ndarray, name: str, options: dict[str, int]) -> None:
