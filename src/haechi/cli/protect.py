@@ -56,12 +56,12 @@ _UNMARKED = {
     "asked": mark("not marked, as you asked"),
     "kind": mark("not marked: there is no mark yet for this kind of media"),
     "format": mark(
-        "not marked: this format cannot be written again without loss of what is in it; use JPEG, PNG, WebP or a plain "
-        "AVIF, H.264 or HEVC, WAV or FLAC"
+        "not marked: this format cannot be written again without loss of what is in it; use JPEG, PNG, WebP, a plain "
+        "AVIF or TIFF, H.264 or HEVC, WAV or FLAC"
     ),
     "pages": mark("not marked: the file holds more than one picture"),
     "hdr": mark("not marked: a picture of high dynamic range (PQ or HLG); only standard range is marked"),
-    "depth": mark("not marked: 8 bits a colour are marked, of PNG also 16; this file has another number"),
+    "depth": mark("not marked: 8 bits a colour are marked, of PNG and TIFF also 16; this file has another number"),
     "colours": mark("not marked: colours by palette or for print (CMYK); use RGB"),
     "small": mark("not marked: the picture is smaller than 128 pixels"),
     "quality": mark("not marked: the mark does not fit into this picture at 40 dB"),

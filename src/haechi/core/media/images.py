@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin
 
 from haechi.core.errors import UnreadableMediaError
-from haechi.core.media import avif
+from haechi.core.media import avif, tiff
 from haechi.core.media.orientation import Orientation, from_exif
 from haechi.core.media.pixels import fit, over_mid_grey, refuse_too_many_pixels, shrink
 
@@ -53,8 +53,8 @@ _PNG_ANIMATION = frozenset({b"fcTL", b"fdAT"})
 _CRC_BLOCK_BYTES = 1 << 20
 _PNG_DEPTH_AT, _PNG_COLOUR_AT = 24, 25
 _DEEP = 16
-_WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP", "AVIF"})
-_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA", "I;16"})
+_WRITTEN_AGAIN = frozenset({"JPEG", "PNG", "WEBP", "AVIF", "TIFF"})
+_PLAIN_MODES = frozenset({"L", "LA", "RGB", "RGBA", "I;16", "I;16B"})
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"hevx"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
@@ -165,53 +165,56 @@ class ImageReader:
         these are the upper 8.
         """
         image = self._image
-        if refusal := self._refusal():
-            return {"refused": refusal}, None
-        facts: dict[str, Any] = {
+        facts = self._described()
+        if "refused" in facts:
+            return facts, None
+        turn = from_exif(facts["turn"]) if "turn" in facts else self._orientation
+        facts |= {
             "format": image.format,
             "mode": image.mode,
-            "deep": self._stored_bits() == _DEEP,
-            "orientation": [self._orientation.transpose, self._orientation.mirror_x, self._orientation.mirror_y],
+            "orientation": [turn.transpose, turn.mirror_x, turn.mirror_y],
         }
-        if image.format == "JPEG":
-            tables = getattr(image, "quantization", {})
-            facts["tables"] = [list(map(int, tables[number])) for number in sorted(tables)]
-            facts["sampling"] = JpegImagePlugin.get_sampling(image)
-            facts["progressive"] = bool(image.info.get("progressive"))
-        if image.format == "AVIF":
-            facts |= avif.describe(self._file.fileno(), image.info.get("xmp"))
-            if "refused" in facts:
-                return facts, None
         try:
             values = np.asarray(image)
         except DECODE_ERRORS as error:
             raise self._unreadable() from error
         pixels = values if values.dtype == np.uint8 else (values >> 8).astype(np.uint8)
+        if image.format == "TIFF":  # Pillow turns TIFFs by itself
+            pixels = turn.undo(pixels)
         if pixels.ndim == 3 and self._is_grey(facts):
             pixels = pixels[:, :, [0, -1]] if pixels.shape[2] in (2, 4) else pixels[:, :, :1]
         return facts, pixels if pixels.ndim == 3 else pixels[:, :, None]
 
-    def _refusal(self) -> str | None:
+    def _described(self) -> dict[str, Any]:
+        """What only this format has: "deep" and how it is coded; or the word that "refused" it."""
         image = self._image
         if image.format not in _WRITTEN_AGAIN:
-            return "pages" if image.format == "MPO" else "format"
+            return {"refused": "pages" if image.format == "MPO" else "format"}
         if self._is_animated():
-            return "pages"
-        if self._stored_bits() not in (8, _DEEP):
-            return "depth"
-        return None if image.mode in _PLAIN_MODES and "transparency" not in image.info else "colours"
+            return {"refused": "pages"}
+        facts: dict[str, Any] = {"deep": False}
+        if image.format == "JPEG":
+            tables = getattr(image, "quantization", {})
+            facts["tables"] = [list(map(int, tables[number])) for number in sorted(tables)]
+            facts["sampling"] = JpegImagePlugin.get_sampling(image)
+            facts["progressive"] = bool(image.info.get("progressive"))
+        elif image.format == "PNG":
+            bits = os.pread(self._file.fileno(), 1, _PNG_DEPTH_AT)[0]
+            facts |= {"deep": bits == _DEEP} if bits in (8, _DEEP) else {"refused": "depth"}
+        elif image.format == "AVIF":
+            facts |= avif.describe(self._file.fileno(), image.info.get("xmp"))
+        elif image.format == "TIFF":
+            self._file.seek(0)
+            facts |= tiff.describe(self._file.readall())
+        if image.mode not in _PLAIN_MODES or "transparency" in image.info:
+            facts.setdefault("refused", "colours")
+        return facts
 
     def _is_grey(self, facts: dict[str, Any]) -> bool:
         """Whether the file stores grey; Pillow may call it RGBA when there is alpha."""
         if self._image.format == "AVIF":
             return bool(facts["subsampling"] == avif.GREY)
         return self._image.format == "PNG" and os.pread(self._file.fileno(), 1, _PNG_COLOUR_AT) in (b"\0", b"\4")
-
-    def _stored_bits(self) -> int:
-        """Bits of each sample in the file; Pillow's mode tells of the decoded ones."""
-        if self._image.format == "PNG":
-            return os.pread(self._file.fileno(), 1, _PNG_DEPTH_AT)[0]
-        return 8
 
     def frames(self, max_side: int | None, *, gray: bool) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         """(time in seconds, picture) of every frame of an animation; a damaged one ends it.

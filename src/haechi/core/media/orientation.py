@@ -60,6 +60,13 @@ class Orientation:
             result = cv2.flip(result, -1 if self.mirror_x and self.mirror_y else (1 if self.mirror_x else 0))
         return np.ascontiguousarray(result)
 
+    def undo(self, image: NDArray[Pixel]) -> NDArray[Pixel]:
+        """From display orientation back to how it is stored."""
+        result: Any = image
+        if self.mirror_x or self.mirror_y:
+            result = cv2.flip(result, -1 if self.mirror_x and self.mirror_y else (1 if self.mirror_x else 0))
+        return np.ascontiguousarray(np.swapaxes(result, 0, 1) if self.transpose else result)
+
     def displayed_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after turning."""
         return (height, width) if self.transpose else (width, height)

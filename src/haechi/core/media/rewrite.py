@@ -1,10 +1,11 @@
 """The same picture file with other pixels: format, size and everything that is not pixels stay as they are.
 
 Method: the picture is decoded as stored (limited child process); the new pixels are coded by Pillow as the source was
-(JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments or chunks -
+(JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments, chunks or tags -
 EXIF, colour profile, XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source
 are left out: they speak of other pixels.
-Formats: JPEG, PNG, WebP and AVIF (see `avif`), one picture, 8 bits (PNG also 16), grey or RGB, with or without alpha.
+Formats: JPEG, PNG, WebP, AVIF (see `avif`) and TIFF (see `tiff`), one picture, 8 bits (PNG and TIFF also 16), grey or
+RGB, with or without alpha.
 Others are refused with a word: "format", "pages" (animations, files that hold a second picture), "depth" (another
 number of bits), "hdr" or "colours" (palettes, CMYK). What is displayed has 8 bits; samples of 16 take its difference
 times 257, so that all that lies below 8 bits stays.
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.core.errors import UnreadableMediaError
-from haechi.core.media import avif, sandbox
+from haechi.core.media import avif, sandbox, tiff
 from haechi.core.media.orientation import Orientation
 from haechi.core.media.pixels import over_mid_grey
 from haechi.core.settings import Limits
@@ -57,7 +58,7 @@ class StoredPicture:
 
     Attributes:
         pixels: uint8 or uint16 (h, w, 1-4): grey, grey and alpha, RGB, or RGB and alpha; not turned.
-        format: "JPEG", "PNG", "WEBP" or "AVIF".
+        format: "JPEG", "PNG", "WEBP", "AVIF" or "TIFF".
         orientation: how it is turned for display.
         coding: of the source, as Pillow is told it.
         cicp: primaries and curve that an AVIF states (ITU-T H.273).
@@ -87,8 +88,8 @@ class StoredPicture:
         Args:
             image_bgr: uint8 (h, w, 3), of the size of `shown()`.
         """
-        wanted = _turned_back(image_bgr, self.orientation)[:, :, ::-1]
-        seen = _turned_back(self.shown(), self.orientation)[:, :, ::-1]
+        wanted = self.orientation.undo(image_bgr)[:, :, ::-1]
+        seen = self.orientation.undo(self.shown())[:, :, ::-1]
         colours = 1 if self.pixels.shape[2] <= 2 else 3
         difference = wanted[:, :, :colours].astype(np.int32) - seen[:, :, :colours]
         deep = self.pixels.dtype == np.uint16
@@ -144,6 +145,8 @@ def rewrite(source: Path, picture: StoredPicture, image_bgr: Bytes, coding: Codi
     pixels = picture.showing(image_bgr)
     if picture.format == "AVIF":
         return avif.write(_upper(pixels), source, picture.orientation, picture.cicp, coding)
+    if picture.format == "TIFF":
+        return tiff.write(pixels, data)
     if pixels.dtype == np.uint16:
         return _with_chunks(_png_of_16_bits(pixels), data)
     around = _metadata_of_webp(data) if picture.format == "WEBP" else {}
@@ -160,7 +163,7 @@ def _picture(path: Path, facts: Any, pixels: NDArray[Any]) -> StoredPicture:
         turn = Orientation(*map(bool, facts["orientation"]))
         depth = np.uint16 if facts["deep"] else np.uint8
         sane = pixels.dtype == depth and pixels.ndim == 3 and 1 <= pixels.shape[2] <= 4
-        if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP", "AVIF"):
+        if not sane or facts["format"] not in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
             raise ValueError
         cicp = _cicp(*facts["cicp"]) if facts["format"] == "AVIF" else SRGB
         return StoredPicture(pixels, facts["format"], turn, _coding(path, facts), cicp)
@@ -194,15 +197,6 @@ def _upper(samples: Samples) -> Bytes:
 
 def _image_of(pixels: Samples) -> Image.Image:
     return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[:, :, 0])
-
-
-def _turned_back(image: Bytes, turn: Orientation) -> Bytes:
-    """Undo `Orientation.apply`."""
-    if turn.mirror_x or turn.mirror_y:
-        image = np.asarray(
-            cv2.flip(image, -1 if turn.mirror_x and turn.mirror_y else (1 if turn.mirror_x else 0)), np.uint8
-        )
-    return np.ascontiguousarray(np.swapaxes(image, 0, 1)) if turn.transpose else image
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:

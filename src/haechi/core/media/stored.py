@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.media.images import ImageReader, sniff
+from haechi.core.media.orientation import Orientation
 
 _RGB_OF_BGR = {1: [0], 2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
 """OpenCV's channels, by the number that the file stores; it reads grey with alpha as four."""
@@ -26,7 +27,11 @@ def run(descriptor: int, name: str, params: dict[str, Any]) -> Iterator[tuple[di
         yield {"refused": "format"}, None
         return
     facts, pixels = ImageReader(descriptor, name, int(params["max_pixels"])).stored()
-    samples = _deep(descriptor, pixels) if pixels is not None and facts["deep"] else pixels
+    samples = (
+        _deep(descriptor, pixels, Orientation(*facts["orientation"]))
+        if pixels is not None and facts["deep"]
+        else pixels
+    )
     if samples is None:
         yield {"refused": facts.get("refused", "format")}, None
         return
@@ -34,8 +39,11 @@ def run(descriptor: int, name: str, params: dict[str, Any]) -> Iterator[tuple[di
     yield {"stored": facts}, samples
 
 
-def _deep(descriptor: int, upper: NDArray[np.uint8]) -> NDArray[np.uint16] | None:
-    """Samples of 16 bits, (h, w, channels) as `upper`, which holds their upper 8; None when OpenCV disagrees."""
+def _deep(descriptor: int, upper: NDArray[np.uint8], turn: Orientation) -> NDArray[np.uint16] | None:
+    """Samples of 16 bits, (h, w, channels) as `upper`, which holds their upper 8; None when OpenCV disagrees.
+
+    OpenCV turns TIFFs for display, PNGs not.
+    """
     handle = io.FileIO(descriptor, closefd=False)
     handle.seek(0)
     read = cv2.imdecode(np.frombuffer(handle.readall(), np.uint8), cv2.IMREAD_UNCHANGED)
@@ -46,4 +54,5 @@ def _deep(descriptor: int, upper: NDArray[np.uint8]) -> NDArray[np.uint16] | Non
     if planes.shape[2] <= max(channels):
         return None
     samples = np.ascontiguousarray(planes[:, :, channels])
-    return samples if np.array_equal(samples >> 8, upper) else None
+    both = (samples, turn.undo(samples).reshape(upper.shape) if samples.size == upper.size else samples)
+    return next((one for one in both if np.array_equal(one >> 8, upper)), None)

@@ -284,7 +284,7 @@ def without_colour(data: bytes) -> bytes:
 
 def test_what_would_lose_something_is_refused_with_a_word(tmp_path: Path, limits: Limits) -> None:
     image = Image.fromarray(PICTURE)
-    image.save(tmp_path / "a.tiff")
+    image.save(tmp_path / "a.gif")
     image.convert("P").save(tmp_path / "p.png")
     image.convert("CMYK").save(tmp_path / "c.jpg")
     image.save(tmp_path / "two.jpg", format="MPO", save_all=True, append_images=[image])
@@ -294,7 +294,7 @@ def test_what_would_lose_something_is_refused_with_a_word(tmp_path: Path, limits
     image.convert("1").save(tmp_path / "bits.png")
     words = {path.name: read_stored(path, limits) for path in sorted(tmp_path.iterdir())}
     assert words == {
-        "a.tiff": "format",
+        "a.gif": "format",
         "c.jpg": "colours",
         "bits.png": "depth",
         "grey key.png": "colours",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,9 +33,10 @@ def picture() -> np.ndarray:
         ("poor.jpg", {"quality": 60}),
         ("a.webp", {"quality": 80}),
         ("a.avif", {"quality": 80}),
+        ("a.tif", {"compression": "tiff_lzw"}),
     ],
 )
-def test_what_was_written_is_read_back(tmp_path: Path, picture: np.ndarray, name: str, options: dict[str, int]) -> None:
+def test_what_was_written_is_read_back(tmp_path: Path, picture: np.ndarray, name: str, options: dict[str, Any]) -> None:
     source, target = tmp_path / name, tmp_path / f"marked-{name}"
     Image.fromarray(picture).save(source, **options)
     before = source.read_bytes()
@@ -55,8 +57,9 @@ def test_what_was_written_is_read_back(tmp_path: Path, picture: np.ndarray, name
     assert MARKER.agreement(target, source, blind, KEY, Limits()).agrees
 
 
-def test_a_png_of_16_bits_is_marked_and_keeps_them(tmp_path: Path, picture: np.ndarray) -> None:
-    source, target = tmp_path / "a.png", tmp_path / "marked.png"
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_16_bits_are_marked_and_kept(tmp_path: Path, picture: np.ndarray, ending: str) -> None:
+    source, target = tmp_path / f"a.{ending}", tmp_path / f"marked.{ending}"
     deep = picture.astype(np.uint16) * 256 + np.random.default_rng(5).integers(0, 256, picture.shape, np.uint16)
     cv2.imwrite(str(source), deep)
     marking = MARKER.embed(source, target, KEY, PAYLOAD, Limits())
