@@ -1,9 +1,9 @@
 """The same picture file with other pixels: format, size and everything that is not pixels stay as they are.
 
 Method: the picture is decoded as stored (limited child process); the new pixels are coded by Pillow as the source was
-(JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments, chunks or tags -
-EXIF, colour profile, XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the source
-are left out: they speak of other pixels.
+(JPEG with its quantisation tables and subsampling; OpenCV writes 16 bits), and the source's own segments, chunks or
+tags - EXIF, colour profile, XMP, text, gamma, density - are put around them, byte for byte. Credentials (C2PA) of the
+source are left out: they speak of other pixels.
 Formats: JPEG, PNG, WebP, AVIF (see `avif`) and TIFF (see `tiff`), one picture, 8 bits (PNG and TIFF also 16), grey or
 RGB, with or without alpha.
 Others are refused with a word: "format", "pages" (animations, files that hold a second picture), "depth" (another
