@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,26 @@ def test_what_cannot_be_marked_is_signed_and_says_why(haechi: Haechi, tmp_path: 
     assert (again["reused"], again["unmarked"]) == (True, record["unmarked"])
     plain = json.loads(haechi("protect", small, "-o", tmp_path / "plain", "--no-watermark", "--json").out)
     assert plain["unmarked"]["code"] == "asked"
+
+
+def test_each_reason_for_no_mark_has_its_own_sentence(haechi: Haechi, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    picture = Image.linear_gradient("L").convert("RGB")
+    coded = BytesIO()
+    picture.save(coded, format="AVIF")
+    (folder / "hdr.avif").write_bytes(coded.getvalue().replace(b"nclx\0\1\0\x0d", b"nclx\0\x09\0\x10"))
+    picture.save(folder / "pages.tif", save_all=True, append_images=[picture])
+    picture.convert("F").save(folder / "depth.tif")
+    picture.convert("CMYK").save(folder / "colours.tif")
+    picture.save(folder / "format.gif")
+    haechi("keys", "new", "--name", "예시")
+    run = haechi("protect", folder, "-o", out, "--json")
+    assert run.code == 0, run.err
+    said = {Path(record["source"]).stem: record["unmarked"] for record in map(json.loads, run.lines)}
+    assert {name: one["code"] for name, one in said.items()} == {name: name for name in said}
+    assert len({one["reason"] for one in said.values()}) == 5
+    assert "PQ or HLG" in said["hdr"]["reason"]
 
 
 def test_issuers_are_trusted_by_configuration(haechi: Haechi, home: Path, photos: Path, tmp_path: Path) -> None:

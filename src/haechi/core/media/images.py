@@ -129,7 +129,7 @@ class ImageReader:
         image = self._image
         notes = []
         animated = self._is_animated()
-        if image.format == "TIFF" and getattr(image, "n_frames", 1) > 1:
+        if image.format == "TIFF" and self._has_more_pages():
             notes.append("only the first page was read")
         if image.mode == "CMYK":
             notes.append("CMYK was converted to RGB without a colour profile")
@@ -269,6 +269,14 @@ class ImageReader:
         except (TypeError, ValueError):
             return _DEFAULT_DELAY_S
         return delay if _SHORTEST_DELAY_S <= delay < 86_400 else _DEFAULT_DELAY_S
+
+    def _has_more_pages(self) -> bool:
+        """Of a TIFF; a further directory without a picture counts: C2PA puts manifests of several pages there."""
+        try:
+            return bool(self._image.n_frames > 1)
+        except DECODE_ERRORS:
+            self._image.seek(0)
+            return True
 
     def _is_animated(self) -> bool:
         if self._image.format not in {"GIF", "WEBP", "PNG", "AVIF"}:

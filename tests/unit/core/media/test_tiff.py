@@ -265,3 +265,20 @@ def test_the_credentials_of_the_source_are_left_out(tmp_path: Path, limits: Limi
     data, _ = brighter(path, limits)
     assert b"a manifest" not in data
     assert 0xCD41 not in tags_of(data)
+
+
+def test_a_directory_without_a_picture_does_not_hide_the_first_page(tmp_path: Path, limits: Limits) -> None:
+    """So are manifests kept in TIFFs of several pages."""
+    path, image = tmp_path / "a.tif", Image.fromarray(PICTURE)
+    image.save(path, save_all=True, append_images=[image.resize((90, 60))])
+    data = bytearray(path.read_bytes())
+    (first,) = struct.unpack_from("<I", data, 4)
+    second_at = first + 2 + 12 * len(tags_of(bytes(data)))
+    (second,) = struct.unpack_from("<I", data, second_at)
+    (count,) = struct.unpack_from("<H", data, second)
+    struct.pack_into("<I", data, second + 2 + 12 * count, len(data))
+    path.write_bytes(bytes(data) + body({0xCD41: ("B", list(b"a manifest"))}, "<", len(data)))
+    info = probe_media(path, limits)
+    assert (info.width, info.height, info.notes) == (180, 120, ("only the first page was read",))
+    assert np.array_equal(read_image(path, limits).image[:, :, ::-1], PICTURE)
+    assert read_stored(path, limits) == "pages"
