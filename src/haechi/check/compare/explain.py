@@ -33,7 +33,10 @@ DRAWN = (0.84, 50.0, 0.25)
 # A sticker whose own detail heavy coding has taken: quite flat, and yet it has more than painted skin has.
 FLAT, FLAT_DETAIL, FLAT_DETAIL_ON_FACE = 0.94, 0.8, 0.9
 # Pieces of plain scenery reach 19 levels of hue and 56 of contrast, stickers begin at 26, letters are never solid.
-OWN_HUE, SOLID, DRAWN_CONTRAST = 21.0, 0.5, 60.0
+# They have at most a dozen times the detail of what they cover; captions have it.
+OWN_HUE, SOLID, DRAWN_CONTRAST, DRAWN_FINE = 21.0, 0.5, 60.0, 12.0
+# A full patch without an edge was blended in: stickers so full have an edge of .69 at the least, such patches .5.
+FULL, BLENDED = 0.85, 0.55
 # Contrast and hardness.
 CUT_OUT = (30.0, 0.7)
 # A whole video made small is richer in detail than a piece of the scene pasted in.
@@ -205,9 +208,11 @@ def _is_drawn(look: Look, facial: bool) -> bool:
 
 
 def _is_piece_of_scene(look: Look) -> bool:
-    """A patch as plain as a drawing, but in the scene's own colours."""
+    """A patch as plain as a drawing, but in the scene's own colours, or without a drawing's edge."""
+    if look.solid > FULL and look.hard < BLENDED:
+        return True
     own = look.hue is not None and look.hue < OWN_HUE
-    return own and look.solid > SOLID and look.contrast < DRAWN_CONTRAST
+    return own and look.solid > SOLID and look.contrast < DRAWN_CONTRAST and look.fine < DRAWN_FINE
 
 
 def _is_cut_out(look: Look) -> bool:
@@ -226,4 +231,4 @@ def _is_lettering(look: Look) -> bool:
     if look.steady > 0.9 and look.flatness > 0.33 and look.contrast > 30 and look.fine > 2.5 and look.moved < MOVED:
         return True
     # Text after heavy coding: its tones have run, its contrast and detail have not.
-    return look.fine > 5 and look.contrast > 50
+    return look.fine > 5 and look.contrast > (50 if look.fine < 6 else 45)

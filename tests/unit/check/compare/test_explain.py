@@ -1,0 +1,54 @@
+"""What kind of content differs, by looks as they were measured on real clips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from haechi.check.compare.changes import Component
+from haechi.check.compare.explain import NOISE, benign_kind
+from haechi.check.compare.look import Look
+from haechi.core.records import Region
+
+# Each from one clip: flatness, contrast, steady, moved, alike, fine, hard, solid, hue.
+CASES: list[tuple[str, Region, tuple[float, ...], str | None]] = [
+    ("emoji on scenery", Region.BACKGROUND, (0.88, 181.7, 1.0, 0.0, -0.05, 23.2, 0.85, 0.60, 87.5), "overlay"),
+    ("emoji at crf 32", Region.BODY, (0.91, 143.2, 0.54, 0.0, 0.17, 5.5, 0.47, 0.65, 84.6), "overlay"),
+    ("full sticker on cloth", Region.BODY, (0.84, 116.5, 0.97, 0.0, 0.63, 2.7, 0.89, 0.89, 24.7), "overlay"),
+    (
+        "captions in the scene's own grey",
+        Region.BACKGROUND,
+        (0.96, 54.8, 0.6, 0.0, 0.03, 32.1, 1.01, 0.77, 7.6),
+        "overlay",
+    ),
+    ("captions at crf 32", Region.NECK, (0.57, 49.1, 0.5, 0.0, 0.77, 6.1, 1.07, 0.5, 31.3), "overlay"),
+    ("plain scenery pasted, blended in", Region.BACKGROUND, (0.88, 58.7, 1.0, 0.0, -0.38, 4.4, 0.5, 0.93, 22.4), None),
+    ("the same of another colour", Region.BACKGROUND, (0.92, 63.7, 1.0, 0.0, 0.0, 4.3, 0.42, 0.95, 30.3), None),
+    ("coding beside an edge", Region.BACKGROUND, (0.71, 14.3, 0.99, 0.0, 0.99, 1.1, 0.93, 0.56, 5.0), NOISE),
+    ("a face a hair's breadth off", Region.FACE, (0.62, 10.4, 0.47, 0.0, 1.0, 1.0, 0.0, 0.14, 5.0), NOISE),
+]
+
+
+def look(values: tuple[float, ...], **others: Any) -> Look:
+    names = ("flatness", "contrast", "steady", "moved", "alike", "fine", "hard", "solid", "hue")
+    plain = {"face_cover": 0.0, "corner": False, "edge": False, "graded": False}
+    return Look(**{**plain, **dict(zip(names, values, strict=True)), **others})
+
+
+def component(region: Region) -> Component:
+    return Component(region, 0, 9, np.ones((4, 4), bool), 20.0, 5, {region: 1.0})
+
+
+@pytest.mark.parametrize(("name", "region", "values", "kind"), CASES, ids=[name for name, *_ in CASES])
+def test_what_differs_is_told_by_its_look(
+    name: str, region: Region, values: tuple[float, ...], kind: str | None
+) -> None:
+    assert benign_kind(component(region), look(values)) == kind
+
+
+def test_a_face_smoothed_all_over_is_a_beauty_filter_and_a_small_part_of_it_is_not() -> None:
+    smoothed = (0.5, 15.0, 0.6, 0.0, 0.97, 0.7, 0.2, 0.5, 3.0)
+    assert benign_kind(component(Region.FACE), look(smoothed, face_cover=0.8)) == "beauty_filter"
+    assert benign_kind(component(Region.FACE), look(smoothed, face_cover=0.1)) is None
