@@ -51,13 +51,14 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
-# What a face lacks shows less than what is put in its place.
-MIN_CONTRAST_LACKING = 8.0
+# What a face lacks shows less than what is put in its place; what shows much more lies over it.
+CONTRAST_LACKING = (8.0, 65.0)
 # More detail than the master has there.
 ADDED = 1.5
 # A frame alone shows the moment before or after; another picture would stand out far more, levels.
 MIN_CONTRAST_ALONE = 40.0
 MAX_SHADING, STEADY_SHADING, ALIKE_SHADED = 16.0, 0.97, 0.9
+WEAK, ALIKE_WEAK = 1.15, 0.93
 SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
 # What is laid over has an edge; what is blended in has none.
 MIN_HARD = 0.5
@@ -95,7 +96,8 @@ def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component
         return []
     parts = [c for c in merge(window.lacking.components, window.times_s) if not any(_same(c, k) for k in known)]
     looked = [(part, look_at(part, window, window.lacking)) for part in parts]
-    return [(part, look, _beauty(look)) for part, look in looked if look.contrast >= MIN_CONTRAST_LACKING]
+    least, most = CONTRAST_LACKING
+    return [(part, look, _beauty(look)) for part, look in looked if least <= look.contrast <= most]
 
 
 def _beauty(look: Look) -> str | None:
@@ -163,7 +165,7 @@ def _face(window: Window, frame: int) -> NDArray[np.bool_]:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(look, facial) or (not facial and _is_shading(look)):
+    if _is_noise(look, facial) or (not facial and (_is_shading(look) or _is_weak(component, look))):
         return NOISE
     if facial and _beauty(look) is not None:
         return "beauty_filter"
@@ -192,6 +194,11 @@ def _is_noise(look: Look, facial: bool) -> bool:
 def _is_shading(look: Look) -> bool:
     """The scene a shade lighter or darker all the time, as filters leave it where tones end."""
     return look.contrast < MAX_SHADING and look.steady > STEADY_SHADING and look.alike > ALIKE_SHADED
+
+
+def _is_weak(component: Component, look: Look) -> bool:
+    """The scene's own picture, hardly further off than a harmless re-post is."""
+    return component.peak < WEAK * component.high and look.alike > ALIKE_WEAK
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:

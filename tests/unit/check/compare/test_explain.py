@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,14 @@ def test_what_differs_is_told_by_its_look(
     name: str, region: Region, values: tuple[float, ...], kind: str | None
 ) -> None:
     assert benign_kind(component(region), look(values)) == kind
+
+
+def test_scenery_hardly_off_its_own_picture_is_noise_only_while_it_is_weak() -> None:
+    alike = (0.57, 21.5, 0.99, 0.0, 0.94, 1.9, 0.0, 0.6, 3.2)
+    scenery = component(Region.BACKGROUND)
+    assert benign_kind(replace(scenery, peak=7.6, high=7.5), look(alike)) == NOISE
+    assert benign_kind(replace(scenery, peak=12.0, high=7.5), look(alike)) is None
+    assert benign_kind(replace(component(Region.FACE), peak=7.6, high=7.5), look(alike)) is None
 
 
 def test_a_face_smoothed_all_over_is_a_beauty_filter_and_a_small_part_of_it_is_not() -> None:
