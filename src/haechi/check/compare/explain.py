@@ -51,8 +51,8 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
-# What a face lacks shows less than what is put in its place; what shows much more lies over it.
-CONTRAST_LACKING = (8.0, 65.0)
+# What a face lacks shows less than what is put in its place; what shows much more, or in more detail, lies over it.
+CONTRAST_LACKING, FINE_LACKING = (8.0, 65.0), 1.0
 # More detail than the master has there.
 ADDED = 1.5
 # A frame alone shows the moment before or after; another picture would stand out far more, levels.
@@ -96,8 +96,11 @@ def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component
         return []
     parts = [c for c in merge(window.lacking.components, window.times_s) if not any(_same(c, k) for k in known)]
     looked = [(part, look_at(part, window, window.lacking)) for part in parts]
-    least, most = CONTRAST_LACKING
-    return [(part, look, _beauty(look)) for part, look in looked if least <= look.contrast <= most]
+    return [(part, look, _beauty(look)) for part, look in looked if _is_soft(look)]
+
+
+def _is_soft(look: Look) -> bool:
+    return CONTRAST_LACKING[0] <= look.contrast <= CONTRAST_LACKING[1] and look.fine < FINE_LACKING
 
 
 def _beauty(look: Look) -> str | None:
