@@ -8,19 +8,36 @@ compared by correlation: a logo or caption that two works share gives inliers, b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.core.fingerprint.framing import picture_on_page
 from haechi.core.fingerprint.local_features import SIDE, Features, Geometry, all_features, find_geometry, scaled_gray
+from haechi.core.fingerprint.pdq import distance
 from haechi.core.fingerprint.sets import FingerprintSet
 from haechi.core.fingerprint.visual import SMALL_SIDE, features_of, hashes_of
+
+MIN_INLIERS: Final = 16
+MIN_AGREEMENT: Final = 0.3
+# Portraits taken in one way, or at one event, share up to 54 features and agree in up to .83 of their blocks, or share
+# up to 73 and are alike in up to .11 of them; copies with so few agree in .89, and those with more are alike in .35.
+FEW_INLIERS: Final = 56
+MIN_AGREEMENT_OF_FEW: Final = 0.86
+MIN_ALIKE: Final = 0.3
+# A hash this near, 10 deviations from chance, with half as many features: a small or coarse copy of the whole picture.
+NEAR_HASH: Final = 48
+MIN_INLIERS_OF_NEAR: Final = 8
+MIN_FLAT_INLIERS: Final = 24
+MIN_FLAT_SPREAD: Final = 0.05
 
 _BLOCK = 8
 _STRUCTURE = 4.0
 """Least standard deviation of a block, grey levels, to say anything."""
-_SAME = 0.6
+_SAME, _ALIKE = 0.6, 0.9
+"""Correlation of a block that shows the same, and of one that is the same."""
 _MIN_BLOCKS = 4
 _OVERSAMPLING = 2
 
@@ -30,19 +47,21 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A sample of the probe: luma with a long side of 512 px and what is searched for.
+    """A sample of the probe, or a picture that stands in it: luma with a long side of 512 px and what is searched for.
 
     Attributes:
         time_s: seconds.
         gray: uint8 (h, w).
         features: of the picture and of its mirror image.
         hashes: uint8 (n, 32) with their quality, the first half as is, the others of the mirror image.
+        within: float64 (3, 3), pixels of the whole sample at long side 512 -> pixels of `gray`.
     """
 
     time_s: float
     gray: Bytes
     features: tuple[Features, Features]
     hashes: tuple[tuple[Bytes, int, bool], ...]
+    within: Matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,12 @@ class Stored:
         return np.asarray(self.fingerprint.arrays["small"][nearest], np.uint8)
 
     @property
+    def hashes(self) -> Bytes:
+        """Of the sample, uint8 (n, 32)."""
+        mine = self.fingerprint.arrays["pdq_frame"] == self.sample
+        return np.asarray(self.fingerprint.arrays["pdq"][mine], np.uint8)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the master, pixels."""
         width, height = self.fingerprint.arrays["size"].tolist()
@@ -82,6 +107,8 @@ class Pair:
         inliers: feature pairs that agree.
         spread: see `Geometry`.
         agreement: share of structured blocks that look the same, 0 to 1; None when too few blocks have structure.
+        alike: share of those that are the same but for noise, at most `agreement`; None likewise.
+        bits: distance of the nearest hashes of both.
     """
 
     probe_s: float
@@ -91,16 +118,33 @@ class Pair:
     inliers: int
     spread: float
     agreement: float | None
+    alike: float | None
+    bits: int
 
 
-def take_picture(gray: Bytes, time_s: float, *, thorough: bool) -> Picture:
-    """Everything that is searched for in one probe picture; `thorough` as in `all_features`."""
+def take_pictures(gray: Bytes, time_s: float, *, thorough: bool) -> list[Picture]:
+    """Everything that is searched for in one probe sample; `thorough` as in `all_features`.
+
+    When it is, and the sample is a page with a picture on it, that picture comes as well: at its own size its features
+    and hashes are those of its master.
+    """
+    pictures = [_picture(gray, time_s, np.eye(3), thorough=thorough)]
+    box = picture_on_page(gray) if thorough else None
+    if box is not None:
+        x, y, w, h = box
+        whole, part = SIDE / max(gray.shape), SIDE / max(w, h)
+        within = np.array([[part / whole, 0.0, -part * x], [0.0, part / whole, -part * y], [0.0, 0.0, 1.0]])
+        pictures.append(_picture(np.ascontiguousarray(gray[y : y + h, x : x + w]), time_s, within, thorough=True))
+    return pictures
+
+
+def _picture(gray: Bytes, time_s: float, within: Matrix, *, thorough: bool) -> Picture:
     scaled = scaled_gray(gray)
     flipped = np.ascontiguousarray(scaled[:, ::-1])
     features = (all_features(scaled, thorough=thorough), all_features(flipped, thorough=thorough))
     hashes = [(bits, quality, False) for bits, quality in hashes_of(gray)]
     hashes += [(bits, quality, True) for bits, quality in hashes_of(np.ascontiguousarray(gray[:, ::-1]))]
-    return Picture(time_s, scaled, features, tuple(hashes))
+    return Picture(time_s, scaled, features, tuple(hashes), within)
 
 
 def confirm_pair(probe: Picture, stored: Stored, *, mirrored: bool) -> Pair | None:
@@ -112,8 +156,26 @@ def confirm_pair(probe: Picture, stored: Stored, *, mirrored: bool) -> Pair | No
 def judge_pair(probe: Picture, stored: Stored, geometry: Geometry, *, mirrored: bool) -> Pair:
     """The pair under a geometry from the (mirrored) probe picture to the stored one."""
     matrix = geometry.matrix @ reflection(probe.gray.shape[1]) if mirrored else geometry.matrix
-    agreement = block_agreement(*warped_small(probe.gray, matrix, stored.size), stored.small)
-    return Pair(probe.time_s, stored.time_s, matrix, mirrored, geometry.inliers, geometry.spread, agreement)
+    seen, reach = warped_small(probe.gray, matrix, stored.size)
+    agreement = block_agreement(seen, reach, stored.small)
+    alike = block_agreement(seen, reach, stored.small, least=_ALIKE)
+    mine = np.stack([code for code, _, turned in probe.hashes if turned == mirrored])
+    bits = int(distance(mine[:, None], stored.hashes[None]).min())
+    return Pair(
+        probe.time_s, stored.time_s, matrix @ probe.within, mirrored,
+        geometry.inliers, geometry.spread, agreement, alike, bits,
+    )  # fmt: skip
+
+
+def accepts(pair: Pair, *, alone: bool) -> bool:
+    """Whether a pair is accepted; one that stands `alone` has no motion to confirm it."""
+    if alone and pair.agreement is not None and pair.alike is not None:
+        least = MIN_AGREEMENT if pair.inliers >= FEW_INLIERS else MIN_AGREEMENT_OF_FEW
+        enough = pair.inliers >= (MIN_INLIERS_OF_NEAR if pair.bits <= NEAR_HASH else MIN_INLIERS)
+        return enough and pair.agreement >= least and pair.alike >= MIN_ALIKE
+    if pair.agreement is None:  # too flat to look alike: many faint features all over the picture must agree
+        return pair.inliers >= MIN_FLAT_INLIERS and pair.spread >= MIN_FLAT_SPREAD
+    return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT
 
 
 def reflection(width: int) -> Matrix:
@@ -142,20 +204,22 @@ def warped_small(gray: Bytes, matrix: Matrix, size: tuple[int, int]) -> tuple[ND
     return small.astype(np.float32), share > 0.99
 
 
-def block_agreement(probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes) -> float | None:
-    """Share of the structured 8 x 8 blocks inside `reach` that correlate.
+def block_agreement(
+    probe: NDArray[np.float32], reach: NDArray[np.bool_], master: Bytes, least: float = _SAME
+) -> float | None:
+    """Share of the structured 8 x 8 blocks inside `reach` that correlate by more than `least`.
 
     None when the master has structure in too few blocks to tell: what was added to a plain picture says nothing of it.
     """
     a, b, inside = (_blocks(x) for x in (probe, master.astype(np.float32), reach))
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     norm_a, norm_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    reached, least = inside.mean(axis=1) > 0.95, _STRUCTURE * _BLOCK
-    if (reached & (norm_b > least)).sum() < _MIN_BLOCKS:
+    reached, structure = inside.mean(axis=1) > 0.95, _STRUCTURE * _BLOCK
+    if (reached & (norm_b > structure)).sum() < _MIN_BLOCKS:
         return None
-    told = reached & (np.maximum(norm_a, norm_b) > least)
+    told = reached & (np.maximum(norm_a, norm_b) > structure)
     correlation = (a * b).sum(axis=1) / (norm_a * norm_b + 1e-6)
-    return float((correlation[told] > _SAME).mean())
+    return float((correlation[told] > least).mean())
 
 
 def to_full_size(matrix: Matrix, probe_size: tuple[int, int], master_size: tuple[int, int]) -> tuple[float, ...]:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.match_geometry import Pair, Picture, Stored, take_picture, warped_small
+from haechi.check.match_geometry import Pair, Picture, Stored, take_pictures, warped_small
 from haechi.core.fingerprint.alignment import Alignment, Motion, align, is_still
 from haechi.core.fingerprint.local_features import SIDE
 from haechi.core.fingerprint.sets import FingerprintSet
@@ -42,7 +42,7 @@ class ReadProbe:
     """What was read of the probe.
 
     Attributes:
-        pictures: samples that vote and are confirmed.
+        pictures: samples that vote and are confirmed, and pictures that stand in them.
         motion: grey pictures, long side 192, of all of a short probe; empty for a long one.
         dense: `motion` is there.
     """
@@ -50,6 +50,11 @@ class ReadProbe:
     pictures: list[Picture]
     motion: list[Frame]
     dense: bool
+
+    @property
+    def alone(self) -> bool:
+        """All pictures are of one moment: no motion can confirm them."""
+        return len({picture.time_s for picture in self.pictures}) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def read_probe(path: Path, info: MediaInfo, limits: Limits) -> ReadProbe:
     """
     if info.kind is Kind.IMAGE:
         frame = read_image(path, limits, max_side=_IMAGE_SIDE, gray=True)
-        return ReadProbe([take_picture(frame.image, 0.0, thorough=True)], [], dense=False)
+        return ReadProbe(take_pictures(frame.image, 0.0, thorough=True), [], dense=False)
     # Another rhythm than the master's, so that some samples of both show the same moment.
     sampling = plan_sampling(info)
     sampling = replace(sampling, interval_s=_RHYTHM * sampling.interval_s)
@@ -106,7 +111,8 @@ def read_probe(path: Path, info: MediaInfo, limits: Limits) -> ReadProbe:
                 samples.append(frame)
     chosen = np.unique(np.linspace(0, len(samples) - 1, min(len(samples), _VOTING_SAMPLES)).round().astype(int))
     with ThreadPoolExecutor(_THREADS) as pool:
-        pictures = list(pool.map(lambda i: take_picture(samples[i].image, samples[i].time_s, thorough=False), chosen))
+        taken = pool.map(lambda i: take_pictures(samples[i].image, samples[i].time_s, thorough=False), chosen)
+        pictures = [picture for some in taken for picture in some]
     return ReadProbe(pictures, motion, sampling.dense)
 
 

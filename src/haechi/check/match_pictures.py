@@ -2,7 +2,7 @@
 
 Steps:
 1. Sample the probe as masters are sampled.
-2. Vote: hashes within 31 bits and local features, of the picture and of its mirror image, name stored samples.
+2. Vote: hashes and local features, of the picture and of its mirror image, name stored samples (`match_votes`).
 3. Confirm each named pair of pictures: RANSAC geometry, then equal structure block by block inside it; SIFT on
    the working copy decides the borderline.
 4. Videos: align by motion, so that another take of the same scene is not taken for a copy, and to tell joined
@@ -18,7 +18,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,33 +26,25 @@ from haechi.check.match_geometry import (
     Pair,
     Picture,
     Stored,
+    accepts,
     confirm_pair,
     judge_pair,
     to_full_size,
 )
 from haechi.check.match_motion import Master, ReadProbe, best_lines, extended, read_probe
+from haechi.check.match_votes import Vote, best_rows, cast_votes
 from haechi.core.fingerprint.catalogue import Catalogue
 from haechi.core.fingerprint.local_features import SiftFeatures, sift_features, sift_geometry
-from haechi.core.fingerprint.pdq import GOOD_QUALITY
 from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Kind, Segment, Span
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 
-MIN_INLIERS: Final = 16
-MIN_AGREEMENT: Final = 0.3
-# Portraits taken in one way share up to 29 features, agreeing in .77 of their blocks; copies agree in nearly all.
-FEW_INLIERS: Final = 32
-MIN_AGREEMENT_OF_FEW: Final = 0.8
-MIN_FLAT_INLIERS: Final = 24
-MIN_FLAT_SPREAD: Final = 0.05
-
-_HASH_RADIUS, _FEATURE_RADIUS = 31, 40
-_MIN_VOTES, _ROWS_PER_SAMPLE, _ROWS, _PAIRS_PER_ROW = 5, 5, 10, 4
+_PAIRS_PER_ROW = 4
 _COPY_SIDE = 1024
 _RIVAL_MARGIN = 0.15
-_SIFT_THREADS = 2
+_SIFT_THREADS, _SIFT_ROWS = 2, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +68,6 @@ class PictureMatch:
     strength: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Vote:
-    row: int
-    sample: int
-    picture: int
-    mirrored: bool
-    votes: int
-
-
 def match_pictures(
     path: Path, info: MediaInfo, catalogue: Catalogue, store: Store, limits: Limits
 ) -> list[PictureMatch]:
@@ -95,11 +77,10 @@ def match_pictures(
     if not probe.pictures:
         return []
     # 2. Vote.
-    votes = _feature_votes(probe.pictures, catalogue) + _hash_votes(probe.pictures, catalogue)
-    named = _named(votes, probe, catalogue, store)
+    named = _named(cast_votes(probe.pictures, catalogue, alone=probe.alone), probe, catalogue, store)
     # 3. Confirm, 4. Align.
     found: list[PictureMatch] = []
-    for master, pairs in _confirmed(named, probe.pictures, limits, found):
+    for master, pairs in _confirmed(named, probe, limits, found):
         one = _aligned(path, info, probe, pairs, master, limits)
         if one is not None:
             found.append(one)
@@ -108,63 +89,17 @@ def match_pictures(
 
 
 def _named(
-    votes: Sequence[_Vote], probe: ReadProbe, catalogue: Catalogue, store: Store
-) -> list[tuple[Master, list[_Vote]]]:
+    votes: Sequence[Vote], probe: ReadProbe, catalogue: Catalogue, store: Store
+) -> list[tuple[Master, list[Vote]]]:
     """The masters with the most votes, each with its votes, best first."""
     named = []
-    for row in _best_rows(votes):
+    for row in best_rows(votes):
         fingerprint = catalogue.fingerprint(row)
         if fingerprint is not None:
-            mine = sorted((v for v in votes if v.row == row), key=lambda v: -v.votes)
+            mine = sorted((v for v in votes if v.row == row), key=lambda v: -v.weight)
             master = Master(row, fingerprint, _proxy_of(catalogue, row, store))
             named.append((master, mine[:_PAIRS_PER_ROW] if probe.dense else mine))
     return named
-
-
-def _feature_votes(pictures: Sequence[Picture], catalogue: Catalogue) -> list[_Vote]:
-    """Stored samples that share the most features with each picture or its mirror image."""
-    parts = [(i, m, p.features[m].codes) for i, p in enumerate(pictures) for m in (0, 1)]
-    owner = np.concatenate([np.full(len(codes), k) for k, (_, _, codes) in enumerate(parts)])
-    hits = catalogue.search_features(np.concatenate([codes for *_, codes in parts]), _FEATURE_RADIUS)
-    if not len(hits.query):
-        return []
-    # One vote per feature and stored sample, however many of the sample's features it resembles.
-    triples = np.unique(np.column_stack([hits.query, hits.row, hits.place.astype(np.int64)]), axis=0)
-    keys = np.column_stack([owner[triples[:, 0]], triples[:, 1], triples[:, 2]])
-    unique, counts = np.unique(keys, axis=0, return_counts=True)
-    votes: list[_Vote] = []
-    for k, (picture, mirrored, _) in enumerate(parts):
-        mine = np.flatnonzero((unique[:, 0] == k) & (counts >= _MIN_VOTES))
-        rows: set[int] = set()
-        for at in mine[np.argsort(-counts[mine], kind="stable")]:
-            row = int(unique[at, 1])
-            if row in rows:
-                continue
-            rows.add(row)
-            votes.append(_Vote(row, int(unique[at, 2]), picture, bool(mirrored), int(counts[at])))
-            if len(rows) == _ROWS_PER_SAMPLE:
-                break
-    return votes
-
-
-def _hash_votes(pictures: Sequence[Picture], catalogue: Catalogue) -> list[_Vote]:
-    """Stored samples whose hash is near; worth as much as the most features, so that they are looked at first."""
-    parts = [(i, m, bits) for i, p in enumerate(pictures) for bits, quality, m in p.hashes if quality >= GOOD_QUALITY]
-    if not parts:
-        return []
-    hits = catalogue.search_pdq(np.stack([bits for *_, bits in parts]), _HASH_RADIUS)
-    named: dict[tuple[int, int, bool], _Vote] = {}
-    for query, row, place in zip(hits.query, hits.row, hits.place, strict=True):
-        picture, mirrored, _ = parts[int(query)]
-        named[picture, int(row), mirrored] = _Vote(int(row), int(place), picture, mirrored, 100)
-    return list(named.values())
-
-
-def _best_rows(votes: Sequence[_Vote]) -> list[int]:
-    total: dict[int, int] = {}
-    for vote in votes:
-        total[vote.row] = total.get(vote.row, 0) + vote.votes
-    return sorted(total, key=lambda row: -total[row])[:_ROWS]
 
 
 def _proxy_of(catalogue: Catalogue, row: int, store: Store) -> Path | None:
@@ -174,34 +109,37 @@ def _proxy_of(catalogue: Catalogue, row: int, store: Store) -> Path | None:
 
 
 def _confirmed(
-    named: Sequence[tuple[Master, Sequence[_Vote]]],
-    pictures: Sequence[Picture],
+    named: Sequence[tuple[Master, Sequence[Vote]]],
+    probe: ReadProbe,
     limits: Limits,
     found: Sequence[PictureMatch],
 ) -> Iterator[tuple[Master, list[Pair]]]:
-    """Masters with accepted pairs, most inliers first; SIFT is asked only while nothing is `found`, which grows."""
+    """Masters with accepted pairs, most inliers first.
+
+    SIFT is asked only of the first, and only while nothing is `found`, which grows.
+    """
+    pictures, alone = probe.pictures, probe.alone
     judged = [_judged(pictures, votes, master) for master, votes in named]
-    alone = len(pictures) == 1
-    good = [[pair for pair, _ in rows if pair is not None and _is_good(pair, alone=alone)] for rows in judged]
+    good = [[pair for pair, _ in rows if pair is not None and accepts(pair, alone=alone)] for rows in judged]
     points = cache(lambda sample, mirrored: sift_features(_turned(pictures[sample].gray, mirrored)))
 
     def by_sift(k: int) -> list[Pair]:
         _, vote = max(judged[k], key=lambda one: one[0].inliers if one[0] is not None else 0)
         pair = _by_sift(pictures[vote.picture], points(vote.picture, vote.mirrored), vote, named[k][0], limits)
-        return [pair] if pair is not None and _is_good(pair, alone=alone) else []
+        return [pair] if pair is not None and accepts(pair, alone=alone) else []
 
     with ThreadPoolExecutor(_SIFT_THREADS) as pool:
         asked: dict[int, Future[list[Pair]]] = {}
         for k, (master, _) in enumerate(named):
-            if not good[k] and not found:
-                coming = itertools.takewhile(lambda j: not good[j], range(k, len(named)))
+            if not good[k] and not found and k < _SIFT_ROWS:
+                coming = itertools.takewhile(lambda j: not good[j], range(k, min(len(named), _SIFT_ROWS)))
                 asked |= {j: pool.submit(by_sift, j) for j in coming if j not in asked}
                 good[k] = asked[k].result()
             if good[k]:
                 yield master, sorted(good[k], key=lambda pair: -pair.inliers)
 
 
-def _judged(pictures: Sequence[Picture], votes: Sequence[_Vote], master: Master) -> list[tuple[Pair | None, _Vote]]:
+def _judged(pictures: Sequence[Picture], votes: Sequence[Vote], master: Master) -> list[tuple[Pair | None, Vote]]:
     return [
         (confirm_pair(pictures[v.picture], Stored(master.fingerprint, v.sample), mirrored=v.mirrored), v) for v in votes
     ]
@@ -211,16 +149,7 @@ def _turned(gray: NDArray[np.uint8], mirrored: bool) -> NDArray[np.uint8]:
     return np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
 
 
-def _is_good(pair: Pair, *, alone: bool) -> bool:
-    """Whether a pair is accepted; one that stands `alone` has no motion to confirm it."""
-    if alone and pair.agreement is not None and pair.inliers < FEW_INLIERS:
-        return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT_OF_FEW
-    if pair.agreement is None:  # too flat to look alike: many faint features all over the picture must agree
-        return pair.inliers >= MIN_FLAT_INLIERS and pair.spread >= MIN_FLAT_SPREAD
-    return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT
-
-
-def _by_sift(picture: Picture, mine: SiftFeatures | None, vote: _Vote, master: Master, limits: Limits) -> Pair | None:
+def _by_sift(picture: Picture, mine: SiftFeatures | None, vote: Vote, master: Master, limits: Limits) -> Pair | None:
     """The pair again, from the master's working copy, by SIFT."""
     stored = Stored(master.fingerprint, vote.sample)
     image = _proxy_picture(master, stored.time_s, limits) if mine is not None else None

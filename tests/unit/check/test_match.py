@@ -180,6 +180,35 @@ def test_edited_picture(store: Store, tmp_path: Path, edit: str) -> None:
     assert found[0].segments[0].span.duration_s == 0
 
 
+def sky(seed: int) -> NDArray[np.uint8]:
+    """Faint soft clouds over a slope, and little else, uint8 (300, 300, 3)."""
+    rng = np.random.default_rng(seed)
+    out = np.linspace(165, 205, 300)[:, None] + rng.normal(0, 1, (300, 300))
+    for step in (10, 20, 50):
+        rough = rng.normal(0, 1, (300 // step, 300 // step)).astype(np.float32)
+        out += cv2.resize(rough, (300, 300), interpolation=cv2.INTER_CUBIC) * step**0.5 * 0.6
+    return np.clip(out[..., None] * [1.0, 0.95, 0.9], 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("edit", ["coarse", "on a screen"])
+def test_plain_picture_among_plain_pictures(tmp_path: Path, edit: str) -> None:
+    opened = open_store(tmp_path / "home")
+    for seed in range(8):
+        path = tmp_path / f"{seed}.png"
+        path.write_bytes(cv2.imencode(".png", sky(seed))[1].tobytes())
+        registered(opened, path, f"R-{seed}")
+    for seed in (0, 8):  # registered, and not
+        image, quality = sky(seed), 20
+        if edit == "on a screen":
+            image, quality = np.full((640, 324, 3), 250, np.uint8), 85
+            image[:50] = 40
+            image[200:500, 12:312] = sky(seed)
+            cv2.putText(image, "12,345 likes", (20, 560), 0, 0.7, (20, 20, 20), 2)
+        probe = tmp_path / "probe.jpg"
+        probe.write_bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes())
+        assert seen(matches(probe, opened)) == (["R-0"] if seed == 0 else [])
+
+
 def test_unknown_picture_and_flat_picture(store: Store, tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     for name, image in (

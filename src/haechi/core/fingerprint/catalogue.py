@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.core.fingerprint.index import Hits
 from haechi.core.fingerprint.segment import Row, Segment, SegmentBuilder
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class Found(NamedTuple):
         query: int64 (k,) number of the query.
         row: int64 (k,) index into `Catalogue.rows`.
         place: float64 (k,) sample number of a picture, or seconds of a landmark.
+        distance: int64 (k,) bits; 0 for a landmark.
     """
 
     query: NDArray[np.int64]
     row: NDArray[np.int64]
     place: NDArray[np.float64]
+    distance: NDArray[np.int64]
 
 
 class Catalogue:
@@ -104,11 +107,11 @@ class Catalogue:
 
     def search_pdq(self, codes: NDArray[np.uint8], radius: int) -> Found:
         """Every stored picture hash within `radius` bits of each code, uint8 (q, 32)."""
-        return self._joined((s.pdq.search(codes, radius)[:2], s.pdq_owner) for s in self._segments if len(s.pdq))
+        return self._joined((s.pdq.search(codes, radius), s.pdq_owner) for s in self._segments if len(s.pdq))
 
     def search_features(self, codes: NDArray[np.uint8], radius: int) -> Found:
         """Stored features that are probably within `radius` bits of each code, uint8 (q, 32)."""
-        return self._joined((s.orb.search_likely(codes, radius)[:2], s.orb_owner) for s in self._segments if len(s.orb))
+        return self._joined((s.orb.search_likely(codes, radius), s.orb_owner) for s in self._segments if len(s.orb))
 
     def search_landmarks(self, keys: NDArray[np.uint32]) -> Found:
         """Every stored landmark with each of the keys, uint32 (q,)."""
@@ -119,7 +122,7 @@ class Catalogue:
             query = np.repeat(np.arange(len(keys)), count)
             entry = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + np.repeat(low, count)
             row = segment.audio_owner[entry].astype(np.int64) + first
-            parts.append((query, row, segment.audio_times[entry].astype(np.float64)))
+            parts.append((query, row, segment.audio_times[entry].astype(np.float64), np.zeros(len(row), np.int64)))
         return self._alive(parts)
 
     def fingerprint(self, row: int) -> FingerprintSet | None:
@@ -129,21 +132,23 @@ class Catalogue:
             return found.fingerprints if found.seq == seq else None
         return None
 
-    def _joined(self, parts: Iterator[tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.uint32]]]) -> Found:
+    def _joined(self, parts: Iterator[tuple[Hits, NDArray[np.uint32]]]) -> Found:
         firsts = {id(s.pdq_owner): f for s, f in zip(self._segments, self._first_rows(), strict=True)}
         firsts |= {id(s.orb_owner): f for s, f in zip(self._segments, self._first_rows(), strict=True)}
         found = []
-        for (query, entry), owner in parts:
+        for (query, entry, distance), owner in parts:
             owners = owner[entry].astype(np.int64)
-            found.append((query, owners[:, 0] + firsts[id(owner)], owners[:, 1].astype(np.float64)))
+            found.append((query, owners[:, 0] + firsts[id(owner)], owners[:, 1].astype(np.float64), distance))
         return self._alive(found)
 
-    def _alive(self, parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]) -> Found:
+    def _alive(
+        self, parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]]
+    ) -> Found:
         if not parts:
-            return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-        query, row, place = (np.concatenate(column) for column in zip(*parts, strict=True))
+            return Found(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+        query, row, place, distance = (np.concatenate(column) for column in zip(*parts, strict=True))
         mask = self._live[row] if len(row) else np.zeros(0, bool)
-        return Found(query[mask], row[mask], place[mask])
+        return Found(query[mask], row[mask], place[mask], distance[mask])
 
     def _first_rows(self) -> list[int]:
         return list(accumulate((len(s.rows) for s in self._segments[:-1]), initial=0)) if self._segments else []
