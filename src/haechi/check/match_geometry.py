@@ -22,11 +22,12 @@ from haechi.core.fingerprint.visual import SMALL_SIDE, features_of, hashes_of
 
 MIN_INLIERS: Final = 16
 MIN_AGREEMENT: Final = 0.3
-# Portraits taken in one way, or at one event, share up to 54 features and agree in up to .83 of their blocks, or share
-# up to 73 and are alike in up to .11 of them; copies with so few agree in .89, and those with more are alike in .35.
-FEW_INLIERS: Final = 56
+# Portraits taken in one way, or of one man at two events, share up to 54 features and agree in up to .83 of their
+# blocks, or share up to 73 (closely cropped faces) and are alike in up to .43. Copies with so few agree in .89 and are
+# alike in .45, but for a captioned sky; those with more features are alike in .37 at least.
+FEW_INLIERS, MANY_INLIERS = 56, 100
 MIN_AGREEMENT_OF_FEW: Final = 0.86
-MIN_ALIKE: Final = 0.3
+MIN_ALIKE, MIN_ALIKE_OF_MANY = 0.44, 0.3
 # A hash this near, 10 deviations from chance, with half as many features: a small or coarse copy of the whole picture.
 NEAR_HASH: Final = 48
 MIN_INLIERS_OF_NEAR: Final = 8
@@ -172,7 +173,8 @@ def accepts(pair: Pair, *, alone: bool) -> bool:
     if alone and pair.agreement is not None and pair.alike is not None:
         least = MIN_AGREEMENT if pair.inliers >= FEW_INLIERS else MIN_AGREEMENT_OF_FEW
         enough = pair.inliers >= (MIN_INLIERS_OF_NEAR if pair.bits <= NEAR_HASH else MIN_INLIERS)
-        return enough and pair.agreement >= least and pair.alike >= MIN_ALIKE
+        alike = pair.alike >= (MIN_ALIKE_OF_MANY if pair.inliers >= MANY_INLIERS else MIN_ALIKE)
+        return enough and alike and pair.agreement >= least
     if pair.agreement is None:  # too flat to look alike: many faint features all over the picture must agree
         return pair.inliers >= MIN_FLAT_INLIERS and pair.spread >= MIN_FLAT_SPREAD
     return pair.inliers >= MIN_INLIERS and pair.agreement >= MIN_AGREEMENT
