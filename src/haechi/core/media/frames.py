@@ -131,7 +131,8 @@ def _convert(source: Iterator[Any | None], stream: Any, clock: Clock, job: Frame
         if frame is not None:
             time_s = clock.seconds(frame.pts)
             _refuse_too_long(time_s, job, name)
-            if job.thin and (frame.interlaced_frame or time_s - (seen_s or 0.0) > _THIN_GAP_S):
+            gap_s = 0.0 if seen_s is None else time_s - seen_s
+            if job.thin and (frame.interlaced_frame or gap_s > _THIN_GAP_S):
                 stream.codec_context.skip_frame = "DEFAULT"
             seen_s = time_s
             if job.ended(time_s):
