@@ -69,12 +69,14 @@ class VideoMarker:
 
     def fidelity(self, source: Path, marked: Path, key: bytes, payload: int, limits: Limits) -> float | None:
         """PSNR of the luma as coded, frames spread over the film, the coding included; None without the mark."""
-        reading = _read(marked, key, limits, search=False)
+        coded = sample_frames(marked, limits, code_values=True)
+        # Only HDR is shown otherwise than it is coded.
+        shown = coded if probe_media(marked, limits).hdr is None else sample_frames(marked, limits)
+        reading = read_frames_mark([frame.image for frame in shown], key, search=False)
         if reading is None or reading.payload != payload:
             return None
-        before, after = (
-            {f.time_s: f.image for f in sample_frames(one, limits, code_values=True)} for one in (source, marked)
-        )
+        after = {frame.time_s: frame.image for frame in coded}
+        before = {frame.time_s: frame.image for frame in sample_frames(source, limits, code_values=True)}
         pairs = [(before[time], after[time]) for time in before if time in after]
         if not pairs or len(pairs) < 0.9 * len(before) or any(a.shape != b.shape for a, b in pairs):
             return None
