@@ -53,6 +53,8 @@ UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
 # What a face lacks shows less than what is put in its place; what shows much more, or in more detail, lies over it.
 CONTRAST_LACKING, FINE_LACKING = (8.0, 65.0), 1.0
+# ... and lasts for so many seconds.
+LEAST_LACKING_S = 0.2
 # More detail than the master has there.
 ADDED = 1.5
 # A frame alone shows the moment before or after; another picture would stand out far more, levels.
@@ -95,7 +97,8 @@ def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component
     if window.lacking is None:
         return []
     parts = [c for c in merge(window.lacking.components, window.times_s) if not any(_same(c, k) for k in known)]
-    looked = [(part, look_at(part, window, window.lacking)) for part in parts]
+    lasting = [c for c in parts if window.times_s[c.last] - window.times_s[c.first] >= LEAST_LACKING_S]
+    looked = [(part, look_at(part, window, window.lacking)) for part in lasting]
     return [(part, look, _beauty(look)) for part, look in looked if _is_soft(look)]
 
 

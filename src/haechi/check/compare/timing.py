@@ -2,7 +2,8 @@
 
 Method: among the distances of every probe frame to every master frame (`thumbnails`) a line
 `t_master = offset + speed * t_probe` is the one with the least capped cost, so that spans with foreign content cannot
-pull it. What a line does not explain is searched again: joined pieces, cuts.
+pull it. What a line does not explain is searched again: joined pieces, cuts. Where one piece ends and another begins is
+where all frames together cost least.
 Last, a cheapest path lets frames leave the line by up to TOLERANCE_S where that clearly fits better, which absorbs
 dropped and doubled frames.
 Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesis.
@@ -10,6 +11,7 @@ Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +40,8 @@ CERTAIN_SHARE = 0.4
 HOPELESS = 0.8 * CAP
 # Price of leaving the line or coming back, in units of the logarithm of the cost.
 SHIFT_PRICE = 0.8
+# The same for going from one piece to another.
+CUT_PRICE = 4.0
 # Correlation of whole thumbnails: other footage lies below, an altered face stays far above.
 MIN_ALIKE = 0.5
 
@@ -112,6 +116,7 @@ def align(
     typical = float(np.median(cost))
     best_row = cost.min(1)
     lines: list[Line] = []
+    costs: list[Floats] = []
     owner = np.full(n, -1)
     spent = np.full(n, np.inf)
     for k in range(pieces):
@@ -126,9 +131,11 @@ def align(
             break
         owner[claim], spent[claim] = k, on_line[claim]
         lines.append(Line(offset, speed, 0.0, 0.0, float(np.median(on_line[claim]))))
+        costs.append(on_line)
         todo &= ~_explained(spent, best_row, typical)
         if not _long_runs(todo, probe_s).any():
             break
+    owner = _cut(costs, owner)
     matched = _match_frames(cost, probe_s, master_s, lines, owner, TOLERANCE_S if settled else 0.0)
     on = cost[np.arange(n), np.maximum(matched, 0)][matched >= 0]
     contrast = typical / max(float(np.median(on)), 1e-3) if len(on) else 0.0
@@ -305,6 +312,21 @@ def _claim(
 
 def _explained(spent: Floats, best_row: NDArray[np.float32], typical: float) -> NDArray[np.bool_]:
     return np.asarray(spent < np.maximum(best_row * 2.0, best_row + 0.15 * typical))
+
+
+def _cut(costs: Sequence[Floats], owner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Whose line each frame lies on, cut where all together cost least; what lies on none stays so.
+
+    A line found first takes what it fits fairly, also behind the border of a piece that is found later.
+    """
+    rows = np.flatnonzero(owner >= 0)
+    if len(costs) < 2 or not len(rows):
+        return owner
+    each = np.stack(costs, 1)[rows]
+    price = np.log(np.minimum(each, CAP) + 0.5) + np.where(np.isfinite(each), 0.0, 1.0)
+    cut = owner.copy()
+    cut[rows] = _cheapest_path(price, CUT_PRICE * (1.0 - np.eye(len(costs))))
+    return cut
 
 
 def _long_runs(mask: NDArray[np.bool_], times: Floats) -> NDArray[np.bool_]:

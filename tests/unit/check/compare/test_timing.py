@@ -56,6 +56,16 @@ def test_joined_pieces_come_apart() -> None:
     assert np.array_equal(got.matched[70:125], np.arange(30, 85))
 
 
+def test_a_piece_keeps_its_end_where_an_earlier_line_fits_fairly() -> None:
+    cost = np.random.default_rng(7).uniform(500, 700, (100, 260)).astype(np.float32)
+    shown = np.concatenate([np.arange(60), np.arange(140, 180)])
+    cost[np.arange(100), shown] = 0.4
+    cost[np.arange(96, 100), np.arange(96, 100)] = 60.0
+    got = align(cost, np.ones_like(cost), times(100), times(260))
+    assert [round(line.end_s * RATE) for line in got.lines] == [60, 100]
+    assert np.array_equal(got.matched, shown)
+
+
 def test_altered_part_of_the_picture_does_not_pull_the_time() -> None:
     master = footage(3, 10)
     probe = master[50:150].copy()
