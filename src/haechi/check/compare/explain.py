@@ -236,7 +236,7 @@ def _is_cut_out(look: Look) -> bool:
 def _is_lettering(look: Look) -> bool:
     """Text and see-through marks: rich in detail where the master has little."""
     # Large text whose tones and outline have run under heavy coding; nothing natural stands out so much.
-    if look.fine > 3.0 and look.contrast > (80 if look.fine > 10 else 85) and look.flatness > 0.36:
+    if look.fine > 3.0 and look.contrast > (80 if look.fine > 10 else 85) and look.flatness > 0.3:
         return True
     if look.hard < MIN_HARD:
         return False

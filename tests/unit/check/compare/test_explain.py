@@ -25,6 +25,7 @@ CASES: list[tuple[str, Region, tuple[float, ...], str | None]] = [
         "overlay",
     ),
     ("captions at crf 32", Region.NECK, (0.57, 49.1, 0.5, 0.0, 0.77, 6.1, 1.07, 0.5, 31.3), "overlay"),
+    ("large captions at 240 lines", Region.BODY, (0.34, 107.7, 0.62, 0.0, 0.55, 4.7, 0.69, 0.39, 28.4), "overlay"),
     ("plain scenery pasted, blended in", Region.BACKGROUND, (0.88, 58.7, 1.0, 0.0, -0.38, 4.4, 0.5, 0.93, 22.4), None),
     ("the same of another colour", Region.BACKGROUND, (0.92, 63.7, 1.0, 0.0, 0.0, 4.3, 0.42, 0.95, 30.3), None),
     ("coding beside an edge", Region.BACKGROUND, (0.71, 14.3, 0.99, 0.0, 0.99, 1.1, 0.93, 0.56, 5.0), NOISE),
