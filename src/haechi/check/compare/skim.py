@@ -8,6 +8,8 @@ Limits: a piece of the probe in which nothing was found is not searched again; a
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -28,6 +30,8 @@ from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment
 
 PROBE_SIDE = 320
+# So many windows are read ahead: the first one is searched for while others are decoded.
+AHEAD = 3
 MARGIN_S = 0.7
 # The master must not be drawn larger, or shrunk more, than this between the small pictures.
 SCALES = (0.55, 1.15)
@@ -75,10 +79,11 @@ def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | No
         theirs = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
         master = _Reader(stack, theirs)
         skimmer = _Skimmer(files, master)
-        coming = [probe.take(*_around(cut)) for cut in cuts[:1]]
-        for k, cut in enumerate(cuts):
-            clip = coming.pop().result()
-            coming += [probe.take(*_around(following)) for following in cuts[k + 1 : k + 2]]
+        coming = deque(probe.take(*_around(cut)) for cut in cuts[:AHEAD])
+        for cut, following in itertools.zip_longest(cuts, cuts[AHEAD:]):
+            clip = coming.popleft().result()
+            if following is not None:
+                coming.append(probe.take(*_around(following)))
             yield cut, None if clip is None else skimmer.look(cut, clip)
 
 
