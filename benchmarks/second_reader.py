@@ -1,9 +1,11 @@
-"""Our signed files in a second C2PA reader that shares no code with the one that signs: c2pa-ts (TypeScript).
+"""Our signed files in other C2PA readers, which share no code with the one that signs.
 
-Usage: npm install --prefix FOLDER @trustnxt/c2pa-ts; python -m benchmarks.second_reader FOLDER
-Each file is signed, read by c2pa-ts 0.9 (Apache-2.0, JPEG, PNG, MP3, MP4 and kin), then read again with one byte of its
-content changed: the first must be valid, the second not. That reader does not check chains of trust; "trusted" is
-what c2pa-python says. Exit code 1 when the two disagree about a file that it can read and that is hashed whole.
+Usage: npm install --prefix FOLDER @trustnxt/c2pa-ts; python -m benchmarks.second_reader FOLDER [--long] [--rust PYTHON]
+Each file is signed, read by c2pa-ts 0.9 (TypeScript, Apache-2.0, JPEG, PNG, MP3, MP4 and kin), then read again with one
+byte of its content changed: the first must be valid, the second not. `--rust` asks encypher-c2pa (Rust, Apache-2.0)
+besides: PYTHON is an interpreter of an environment of its own that has it. Neither is asked about chains of trust;
+"trusted" is what c2pa-python says. `--long` adds a film that is hashed in pieces, which c2pa-ts does not check by its
+own word; they are hashed anew here after the specification (`merkle`). Exit code 1 when one of them disagrees.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from benchmarks.merkle import pieces_of
 from benchmarks.signing import signed
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.provenance.keys import new_identity
@@ -46,6 +49,15 @@ for (const name of process.argv.slice(2)) {
 console.log(JSON.stringify(out));
 """
 
+_RUST = """
+import json, sys
+import encypher_c2pa as reader
+reader.set_telemetry_preference(False)
+print(json.dumps([reader.verify(name)["integrity"] == "valid" for name in sys.argv[1:]]))
+"""
+
+_INTACT = {True: "valid", False: "not valid", None: "not asked"}
+
 
 def media(folder: Path, *, long: bool) -> list[Path]:
     """One file of each kind that the second reader knows; `long` adds a film that is hashed in pieces."""
@@ -72,7 +84,7 @@ def media(folder: Path, *, long: bool) -> list[Path]:
 def spoilt(path: Path) -> Path:
     """A copy with one byte of its content changed."""
     data = bytearray(path.read_bytes())
-    at = len(data) * 9 // 10 if path.suffix not in (".mp4", ".mov") else data.index(b"mdat") + 400
+    at = len(data) * 9 // 10 if path.suffix not in (".mp4", ".mov") else data.rindex(b"mdat") + 400
     data[at] ^= 0x55
     changed = path.with_name(f"changed-{path.name}")
     changed.write_bytes(data)
@@ -87,23 +99,37 @@ def read(library: Path, paths: list[Path]) -> list[Any]:
     return list(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
+def read_by_rust(python: str, paths: list[Path], home: Path) -> list[bool]:
+    """Whether encypher-c2pa calls each file intact; it notes in its `home` that it must not report anything."""
+    command = [python, "-c", _RUST, *map(str, paths)]
+    environment = {"HOME": str(home), "PATH": ""}
+    return list(json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout))
+
+
 def main() -> int:
     """Print one line for each file."""
     parser = argparse.ArgumentParser()
     parser.add_argument("library", type=Path, help="folder where npm installed @trustnxt/c2pa-ts")
     parser.add_argument("--long", action="store_true", help="also a film of more than 64 MiB, hashed in pieces")
+    parser.add_argument("--rust", help="interpreter of an environment that has encypher-c2pa")
     given = parser.parse_args()
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="haechi-reader-") as name:
         folder = Path(name)
         identity = new_identity(folder / "home", "Example Entertainment")
-        print("| file | c2pa-ts | one byte changed |\n|---|---|---|")
+        print("| file | c2pa-ts | one byte changed | encypher-c2pa | one byte changed | pieces |")
+        print("|---|---|---|---|---|---|")
         for source in media(folder, long=given.long):
             target = signed(source, folder, identity)[0]
-            whole, changed = read(given.library.resolve(), [target, spoilt(target)])
-            pieces = source.name == "long.mp4"  # that reader's own source calls its check of pieces untested
+            both = [target, spoilt(target)]
+            whole, changed = read(given.library.resolve(), both)
+            rust = read_by_rust(given.rust, both, folder) if given.rust else []
+            pieces = pieces_of(target) if source.suffix in (".mp4", ".mov") else ()
             wrong += (whole[0] is False and not pieces) or changed[0] is True
-            print(f"| {source.name}, {source.stat().st_size / 1e6:.1f} MB | {_told(whole)} | {_told(changed)} |")
+            wrong += rust not in ([], [True, False]) or not all(one.as_stored for one in pieces)
+            told = [_told(whole), _told(changed), *(_INTACT[one] for one in rust or (None, None))]
+            told.append(str(sum(one.count for one in pieces)))
+            print(f"| {source.name}, {source.stat().st_size / 1e6:.1f} MB | {' | '.join(told)} |")
     return 1 if wrong else 0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final
 
 HEAD_BYTES: Final = 32
 _AT_START: Final[Mapping[bytes, str]] = {
@@ -32,9 +32,6 @@ _BRANDS: Final[Mapping[bytes, str]] = {
     b"M4B ": "audio/mp4",
 }
 _BESIDE: Final[Mapping[bytes, str]] = {b"\x1aE\xdf\xa3": "video/x-matroska", b"OggS": "application/ogg"}
-# The first fragment comes after a handful of boxes; a file that claims more is hostile.
-_MOST_BOXES: Final = 64
-_IMPOSSIBLE_BYTES: Final = 1 << 56
 _UNKNOWN: Final = "application/octet-stream"
 
 
@@ -66,23 +63,6 @@ def place_of_manifest(head: bytes) -> Place:
         if head.startswith(magic):
             return Place(mime, embedded=False)
     return Place(_UNKNOWN, embedded=False)
-
-
-def is_fragmented(file: BinaryIO) -> bool:
-    """Whether a film of the ISO family lies in fragments (`moof` boxes among its outermost ones)."""
-    place = 0
-    for _ in range(_MOST_BOXES):
-        file.seek(place)
-        head = file.read(16)
-        if len(head) < 8 or head[4:8] == b"moof":
-            return head[4:8] == b"moof"
-        size = int.from_bytes(head[:4], "big")
-        if size == 1:
-            size = int.from_bytes(head[8:16], "big")
-        if not 8 <= size < _IMPOSSIBLE_BYTES:
-            return False
-        place += size
-    return False
 
 
 def _is_mpeg_layer_3(head: bytes) -> bool:

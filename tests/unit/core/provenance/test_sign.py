@@ -20,7 +20,7 @@ from haechi.core.errors import IntegrityError, UnsupportedMediaError
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.provenance import certificates, sign
 from haechi.core.provenance.certificates import make_root, make_signer
-from haechi.core.provenance.formats import is_fragmented, place_of_manifest
+from haechi.core.provenance.formats import place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
 from haechi.core.provenance.read import read_manifest, sidecar_of
@@ -189,19 +189,6 @@ def test_long_films_are_hashed_in_pieces(
     assert reading is not None
     assert (reading.state, reading.problems) == ("trusted", ())
     assert b"merkle" not in signed(fragments(tmp_path / "c.mp4")).read_bytes()
-
-
-def test_fragments_are_told_from_one_piece(tmp_path: Path) -> None:
-    one, many = film(tmp_path / "a.mp4"), fragments(tmp_path / "b.mp4")
-    with one.open("rb") as file, many.open("rb") as other:
-        assert (is_fragmented(file), is_fragmented(other)) == (False, True)
-    hostile = {
-        b"": False,
-        b"\0\0\0\0moov": False,
-        b"\0\0\0\x01free" + b"\xff" * 8: False,
-        b"\0\0\0\x08free" * 99: False,
-    }
-    assert {data: is_fragmented(io.BytesIO(data)) for data in hostile} == hostile
 
 
 def test_an_earlier_manifest_is_kept_inside(tmp_path: Path, signed: Sign, identity: Identity) -> None:
