@@ -5,7 +5,7 @@ A component of `changes` says that content differs from the master; this module 
                master (a see-through mark): an overlay
  smoothed      the master's own picture with its fine detail gone over most of the face: a beauty filter
  blurred       a face, or a part of it, that lacks detail (`lacking`) where nothing else was found: a change
- moved         content that the master shows at another moment or place: a change, and never an overlay
+ moved         content that the master shows at another moment or place: a change, and never an overlay (`cloned`)
  natural       anything else: a change
 Limits: a photographic sticker on the background counts as a change; a flat-coloured repaint of a large area can pass
 as an overlay, which the report lists with its place.
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare.changes import FACIAL, Component, merge
+from haechi.check.compare.cloned import is_cloned
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
@@ -123,7 +124,7 @@ def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
     telling = [part for part in parts if benign_kind(part, looks[id(part)]) != NOISE]
     # What was not joined to another is the same object, looked at already.
     looked = [(c, looks.get(id(c)) or look_at(c, window)) for c in merge(telling or parts, window.times_s)]
-    told = [(component, look, benign_kind(component, look)) for component, look in looked]
+    told = [(component, look, _kind(component, look, window)) for component, look in looked]
     return [each for each in told if each[2] != NOISE]
 
 
@@ -166,6 +167,11 @@ def _face(window: Window, frame: int) -> NDArray[np.bool_]:
     facial = (window.parts.codes[frame] >= LOWEST_FACE_CODE).astype(np.uint8)
     size = (window.probe.shape[2], window.probe.shape[1])
     return np.asarray(cv2.resize(facial, size, interpolation=cv2.INTER_NEAREST) > 0)
+
+
+def _kind(component: Component, look: Look, window: Window) -> str | None:
+    kind = benign_kind(component, look)
+    return None if kind == "overlay" and is_cloned(component, window) else kind
 
 
 def benign_kind(component: Component, look: Look) -> str | None:

@@ -175,3 +175,25 @@ def test_unrelated_picture_is_not_taken_for_a_copy(compared: Callable[..., Repor
     report = compared(np.asarray(cv2.resize(blots, (512, 400), interpolation=cv2.INTER_CUBIC), np.uint8))
     assert (report.verdict, report.changes, report.edits) == ("inconclusive", (), ())
     assert "comparison.not_aligned" in {a.code for a in report.abstentions}
+
+
+@pytest.mark.parametrize(
+    ("side", "start", "end"), [(80, (314, 428), (80, 380)), (61, (284, 420), (436, 390)), (80, (378, 334), (420, 136))]
+)
+def test_a_patch_that_was_moved_within_the_picture_is_no_overlay(
+    compared: Callable[..., Report], astronaut: Picture, side: int, start: tuple[int, int], end: tuple[int, int]
+) -> None:
+    moved = astronaut.copy()
+    patch = astronaut[start[1] : start[1] + side, start[0] : start[0] + side]
+    moved[end[1] : end[1] + side, end[0] : end[0] + side] = patch
+    report = compared(moved, 85)
+    assert report.verdict.value == "altered"
+    assert [edit.kind for edit in report.edits] == []
+    (change,) = report.changes
+    assert change.box is not None
+    centre = change.box.x + change.box.w / 2, change.box.y + change.box.h / 2
+    assert abs(centre[0] - end[0] - side / 2) < 20
+    assert abs(centre[1] - end[1] - side / 2) < 20
+    grey = astronaut.copy()
+    grey[end[1] : end[1] + side, end[0] : end[0] + side] = (40, 220, 250)
+    assert [edit.kind for edit in compared(grey, 85).edits] == ["overlay"]
