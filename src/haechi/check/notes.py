@@ -11,7 +11,7 @@ from haechi.check.marks import Pointer
 from haechi.check.match import Candidate
 from haechi.core.provenance.keys import ours
 from haechi.core.provenance.origin import Origin, read_origin
-from haechi.core.records import Abstention, BankItem, Finding, Release
+from haechi.core.records import Abstention, BankItem, Finding, Kind, Release
 from haechi.core.settings import Settings
 from haechi.core.store import Store
 
@@ -81,7 +81,10 @@ def note_mark(notes: Notes, pointer: Pointer | None, *, searched: bool) -> None:
         code = {True: "watermark.found", False: "watermark.differs", None: "watermark.unconfirmed"}[pointer.agrees]
         copy = f", the copy for {mark.recipient}" if mark.recipient else ""
         text = f"It carries the invisible mark of the release “{release.title}”{copy}" + _MARKS[code]
-        if mark.recipient and code == "watermark.found":
+        if code == "watermark.differs":
+            data["state"] = mark.kind.value
+            text += f"{_OTHER[mark.kind]}."
+        elif mark.recipient and code == "watermark.found":
             data["state"] = "recipient"
     # A mark points like rank 1, but counts only as far as the comparison with the release bears it out: rank 3.
     notes.findings.append(Finding("watermark", 1, 3, text, code, pointer.reading.score, data=data))
@@ -96,9 +99,10 @@ def note_mark(notes: Notes, pointer: Pointer | None, *, searched: bool) -> None:
 
 _MARKS: Mapping[str, str] = {
     "watermark.found": ", and shows it.",
-    "watermark.differs": ", but shows something else: the mark was moved here from another picture.",
+    "watermark.differs": ", but holds something else: the mark was moved here from another ",
     "watermark.unconfirmed": "; there is too little in it to tell whether it shows it.",
 }
+_OTHER: Mapping[Kind, str] = {Kind.IMAGE: "picture", Kind.VIDEO: "film", Kind.AUDIO: "recording"}
 
 
 def note_matches(notes: Notes, candidates: Sequence[Candidate], store: Store, *, searched: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from haechi.check.report_page.text import listing, sentence, stretch, visible
 from haechi.check.report_page.wording import EDITS, REGIONS, VERDICTS
 from haechi.core.language import Language, mark
-from haechi.core.records import Region, Span, Verdict
+from haechi.core.records import Kind, Region, Span, Verdict
 from haechi.workflows.files import Failed
 from haechi.workflows.triage import Checked
 
@@ -138,11 +138,17 @@ def _origin(say: Language, report: Mapping[str, Any]) -> str:
     return say(mark("from release ‘{title}’"), title=visible(release["title"]))
 
 
+_MOVED_MARK: Mapping[Kind, str] = {
+    Kind.IMAGE: mark("carries a mark of yours that was moved here from another picture"),
+    Kind.VIDEO: mark("carries a mark of yours that was moved here from another film"),
+    Kind.AUDIO: mark("carries a mark of yours that was moved here from another recording"),
+}
+
+
 def _moved_mark(say: Language, report: Mapping[str, Any]) -> str:
     if not any(finding["code"] == "watermark.differs" for finding in report["findings"]):
         return ""
-    words = say(mark("carries a mark of yours that was moved here from another picture"))
-    return _in_red(words)
+    return _in_red(say(_MOVED_MARK[Kind(report["probe"]["kind"])]))
 
 
 def _coloured(word: str, verdict: Verdict) -> str:

@@ -66,8 +66,13 @@ _ABSTAINED = {
     "no_mark": mark("it is made from this release, but no mark could be read"),
     "unknown_number": mark("it bears a mark of yours, but its number is not known here"),
     "disagree": mark("its marks name different copies: perhaps several were mixed"),
-    "content_differs": mark("it bears a mark that belongs to another picture: the mark was moved"),
+    "content_differs": mark("it bears a mark that belongs to something else: the mark was moved"),
     "not_compared": mark("there is too little in it to tell whether the mark belongs to it"),
+}
+_MOVED = {
+    "image": mark("it bears a mark that belongs to another picture: the mark was moved"),
+    "video": mark("it bears a mark that belongs to another film: the mark was moved"),
+    "audio": mark("it bears a mark that belongs to another recording: the mark was moved"),
 }
 
 
@@ -105,6 +110,8 @@ def _leak_line(session: Session, found: Leak) -> str:
     say, parts = session.say, [visible(str(found.path))]
     if found.mark is None:
         why = _ABSTAINED[found.abstained or "no_mark"]
+        if found.abstained == "content_differs" and found.release is not None:
+            why = _MOVED[found.release.kind.value]
         parts.append(say(mark("nobody can be named: {reason}"), reason=say(why)))
     elif found.mark.recipient is None:
         parts.append(say(mark("made from the copy that names no recipient")))

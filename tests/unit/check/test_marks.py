@@ -11,15 +11,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from haechi.check import check, marks
+from haechi.check import check, marks, notes
 from haechi.check.leak import find_leak
 from haechi.check.verify import Standing, verify
 from haechi.core.media.probe import probe_media
 from haechi.core.provenance.keys import new_identity, ours
-from haechi.core.records import Report, Verdict
+from haechi.core.records import Kind, Report, Verdict
 from haechi.core.settings import Limits, Settings
 from haechi.core.store import Store, open_store
 from haechi.core.watermark.mark_key import make_mark_key
+from haechi.core.watermark.marks import Agreement, MarkReading
 from haechi.register.protect import STAGING, Protected, Wish, protect
 
 Picture = NDArray[np.uint8]
@@ -127,7 +128,20 @@ def test_check_compares_with_the_release_that_the_mark_names(
 def test_check_never_calls_a_moved_mark_a_copy(scene: Scene, tmp_path: Path) -> None:
     report = checked(scene, transplanted(scene, tmp_path))
     assert (report.verdict, report.decided_by) == (Verdict.INCONCLUSIVE, "watermark")
-    assert [one.code for one in report.findings if one.name == "watermark"] == ["watermark.differs"]
+    (finding,) = [one for one in report.findings if one.name == "watermark"]
+    assert (finding.code, finding.data["state"]) == ("watermark.differs", "image")
+    assert finding.statement.endswith("the mark was moved here from another picture.")
+
+
+def test_a_sound_mark_came_from_another_recording(scene: Scene) -> None:
+    mark = replace(scene.plain.mark or pytest.fail("no mark"), kind=Kind.AUDIO)
+    reading = MarkReading(mark.payload, 0.9, "blind", "haechi-mark-audio-v1")
+    noted = notes.Notes()
+    moved = marks.Pointer(reading, mark, scene.plain.release, Agreement(0.0))
+    notes.note_mark(noted, moved, searched=True)
+    (finding,) = noted.findings
+    assert finding.statement.endswith("but holds something else: the mark was moved here from another recording.")
+    assert finding.data["state"] == "audio"
 
 
 @pytest.mark.usefixtures("light_check")

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from haechi.check import leak
+from haechi.check.leak import Leak
 from haechi.core.media.encode import write_audio
+from haechi.core.records import Kind, Release
 
 Haechi = Callable[..., Any]
 
@@ -114,6 +117,25 @@ def test_a_leak_is_led_back_to_its_recipient(haechi: Haechi, home: Path, photos:
     assert haechi("protect", source, "-o", tmp_path / "x", "--recipient", " ").code == 2
     assert haechi("protect", source, "-o", tmp_path / "x", "--recipient", "a", "--no-watermark").code == 2
     assert (home / "keys" / "watermark.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Kind.IMAGE, "belongs to another picture"),
+        (Kind.VIDEO, "belongs to another film"),
+        (Kind.AUDIO, "belongs to another recording"),
+        (None, "belongs to something else"),
+    ],
+)
+def test_a_moved_mark_names_nobody_and_the_kind_that_it_came_from(
+    haechi: Haechi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind | None, words: str
+) -> None:
+    source = "sha256:" + "0" * 64
+    release = kind and Release("R-1", "첫눈", kind, source, "a", None, None, "2026-05-01", None, None, None, None)
+    found = Leak(tmp_path / "a", source, release, None, None, abstained="content_differs")
+    monkeypatch.setattr(leak, "find_leak", lambda *_: found)
+    assert f"nobody can be named: it bears a mark that {words}" in haechi("release", "leak", tmp_path / "a").out
 
 
 def test_what_cannot_be_marked_is_signed_and_says_why(haechi: Haechi, tmp_path: Path) -> None:

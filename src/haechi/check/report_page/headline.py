@@ -91,7 +91,7 @@ def _one_after_another(first: ReleaseMatch, report: Report) -> list[ReleaseMatch
 def caution(say: Language, report: Report) -> str:
     """What a reader must not conclude; empty when there is nothing to warn of."""
     if any(finding.code == "watermark.differs" for finding in report.findings):
-        return say("It carries an invisible mark of yours that belongs to another picture: the mark was moved here.")
+        return say(wording.MOVED_MARK[report.probe.kind])
     if report.verdict not in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED):
         return ""
     if _foreign_sound(report):

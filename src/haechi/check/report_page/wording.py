@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from haechi.core.language import mark
-from haechi.core.records import Region, Verdict
+from haechi.core.records import Kind, Region, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,18 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
             "the mark was moved here from another picture."
         ),
     ),
+    "watermark.differs.video": (
+        mark(
+            "It carries the invisible mark of your release ‘{title}’, but shows something else: "
+            "the mark was moved here from another film."
+        ),
+    ),
+    "watermark.differs.audio": (
+        mark(
+            "It carries the invisible mark of your release ‘{title}’, but holds something else: "
+            "the mark was moved here from another recording."
+        ),
+    ),
     "watermark.unconfirmed": (
         mark(
             "It carries the invisible mark of your release ‘{title}’; "
@@ -237,6 +249,14 @@ ABSTENTIONS: Mapping[str, tuple[str, ...]] = {
     "detectors.none_installed": (mark("No blind detector is installed: only facts were used, no estimates."),),
     "release_match.no_release": (mark("No release is registered yet, so that there was nothing to search."),),
     "c2pa.unsupported": (mark("Content Credentials cannot be read from this type of file."),),
+}
+
+MOVED_MARK: Mapping[Kind, str] = {
+    Kind.IMAGE: mark("It carries an invisible mark of yours that belongs to another picture: the mark was moved here."),
+    Kind.VIDEO: mark("It carries an invisible mark of yours that belongs to another film: the mark was moved here."),
+    Kind.AUDIO: mark(
+        "It carries an invisible mark of yours that belongs to another recording: the mark was moved here."
+    ),
 }
 
 EDITS: Mapping[str, tuple[str, ...]] = {

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from haechi.check.report import report_file_name, write_report
+from haechi.check.report import report_file_name, report_json, write_report
 from haechi.check.report_page.page import render_page
+from haechi.cli.lines import report_line
 from haechi.core.errors import StoreError
-from haechi.core.records import ArtistMatch, Edit, Finding, Report, Segment, Span, Verdict
+from haechi.core.language import translate
+from haechi.core.records import ArtistMatch, Edit, Finding, Kind, Report, Segment, Span, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -263,6 +265,25 @@ def test_foreign_speech_under_our_pictures_is_told_and_not_called_harmless(repor
     text = page_text(render_page(report, "en"), "en")
     assert "Altered Another voice was put under your pictures." in text
     assert "another sound put under the picture" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "others"),
+    [(Kind.IMAGE, "picture", "사진"), (Kind.VIDEO, "film", "영상"), (Kind.AUDIO, "recording", "녹음")],
+)
+def test_a_moved_mark_came_from_another_of_its_kind(
+    reports: Mapping[str, Report], kind: Kind, other: str, others: str
+) -> None:
+    base = reports["inconclusive"]
+    moved = Finding("watermark", 1, 3, "", "watermark.differs", data={"title": "첫눈", "state": kind.value})
+    report = replace(base, probe=replace(base.probe, kind=kind), decided_by="watermark", findings=(moved,))
+    english, korean = (page_text(render_page(report, language), language) for language in ("en", "ko"))
+    assert f"that belongs to another {other}: the mark was moved here." in english
+    assert f"the mark was moved here from another {other}." in english
+    assert f"다른 {others}의 것입니다" in korean
+    assert f"다른 {others}에서 워터마크를 옮겨 왔습니다" in korean
+    line = report_line(translate("en"), report_json(report))
+    assert f"moved here from another {other}" in line
 
 
 def test_a_release_that_could_not_be_compared_is_undecided(reports: Mapping[str, Report]) -> None:
