@@ -30,6 +30,8 @@ MIN_CORRELATION: Final = 0.55
 _VOTING_SAMPLES = 14
 _IMAGE_SIDE, _FRAME_SIDE, _MOTION_SIDE = 1024, 512, 192
 _WINDOW_S, _WINDOWS, _REACH_S = 4.0, 3, 6.0
+# What a thin reading leaves of 30 pictures a second, or of 25.
+_MOTION_INTERVAL_S = 0.065
 _THREADS = 2
 _SAME_MOMENT_S = 0.03
 _SAME_LINE_S, _SAME_SPEED = 0.5, 0.05
@@ -241,8 +243,9 @@ def _read(path: Path, span: Span, limits: Limits, *, small: bool = False) -> lis
         gray=True,
         start_s=max(0.0, span.start_s),
         end_s=span.end_s,
-        min_interval_s=SMALL_INTERVAL_S,
+        min_interval_s=_MOTION_INTERVAL_S,
         at_once=True,
+        thin=True,
         small=small,
     )
     with read_frames(path, limits, request) as stream:
