@@ -21,6 +21,8 @@ _GAP = np.ones((3, 3), np.uint8)
 
 def picture_on_page(gray: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
     """Box (x, y, w, h) of the one picture that stands on an even page, pixels of `gray`, uint8 (h, w); else None."""
+    if min(gray.shape) < _LEAST_SIDE:
+        return None
     scale = min(1.0, _SIDE / max(gray.shape))
     small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     level = int(np.bincount(small.ravel(), minlength=256).argmax())

@@ -53,3 +53,8 @@ def test_what_is_no_picture_on_a_page_is_left_as_it_is(kind: str, astronaut: Gra
     elif kind == "flat":
         gray = np.full((300, 300), 7, np.uint8)
     assert picture_on_page(gray) is None
+
+
+def test_a_strip_holds_no_page() -> None:
+    assert picture_on_page(np.full((1, 1024), 70, np.uint8)) is None
+    assert picture_on_page(np.full((1024, 1), 70, np.uint8)) is None
