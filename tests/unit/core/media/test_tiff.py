@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
@@ -17,11 +16,10 @@ from PIL import Image, TiffImagePlugin
 from haechi.core.media import tiff
 from haechi.core.media.decode import read_image
 from haechi.core.media.probe import probe_media
-from haechi.core.media.rewrite import StoredPicture, read_stored, rewrite
+from haechi.core.media.rewrite import read_stored, rewrite
 from haechi.core.settings import Limits
+from unit.core.media.rewriting import PICTURE, stored
 
-NOISE = np.random.default_rng(4).integers(40, 200, (12, 18, 3), np.uint8)
-PICTURE = np.asarray(cv2.resize(NOISE, (180, 120), interpolation=cv2.INTER_CUBIC), np.uint8)
 LOW = np.random.default_rng(9).integers(0, 256, PICTURE.shape, np.uint16)
 DEEP = (PICTURE.astype(np.uint16) * 256 + LOW).astype(np.uint16)
 TILE = 64
@@ -88,12 +86,6 @@ def body(tags: dict[int, Tag], order: str, at: int, following: int = 0) -> bytes
         entries += raw.ljust(4, b"\0") if len(raw) <= 4 else struct.pack(order + "I", place)
         behind += raw + bytes(len(raw) % 2) if len(raw) > 4 else b""
     return struct.pack(order + "H", len(tags)) + entries + struct.pack(order + "I", following) + behind
-
-
-def stored(path: Path, limits: Limits) -> StoredPicture:
-    picture = read_stored(path, limits)
-    assert isinstance(picture, StoredPicture)
-    return picture
 
 
 def brighter(path: Path, limits: Limits) -> tuple[bytes, np.ndarray]:
