@@ -257,9 +257,9 @@ def _add_pictures(
             shown.append((component.peak_frame, len(gathered.changes) + i))
     if not shown and not gathered.pictures and not gathered.changes:
         shown.append((len(window.times_s) // 2, None))
+    strength, high = window.strength, max(window.judged.high.values())
     for frame, index in shown:
-        time_s, high = float(window.times_s[frame]), max(window.judged.high.values())
-        moment = Moment(time_s, window.strength[frame], high, index)
+        moment = Moment(float(window.times_s[frame]), strength[frame], high, index)
         gathered.pictures.extend(side_by_side(moment, window.alignment.lines, placement, files))
 
 
