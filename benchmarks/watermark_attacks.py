@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from haechi.core.watermark import RECIPIENT
+from haechi.core.watermark.embed import RECIPIENT
 
 Hits = list[tuple[bool, bool]]
 """Of each try: whether it was read, and whether it was accepted; or whether it is still read blind, and informed."""

@@ -33,9 +33,11 @@ from benchmarks.sources import data_folder
 from benchmarks.watermark_peers import Peer, installed_peers
 from benchmarks.watermark_pictures import DRAWN, as_image, pictures
 from haechi.core.media.encode import write_video
-from haechi.core.watermark import embed, read, read_informed
+from haechi.core.watermark.blind import read
 from haechi.core.watermark.code import CODED_BITS, decode, encode
 from haechi.core.watermark.decide import MIN_SCORE, score_of
+from haechi.core.watermark.embed import embed
+from haechi.core.watermark.informed import read_informed
 
 Image = NDArray[np.uint8]
 Attack = Callable[[Image, np.random.Generator], Image]

@@ -32,8 +32,8 @@ from benchmarks.image_edits import jpeg
 from benchmarks.sources import data_folder
 from benchmarks.watermark_attacks import AGAIN, KEY, Hits, averaged, named, numbers, show, table
 from benchmarks.watermark_pictures import Image, as_image, pictures
-from haechi.core.watermark import RECIPIENT, embed, read, read_informed
 from haechi.core.watermark.agree import agreeing_share
+from haechi.core.watermark.blind import read
 from haechi.core.watermark.canvas import (
     ALIKE_GREY,
     BLURRED_GREY,
@@ -45,6 +45,8 @@ from haechi.core.watermark.canvas import (
     whiten,
 )
 from haechi.core.watermark.decide import MIN_SCORE, Asked
+from haechi.core.watermark.embed import RECIPIENT, embed
+from haechi.core.watermark.informed import read_informed
 from haechi.core.watermark.marks import LEAST_AGREEING
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.spread import PICTURE, levelled, soft_bits

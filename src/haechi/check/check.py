@@ -29,6 +29,7 @@ from haechi.check.match import Candidate, match
 from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
 from haechi.check.verdict import Evidence, decide
 from haechi.check.verify import is_authentic, signed_release
+from haechi.core.fingerprint.index import load_kernels
 from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.sandbox import software_versions, warm_up
@@ -80,12 +81,14 @@ def check_file(
     say = progress or _silent
     warm_up()
     snapshot = take_snapshot(path)
+    # 1. Same bytes.
+    same = store.release_of_bytes(snapshot.sha256)
+    banked = store.bank_by_sha256(snapshot.sha256)
+    if same is None and banked is None and store.last_seq():
+        load_kernels()  # for step 4, while a child looks through the file
     info = probe_media(path, settings.limits)
     probe = _probe(snapshot, info)
     notes = Notes()
-    # 1. Same bytes.
-    same = store.release_of_bytes(probe.sha256)
-    banked = store.bank_by_sha256(probe.sha256)
     note_same_bytes(notes, same, banked)
     # 2. Content credentials.
     origin = note_manifest(notes, path, settings)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haechi.check.match import Candidate
 from haechi.core.errors import UnreadableMediaError
@@ -22,8 +22,10 @@ from haechi.core.records import Kind, Mark, Release, Segment, Span
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 from haechi.core.watermark.mark_key import mark_key
-from haechi.core.watermark.markers import marker_for
 from haechi.core.watermark.marks import Agreement, MarkReading
+
+if TYPE_CHECKING:
+    from haechi.core.protocols import Watermarker
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,18 @@ class Pointer:
 def key_for(store: Store, kind: Kind) -> bytes | None:
     """Step 1: the key, where reading can find anything."""
     key = mark_key(store.home)
-    return key if key is not None and marker_for(kind) is not None and store.has_marks(kind) else None
+    return key if key is not None and store.has_marks(kind) else None
+
+
+def _reader(store: Store, kind: Kind) -> tuple[bytes, Watermarker] | None:
+    """The key and who reads with it. Readers are loaded here: that takes long, and most homes never marked anything."""
+    key = key_for(store, kind)
+    if key is None:
+        return None
+    from haechi.core.watermark.markers import marker_for
+
+    marker = marker_for(kind)
+    return None if marker is None else (key, marker)
 
 
 def read_mark(path: Path, info: MediaInfo, store: Store, limits: Limits, *, search: bool = True) -> Pointer | None:
@@ -82,9 +95,10 @@ def read_mark(path: Path, info: MediaInfo, store: Store, limits: Limits, *, sear
         limits: what reading may cost.
         search: also in other geometry than the mark's own, which takes up to a second.
     """
-    key, marker = key_for(store, info.kind), marker_for(info.kind)
-    if key is None or marker is None:
+    reader = _reader(store, info.kind)
+    if reader is None:
         return None
+    key, marker = reader
     try:
         reading = marker.detect(path, key, limits, search=search)
     except UnreadableMediaError:  # what does not decode carries no mark; the steps that need the pictures say so
@@ -94,9 +108,12 @@ def read_mark(path: Path, info: MediaInfo, store: Store, limits: Limits, *, sear
 
 def read_mark_informed(path: Path, info: MediaInfo, release: Release, store: Store, limits: Limits) -> Pointer | None:
     """Step 3."""
-    key, marker = key_for(store, info.kind), marker_for(info.kind)
-    if key is None or marker is None or release.proxy is None or release.kind is not info.kind:
+    if release.proxy is None or release.kind is not info.kind:
         return None
+    reader = _reader(store, info.kind)
+    if reader is None:
+        return None
+    key, marker = reader
     among = {mark.payload for mark in marks_of(release, store)}
     if not among:
         return None
@@ -111,10 +128,10 @@ def marks_of(release: Release, store: Store) -> list[Mark]:
 
 def held_against_release(pointer: Pointer, path: Path, info: MediaInfo, store: Store, limits: Limits) -> Pointer:
     """Step 4."""
-    key, marker = key_for(store, info.kind), marker_for(info.kind)
-    release = pointer.release
-    if key is None or marker is None or release is None or release.proxy is None:
+    reader, release = _reader(store, info.kind), pointer.release
+    if reader is None or release is None or release.proxy is None:
         return pointer
+    key, marker = reader
     master = store.blob_path(release.proxy)
     return replace(pointer, agreement=marker.agreement(path, master, pointer.reading, key, limits))
 

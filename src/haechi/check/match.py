@@ -13,7 +13,6 @@ reverse, can be told.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -75,13 +74,11 @@ def match(
     catalogue.refresh()
     if catalogue.is_empty():
         return ()
-    with ThreadPoolExecutor(1) as aside:
-        loading = aside.submit(load_kernels)  # while the decoding child works
-        # 2. Sound.
-        heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
-        # 3. Pictures.
-        seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
-        loading.result()
+    load_kernels()  # while the decoding child works
+    # 2. Sound.
+    heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
+    # 3. Pictures.
+    seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
     shown = [
         Candidate(row.item, row.item_id, one.segments, one.score, one.method, one.homography)
         for one in seen

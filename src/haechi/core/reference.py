@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from haechi.core.errors import IntegrityError
 
@@ -274,6 +273,8 @@ def _cohort(size: int) -> NDArray[np.float32]:
 
 
 def _logistic(own: Features, cohort: Features, hard: Features) -> tuple[NDArray[np.float32], float]:
+    from scipy.optimize import minimize  # a third of a second, which only enrolling needs
+
     rows = np.concatenate([own, cohort, hard]).astype(np.float64)
     signs = np.concatenate([np.ones(len(own)), -np.ones(len(cohort) + len(hard))])
     share = _HARD_SHARE if len(hard) else 0.0

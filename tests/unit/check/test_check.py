@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -26,3 +28,17 @@ def test_copy_as_large_as_a_large_master_is_not_resized(tmp_path: Path, astronau
     report = check_file(copy, store, settings, pictures=False)
     assert report.verdict is Verdict.AUTHENTIC_COPY
     assert "scale" not in {edit.kind for edit in report.edits}
+
+
+def test_a_check_loads_no_more_than_it_needs(tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
+    path = tmp_path / "plain.png"
+    cv2.imwrite(str(path), astronaut)
+    code = (
+        "import sys, haechi\n"
+        "haechi.check(sys.argv[1], home=sys.argv[2])\n"
+        "needless = {'numba', 'scipy.optimize', 'scipy.spatial', 'haechi.core.watermark.blind'}\n"
+        "print(','.join(sorted(needless & set(sys.modules))))\n"
+    )
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "home")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert run.stdout.strip() == ""

@@ -20,6 +20,7 @@ from haechi.core.records import Kind, Report, Verdict
 from haechi.core.settings import Limits, Settings
 from haechi.core.store import Store, open_store
 from haechi.core.watermark.mark_key import make_mark_key
+from haechi.core.watermark.markers import marker_for
 from haechi.core.watermark.marks import Agreement, MarkReading
 from haechi.register.protect import STAGING, Protected, Wish, protect
 
@@ -95,7 +96,7 @@ def test_verify_reads_with_the_master_what_the_blind_reader_cannot(
     scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        type(marks.marker_for(probe_media(scene.plain.output, Limits()).kind)), "detect", lambda *_, **__: None
+        type(marker_for(probe_media(scene.plain.output, Limits()).kind)), "detect", lambda *_, **__: None
     )
     probe = saved(tmp_path, picture(scene.pool8.output)[100:400, 100:400], 50)
     found = verify(probe, scene.store, Limits(), ours(scene.store.home))
@@ -163,7 +164,7 @@ def test_nothing_is_read_where_nothing_was_ever_marked(
         raise AssertionError("the mark was looked for")
 
     probe = saved(tmp_path, picture(scene.plain.output), 60)
-    monkeypatch.setattr(type(marks.marker_for(probe_media(probe, Limits()).kind)), "detect", fail)
+    monkeypatch.setattr(type(marker_for(probe_media(probe, Limits()).kind)), "detect", fail)
     store = open_store(tmp_path / "home")
     report = check.check_file(probe, store, Settings(home=store.home), pictures=False)
     assert "watermark" not in {one.name for one in [*report.findings, *report.abstentions]}

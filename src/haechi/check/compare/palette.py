@@ -9,7 +9,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 MAX_COLOURS = 256
 
@@ -34,6 +33,8 @@ def reduced(luma: NDArray[np.uint8], chroma: Colours, palette: Colours) -> NDArr
         chroma: Cr and Cb less 128, float32, smaller than the luma.
         palette: from `palette_of`.
     """
+    from scipy.spatial import cKDTree  # a sixth of a second to load, which only pictures of few colours need
+
     planes = cv2.resize(chroma, (luma.shape[1], luma.shape[0]), interpolation=cv2.INTER_LINEAR) + 128.0
     pixels = np.dstack([luma.astype(np.float32), planes]).reshape(-1, 3)
     nearest = cKDTree(palette).query(pixels)[1]

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
@@ -142,8 +144,16 @@ class HammingIndex:
         return _collect(_words(queries), lambda words, *out: scan(words, self._codes, radius, *out))
 
 
-def load_kernels() -> None:
-    """Load the compiled loops: the first search of a process waits for a second for them."""
+@cache
+def load_kernels() -> Future[None]:
+    """Load the compiled loops in the background, once: a process's first search waits for most of a second for them."""
+    aside = ThreadPoolExecutor(1)
+    loading = aside.submit(_load_kernels)
+    aside.shutdown(wait=False)
+    return loading
+
+
+def _load_kernels() -> None:
     code = np.zeros((1, _BITS // 8), np.uint8)
     HammingIndex.build(code).search_likely(code, 0)
 

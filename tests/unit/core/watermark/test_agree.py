@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from haechi.core.watermark import Reading, embed, read, strength_map
 from haechi.core.watermark.agree import agreeing_share
+from haechi.core.watermark.blind import read
+from haechi.core.watermark.embed import embed
 from haechi.core.watermark.gone import gone_places
 from haechi.core.watermark.marks import LEAST_AGREEING
+from haechi.core.watermark.records import Reading
+from haechi.core.watermark.strength import strength_map
 from unit.core.watermark.scenery import jpeg, scene
 
 KEY, PAYLOAD = b"a company's key!", 0x0123456789

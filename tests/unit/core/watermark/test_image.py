@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from haechi.core.errors import InputError
-from haechi.core.watermark import Marked, embed, read
+from haechi.core.watermark.blind import read
+from haechi.core.watermark.embed import embed
+from haechi.core.watermark.records import Marked
 from unit.core.watermark.scenery import jpeg, page, scene
 
 KEY, OTHER = b"a company's key!", b"another company!"

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from haechi.core.watermark import RECIPIENT, Marked, embed, read, read_informed, strength_map
+from haechi.core.watermark.blind import read
+from haechi.core.watermark.embed import RECIPIENT, embed
+from haechi.core.watermark.informed import read_informed
+from haechi.core.watermark.records import Marked
+from haechi.core.watermark.strength import strength_map
 from unit.core.watermark.scenery import jpeg, scene
 
 KEY, OTHER = b"a company's key!", b"another company!"

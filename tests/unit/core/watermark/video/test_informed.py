@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from haechi.core.watermark import RECIPIENT
+from haechi.core.watermark.embed import RECIPIENT
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.video import LumaMarker, read_frames_mark, read_informed_frames
 from unit.core.watermark.video.films import coded, still_film

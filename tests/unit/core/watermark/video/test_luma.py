@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from haechi.core.media.orientation import Orientation
-from haechi.core.watermark import read
+from haechi.core.watermark.blind import read
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.video.luma import LumaMarker, turned_back
 from unit.core.watermark.video.films import film
