@@ -215,16 +215,15 @@ def _stretches(
 
 def _lines(stretches: Sequence[tuple[list[Frame], Motion]], pair: Pair, master: Master) -> list[Alignment] | None:
     """Aligned stretches under the geometry of a pair; None when one side stands still, so that motion cannot tell."""
-    found: list[Alignment] = []
-    moving = False
-    for frames, motion in stretches:
-        mine, inside = _warped_motion(frames, pair.matrix, master.size)
-        theirs = Motion(motion.times, motion.pictures[:, inside])
-        if is_still(mine) or is_still(theirs):
-            continue
-        moving = True
-        found += align(mine, theirs, MIN_CORRELATION)
-    return found if moving else None
+
+    def aligned(stretch: tuple[list[Frame], Motion]) -> list[Alignment] | None:
+        mine, inside = _warped_motion(stretch[0], pair.matrix, master.size)
+        theirs = Motion(stretch[1].times, stretch[1].pictures[:, inside])
+        return None if is_still(mine) or is_still(theirs) else align(mine, theirs, MIN_CORRELATION)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = [some for some in pool.map(aligned, stretches) if some is not None]
+    return [one for some in found for one in some] if found else None
 
 
 def _window_spans(pairs: Sequence[Pair]) -> list[Span]:

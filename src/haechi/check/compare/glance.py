@@ -14,6 +14,7 @@ Limits: never clears joined, foreign or strongly blurred or sharpened stretches,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,8 @@ TELLS_TIME = 3.0
 N_FIT_PAIRS = 8
 # Part of the frames that must have found their moment, and the fewest that tell anything.
 ALL, FEWEST = 0.995, 8
+# Pictures are looked at side by side: OpenCV does not hold other threads up.
+THREADS = 2
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float32]
@@ -89,7 +92,10 @@ def glance(probe: Clip, master: Clip, located: Located) -> Glance | None:
     covered = visible(master.shape, placement.matrix, probe.shape)
     seen = without_rim(covered)
     index, times, frames = alignment.matched[matched], probe.times_s[matched], probe.frames[matched]
-    laid = {int(i): warp(master.frames[i], placement.matrix, probe.shape) for i in np.unique(index)}
+    shown = np.unique(index).tolist()
+    with ThreadPoolExecutor(THREADS) as pool:
+        warped = pool.map(lambda i: warp(master.frames[i], placement.matrix, probe.shape), shown)
+        laid = dict(zip(shown, warped, strict=True))
     colourless = np.zeros((max(1, probe.shape[0] // 4), max(1, probe.shape[1] // 4), 2), np.float32)
     some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
     tone = fit_tone([(frames[k], laid[int(index[k])], colourless) for k in some], seen)
@@ -106,17 +112,21 @@ def _energies(frames: Stack, laid: Sequence[Stack], colourless: Floats, tone: To
     """As `residual.measure`, with texture in the null's place."""
     grid = residual.Grid(seen, BANDS)
     everywhere = bool(seen.all())
-    rows: list[tuple[Any, ...]] = []
-    before: Floats | None = None
-    for picture, theirs in zip(frames, laid, strict=True):
+
+    def held(picture: Stack, theirs: Stack) -> tuple[Floats, Floats, Floats]:
         clean = tone.apply(theirs, colourless)
         detail = residual.band_pass(clean, BANDS)
         power = grid.power(detail)
         inner = (picture if everywhere else np.where(seen, picture, clean)).astype(np.float32)
         shown = residual.band_pass(inner, BANDS)
-        apart = grid.apart(shown, grid.product(shown, detail), power)
-        rows.append((apart, grid.smoothed(power), grid.power(detail - (detail if before is None else before))))
-        before = detail
+        return grid.apart(shown, grid.product(shown, detail), power), grid.smoothed(power), detail
+
+    rows: list[tuple[Any, ...]] = []
+    before: Floats | None = None
+    with ThreadPoolExecutor(THREADS) as pool:
+        for apart, power, detail in pool.map(held, frames, laid):
+            rows.append((apart, power, grid.power(detail - (detail if before is None else before))))
+            before = detail
     probe, texture, moved = (
         np.log(np.stack(layer) + residual.FLOOR).astype(np.float32) for layer in zip(*rows, strict=True)
     )

@@ -79,6 +79,7 @@ def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | No
         theirs = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
         master = _Reader(stack, theirs)
         skimmer = _Skimmer(files, master)
+        skimmer.read_ahead(cuts)
         coming = deque(probe.take(*_around(cut)) for cut in cuts[:AHEAD])
         for cut, following in itertools.zip_longest(cuts, cuts[AHEAD:]):
             clip = coming.popleft().result()
@@ -104,6 +105,12 @@ class _Skimmer:
         self._before: Skimmed | None = None
         self._ahead: tuple[Stretch, Future[Clip | None]] | None = None
         self._given_up: list[Segment | None] = []
+
+    def read_ahead(self, cuts: Sequence[Cut]) -> None:
+        """Read where the first window will be searched for, while its own frames are read."""
+        for cut in cuts[:1]:
+            stretch = searched_stretch(self._files, cut[1], _around(cut))
+            self._ahead = (stretch, self._master.take(*stretch))
 
     def look(self, cut: Cut, probe: Clip) -> Skimmed | None:
         """One window; the windows come in order."""
@@ -140,7 +147,7 @@ class _Skimmer:
         if piece in self._given_up:
             return None
         ours = (float(probe.times_s[0]), float(probe.times_s[-1]))
-        master = self._master.take(*searched_stretch(self._files, piece, ours)).result()
+        master = self._taken(searched_stretch(self._files, piece, ours))
         looked = None if master is None else locate.look(probe, master)
         if looked is None or master is None or not looked.alignment.certain:
             return None
@@ -177,7 +184,8 @@ class _Skimmer:
             (start_s, end_s), reading = self._ahead
             read = reading.result()
             if start_s <= stretch[0] and stretch[1] <= end_s and read is not None:
-                return _between(read, stretch)
+                part = _between(read, stretch)
+                return part if len(part.frames) else None
         return self._master.take(*stretch).result()
 
 

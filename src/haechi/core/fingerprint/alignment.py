@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 SPEEDS: Final = tuple(round(0.9 + 0.02 * k, 2) for k in range(11))
 
 _WINDOW_S, _STEP_S, _GRID_S = 2.4, 0.8, 0.04
+_FINE = 4
+"""Steps of time to one of the grid: far less than what two pictures are apart."""
 _MIN_WINDOW_PICTURES = 8
 _OVERHANG_S = 0.06
 _ENERGY_POINTS = 16
@@ -157,23 +159,26 @@ def _nearest(times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray
 
 def _along_lines(part: Floats, delays: NDArray[np.float64], target: _Target) -> Floats:
     """Correlation of one window at every speed and start, float32 (speeds, grid)."""
-    product = part @ target.pictures.T
+    product = _finely(part @ target.pictures.T, target.times)
     norm = float(np.linalg.norm(part))
     result = np.full(target.energy.shape, -1.0, np.float32)
     for number, speed in enumerate(SPEEDS):
         fits = np.isfinite(target.energy[number])
-        total = _interpolated(product, target.times, target.grid[fits][:, None] + speed * delays).sum(axis=1)
+        count = int(fits.sum())  # the first of the grid
+        total = np.zeros(count, np.float32)
+        for row, step in zip(product, np.rint(speed * delays * (_FINE / _GRID_S)).astype(int), strict=True):
+            total += row[step : step + _FINE * count : _FINE]
         expected = norm * np.sqrt(np.maximum(target.energy[number, fits], 1e-3) * len(delays))
         result[number, fits] = total / (expected + 1e-6)
     return result
 
 
-def _interpolated(rows: Floats, times: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row k at the times wanted[:, k], linearly between the columns, which are at `times`; (g, k)."""
+def _finely(rows: Floats, times: NDArray[np.float64]) -> Floats:
+    """Columns, which are at `times`, drawn out linearly to every fine step from the first to beyond the last."""
+    wanted = np.arange(times[0], times[-1] + _OVERHANG_S + _GRID_S, _GRID_S / _FINE)
     after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
-    share = np.clip((wanted - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0)
-    each = np.arange(len(rows))
-    return np.asarray((1.0 - share) * rows[each, after - 1] + share * rows[each, after], np.float64)
+    share = np.clip((wanted - times[after - 1]) / (times[after] - times[after - 1]), 0.0, 1.0).astype(np.float32)
+    return np.asarray((1.0 - share) * rows[:, after - 1] + share * rows[:, after], np.float32)
 
 
 def _best_line(
