@@ -28,6 +28,7 @@ FORMATS = (
 )
 # The small luma pictures that a working copy carries beside its own.
 SMALL_TITLE = "small luma"
+_ALONE_PIXELS = 160_000  # up to so many, handing pictures to threads costs more than it saves
 _SKIP_LARGE_THREADS = 16_000_000  # above this many pixels each decoding thread costs too much memory
 
 
@@ -118,11 +119,12 @@ def rate_of(stream: Any) -> float | None:
 
 
 def use_threads(stream: Any) -> None:
-    """Let the decoder use the cores of this machine, fewer for very large pictures."""
+    """Let the decoder use the cores of this machine, fewer for very large pictures and for those hardly worth it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    large = stream.codec_context.width * stream.codec_context.height > _SKIP_LARGE_THREADS
+    pixels = stream.codec_context.width * stream.codec_context.height
+    most = 1 if pixels <= _ALONE_PIXELS else 2 if pixels > _SKIP_LARGE_THREADS else 8
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = 2 if large else max(1, min(cores, 8))
+    stream.codec_context.thread_count = max(1, min(cores, most))
 
 
 def demux(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:

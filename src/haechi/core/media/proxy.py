@@ -30,6 +30,8 @@ from haechi.core.settings import Limits
 
 VIDEO_SIDE, SMALL_SIDE, IMAGE_SIDE, SAMPLE_RATE = 960, 416, 2048, 16_000
 _CRF, _SMALL_CRF = 16, 12
+# A fortieth larger, and decoded in two thirds of the time.
+_LIGHT = {"tune": "fastdecode"}
 _JPEG_QUALITY = 95
 _FALLBACK_RATE = 30.0
 _SOUND_AHEAD_S = 1.0
@@ -76,7 +78,9 @@ def make_proxy(path: Path, info: MediaInfo, folder: Path, limits: Limits, progre
 def _write_video(path: Path, info: MediaInfo, target: Path, limits: Limits, report: Progress) -> None:
     rate = info.frame_rate or _FALLBACK_RATE
     coding = VideoCoding(rate, crf=_CRF, variable=True)
-    small_coding = VideoCoding(rate, crf=_SMALL_CRF, variable=True, pixel_format="gray", title=box.SMALL_TITLE)
+    small_coding = VideoCoding(
+        rate, crf=_SMALL_CRF, variable=True, options=_LIGHT, pixel_format="gray", title=box.SMALL_TITLE
+    )
     sound = _Sound(read_audio(path, limits, sample_rate=SAMPLE_RATE)) if info.has_audio else None
     audio_coding = AudioCoding(SAMPLE_RATE, 1, "flac") if sound is not None else None
     with (
