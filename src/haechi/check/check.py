@@ -18,13 +18,14 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import haechi
 from haechi.check.detectors import examine_all
 from haechi.check.marks import Pointer, candidate_of, held_against_release, key_for, read_mark
+from haechi.check.masters import Masters, compare_all, unexplained_s
 from haechi.check.match import Candidate, match
 from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
 from haechi.check.verdict import Evidence, decide
@@ -34,8 +35,10 @@ from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.media.sandbox import software_versions, warm_up
 from haechi.core.plugins import load_detectors
+from haechi.core.provenance.origin import Origin
 from haechi.core.records import (
     ArtistMatch,
+    BankItem,
     Comparison,
     Finding,
     Kind,
@@ -51,9 +54,6 @@ from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store
 
 Progress = Callable[[float], None]
-
-# A fingerprint tells a piece's ends only to its sampling interval.
-REACH_S = 4.0
 
 
 def check_file(
@@ -81,32 +81,22 @@ def check_file(
     say = progress or _silent
     warm_up()
     snapshot = take_snapshot(path)
+    notes = Notes()
     # 1. Same bytes.
-    same = store.release_of_bytes(snapshot.sha256)
-    banked = store.bank_by_sha256(snapshot.sha256)
-    if same is None and banked is None and store.last_seq():
+    known = _known_bytes(notes, snapshot, store)
+    if not known.answered and store.last_seq():
         load_kernels()  # for step 4, while a child looks through the file
     info = probe_media(path, settings.limits)
-    probe = _probe(snapshot, info)
-    notes = Notes()
-    note_same_bytes(notes, same, banked)
     # 2. Content credentials.
-    origin = note_manifest(notes, path, settings)
-    signed = is_authentic(origin)
+    known.origin = note_manifest(notes, path, settings)
     say(0.05)
-    # 3. The mark.
-    known = same is not None or banked is not None or signed
-    pointer = None if known else read_mark(path, info, store, settings.limits)
-    # 4. Match.
-    candidates = () if known else match(path, info, store, settings.limits) if matched is None else matched
-    candidates, pointer = _pointed(path, info, candidates, pointer, store, settings)
-    note_mark(notes, pointer, searched=not known and key_for(store, info.kind) is not None)
-    bank = next((c.item_id for c in candidates if c.item == "bank"), banked.id if banked else None)
-    note_matches(notes, candidates, store, searched=not known)
+    # 3. The mark, 4. Match.
+    candidates = _candidates(notes, path, info, known, store, settings, matched)
     say(0.2)
     # 5. Compare.
-    compared = _compare_all(path, info, candidates, store, settings, pictures, lambda x: say(0.2 + 0.7 * x))
-    told = _explaining(compared)
+    masters = compare_all(
+        path, info, candidates, store, settings, pictures=pictures, progress=lambda x: say(0.2 + 0.7 * x)
+    )
     # 6. Identify.
     artists = _identify(notes, path, info, store, settings)
     # 7. Blind detectors, if any is installed.
@@ -116,22 +106,82 @@ def check_file(
     # 8. Decide.
     evidence = Evidence(
         kind=info.kind,
-        same_release=same is not None,
-        same_bank=banked is not None,
-        signed_by_us=signed,
-        mark_differs=pointer is not None and pointer.differs,
-        bank_match=bank,
-        release=compared[0][0] if compared else None,
-        comparison=_together([c for _, c in told]) if compared else None,
-        unexplained_s=_unexplained(info, [c for _, c in told]),
+        same_release=known.release is not None,
+        same_bank=known.banked is not None,
+        signed_by_us=known.signed,
+        mark_differs=known.mark_differs,
+        bank_match=next((c.item_id for c in candidates if c.item == "bank"), known.banked.id if known.banked else None),
+        release=masters.best,
+        comparison=masters.together,
+        unexplained_s=masters.unexplained_s(info),
         artists=artists,
     )
-    releases = [release for release, _ in told + [pair for pair in compared if pair not in told]]
-    if same is not None:
-        releases = [ReleaseMatch(same.id, same.title, (_whole(info),), 1.0, "same_bytes")]
-    elif signed and (named := signed_release(store, origin)) is not None:
-        releases = [ReleaseMatch(named.id, named.title, (_whole(info),), 1.0, "c2pa")]
-    return _report(probe, info, evidence, releases, notes, settings)
+    releases = _releases(known, info, masters, store)
+    return _report(_probe(snapshot, info), info, evidence, releases, notes, settings)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of a file without looking at its content.
+
+    Attributes:
+        release: has the same bytes.
+        banked: has the same bytes.
+        origin: what its content credentials say.
+        mark_differs: it carries the mark of a release that it does not show.
+    """
+
+    release: Release | None
+    banked: BankItem | None
+    origin: Origin | None = None
+    mark_differs: bool = False
+
+    @property
+    def signed(self) -> bool:
+        """Intact credentials of our own."""
+        return is_authentic(self.origin)
+
+    @property
+    def answered(self) -> bool:
+        """Nothing needs to be searched any more."""
+        return self.release is not None or self.banked is not None or self.signed
+
+
+def _known_bytes(notes: Notes, snapshot: Snapshot, store: Store) -> _Known:
+    known = _Known(store.release_of_bytes(snapshot.sha256), store.bank_by_sha256(snapshot.sha256))
+    note_same_bytes(notes, known.release, known.banked)
+    return known
+
+
+def _candidates(
+    notes: Notes,
+    path: Path,
+    info: MediaInfo,
+    known: _Known,
+    store: Store,
+    settings: Settings,
+    matched: Sequence[Candidate] | None,
+) -> tuple[Candidate, ...]:
+    """Steps 3 and 4: what the file may come from, by its mark and by fingerprints."""
+    searched = not known.answered
+    pointer = read_mark(path, info, store, settings.limits) if searched else None
+    candidates: Sequence[Candidate] = ()
+    if searched:
+        candidates = match(path, info, store, settings.limits) if matched is None else matched
+    candidates, pointer = _pointed(path, info, candidates, pointer, store, settings)
+    known.mark_differs = pointer is not None and pointer.differs
+    note_mark(notes, pointer, searched=searched and key_for(store, info.kind) is not None)
+    note_matches(notes, candidates, store, searched=searched)
+    return tuple(candidates)
+
+
+def _releases(known: _Known, info: MediaInfo, masters: Masters, store: Store) -> list[ReleaseMatch]:
+    """The releases that the report names, the first one first."""
+    if known.release is not None:
+        return [ReleaseMatch(known.release.id, known.release.title, (_whole(info),), 1.0, "same_bytes")]
+    if known.signed and (named := signed_release(store, known.origin)) is not None:
+        return [ReleaseMatch(named.id, named.title, (_whole(info),), 1.0, "c2pa")]
+    return masters.releases
 
 
 def _pointed(
@@ -182,7 +232,7 @@ def compare_pair(
     segments = comparison.segments or (_whole(info),)
     release = ReleaseMatch(None, master.name, segments, 1.0, "given")
     evidence = Evidence(
-        kind=info.kind, release=release, comparison=comparison, unexplained_s=_unexplained(info, [comparison])
+        kind=info.kind, release=release, comparison=comparison, unexplained_s=unexplained_s(info, [comparison])
     )
     return _report(_probe(snapshots[0], info), info, evidence, [release], Notes(), settings)
 
@@ -193,127 +243,6 @@ def _probe(snapshot: Snapshot, info: MediaInfo) -> Probe:
 
 def _whole(info: MediaInfo) -> Segment:
     return Segment(Span(0.0, info.duration_s or 0.0), 0.0, 1.0, False)
-
-
-def _compare_all(
-    path: Path,
-    info: MediaInfo,
-    candidates: Sequence[Candidate],
-    store: Store,
-    settings: Settings,
-    pictures: bool,
-    progress: Progress,
-) -> list[tuple[ReleaseMatch, Comparison]]:
-    """Compare with every matched master; the one that explains most of the probe with least change comes first."""
-    wanted = _by_release([c for c in candidates if c.item == "release"])
-    if not wanted:
-        return []
-    # Loading takes more than half a second, and most files hold nothing of ours.
-    from haechi.check.compare import compare_files
-
-    compared = []
-    for i, (release_id, parts) in enumerate(wanted.items()):
-        release = store.release(release_id)
-        if release is None or release.proxy is None:
-            continue
-        master = store.blob_path(release.proxy)
-        comparison = compare_files(
-            path,
-            info,
-            master,
-            _master_info(master, release, settings),
-            models=settings.models,
-            limits=settings.limits,
-            hint=_stretched(_hint(parts), info.duration_s),
-            working_copy=True,
-            pictures=pictures,
-            progress=lambda x, i=i: progress((i + x) / len(wanted)),  # type: ignore[misc]
-        )
-        segments = comparison.segments or _hint(parts)
-        best = max(parts, key=lambda c: c.score)
-        compared.append((ReleaseMatch(release.id, release.title, segments, best.score, best.method), comparison))
-    return sorted(compared, key=lambda pair: (-round(_explained(pair[1])), _strongest(pair[1])))
-
-
-def _strongest(comparison: Comparison) -> float:
-    return max((c.strength for c in comparison.changes), default=0.0)
-
-
-def _explaining(
-    compared: Sequence[tuple[ReleaseMatch, Comparison]],
-) -> list[tuple[ReleaseMatch, Comparison]]:
-    """Those that explain a stretch of the probe which none before them explained (joined releases)."""
-    told: list[tuple[ReleaseMatch, Comparison]] = []
-    for pair in compared:
-        spans = [s.span for s in pair[1].segments]
-        known = [s.span for _, c in told for s in c.segments]
-        shared = sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in spans for b in known)
-        if not told or (spans and shared < 0.5 * sum(s.duration_s for s in spans)):
-            told.append(pair)
-    return told
-
-
-def _together(comparisons: Sequence[Comparison]) -> Comparison:
-    """All comparisons as one; pictures keep pointing at their changes."""
-    whole = comparisons[0]
-    for other in comparisons[1:]:
-        shift = len(whole.changes)
-        moved = (p if p.change is None else replace(p, change=p.change + shift) for p in other.pictures)
-        whole = Comparison(
-            changes=whole.changes + other.changes,
-            edits=whole.edits + other.edits,
-            findings=whole.findings + other.findings,
-            abstentions=whole.abstentions + other.abstentions,
-            segments=whole.segments + other.segments,
-            pictures=whole.pictures + tuple(moved),
-            curves=whole.curves + other.curves,
-            undecoded_s=whole.undecoded_s + other.undecoded_s,
-        )
-    return whole
-
-
-def _by_release(candidates: Sequence[Candidate]) -> dict[str, list[Candidate]]:
-    grouped: dict[str, list[Candidate]] = {}
-    for candidate in candidates:
-        grouped.setdefault(candidate.item_id, []).append(candidate)
-    return grouped
-
-
-def _hint(parts: Sequence[Candidate]) -> tuple[Segment, ...]:
-    """Pieces seen, or heard when nothing was seen; pictures and sound of one release give the same pieces twice."""
-    seen = [c for c in parts if not c.method.startswith("audio")] or list(parts)
-    return tuple(sorted((s for c in seen for s in c.segments), key=lambda s: s.span.start_s))
-
-
-def _stretched(pieces: Sequence[Segment], duration_s: float | None) -> tuple[Segment, ...]:
-    """Pieces grown to the middle of the gaps between them: a match samples seldom, the comparison finds the borders."""
-    if duration_s is None or not pieces:
-        return tuple(pieces)
-    out = []
-    for i, piece in enumerate(pieces):
-        start = 0.0 if i == 0 else (pieces[i - 1].span.end_s + piece.span.start_s) / 2
-        end = duration_s if i == len(pieces) - 1 else (piece.span.end_s + pieces[i + 1].span.start_s) / 2
-        span = Span(max(start, piece.span.start_s - REACH_S), min(end, piece.span.end_s + REACH_S))
-        offset = piece.offset_s - piece.speed * (piece.span.start_s - span.start_s)
-        out.append(replace(piece, span=span, offset_s=offset))
-    return tuple(out)
-
-
-def _master_info(master: Path, release: Release, settings: Settings) -> MediaInfo:
-    """What the working copy is, with the master's own duration and size: edits are told against the master."""
-    info = probe_media(master, settings.limits)
-    size = (release.width or info.width, release.height or info.height)
-    return replace(info, duration_s=release.duration_s, width=size[0], height=size[1])
-
-
-def _explained(comparison: Comparison) -> float:
-    return sum(s.span.duration_s for s in comparison.segments) + 1e-3 * bool(comparison.segments)
-
-
-def _unexplained(info: MediaInfo, comparisons: Sequence[Comparison]) -> float:
-    if info.duration_s is None or not comparisons:
-        return 0.0
-    return max(0.0, info.duration_s - sum(_explained(c) for c in comparisons))
 
 
 def _identify(notes: Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
