@@ -95,7 +95,14 @@ def check_file(
     say(0.2)
     # 5. Compare.
     masters = compare_all(
-        path, info, candidates, store, settings, pictures=pictures, progress=lambda x: say(0.2 + 0.7 * x)
+        path,
+        info,
+        candidates,
+        store,
+        settings,
+        marked=known.marked,
+        pictures=pictures,
+        progress=lambda x: say(0.2 + 0.7 * x),
     )
     # 6. Identify.
     artists = _identify(notes, path, info, store, settings)
@@ -122,18 +129,20 @@ def check_file(
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a file without looking at its content.
+    """What a file says of itself, by its bytes, its credentials and its mark.
 
     Attributes:
         release: has the same bytes.
         banked: has the same bytes.
         origin: what its content credentials say.
+        marked: id of the release whose mark it carries and which it shows.
         mark_differs: it carries the mark of a release that it does not show.
     """
 
     release: Release | None
     banked: BankItem | None
     origin: Origin | None = None
+    marked: str | None = None
     mark_differs: bool = False
 
     @property
@@ -169,7 +178,9 @@ def _candidates(
     if searched:
         candidates = match(path, info, store, settings.limits) if matched is None else matched
     candidates, pointer = _pointed(path, info, candidates, pointer, store, settings)
-    known.mark_differs = pointer is not None and pointer.differs
+    if pointer is not None:
+        known.mark_differs = pointer.differs
+        known.marked = pointer.release.id if pointer.release is not None and pointer.agrees else None
     note_mark(notes, pointer, searched=searched and key_for(store, info.kind) is not None)
     note_matches(notes, candidates, store, searched=searched)
     return tuple(candidates)

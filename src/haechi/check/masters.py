@@ -1,7 +1,8 @@
 """Compare a file with the master of every release that the match or the mark led to.
 
 Each release is compared along the pieces that its match found. Where several releases explain the same stretch, the one
-that explains most of it with the least change speaks; joined releases each speak for their own stretch.
+that explains most of it with the least change speaks, among equals the one whose mark the file carries; joined releases
+each speak for their own stretch.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def compare_all(
     store: Store,
     settings: Settings,
     *,
+    marked: str | None,
     pictures: bool,
     progress: Callable[[float], None],
 ) -> Masters:
@@ -72,6 +74,7 @@ def compare_all(
         candidates: releases that it may come from; others are left alone.
         store: holds the working copies of the masters.
         settings: where the models are and what decoding may cost.
+        marked: id of the release whose mark the file carries, where its content agrees with that release.
         pictures: whether to make pictures for the report.
         progress: called with the share done, 0 to 1.
 
@@ -105,7 +108,7 @@ def compare_all(
         segments = comparison.segments or _hint(parts)
         best = max(parts, key=lambda c: c.score)
         compared.append((ReleaseMatch(release.id, release.title, segments, best.score, best.method), comparison))
-    compared.sort(key=lambda pair: (-round(_explained(pair[1])), _strongest(pair[1])))
+    compared.sort(key=lambda one: (-round(_explained(one[1])), _strongest(one[1]), one[0].release_id != marked))
     return Masters(compared, _explaining(compared))
 
 

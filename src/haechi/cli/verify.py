@@ -32,6 +32,10 @@ _WORDS = {
     "unknown_signer": mark("Not changed since it was signed, but anyone can sign: the signer is not known to you."),
     "unknown": mark("Nothing of yours, and no content credentials."),
 }
+_ONLY_A_MARK = {
+    True: mark("It carries a mark of yours, but shows too little to tell whether the mark belongs to it."),
+    False: mark("It carries a mark of yours, but of a number that is not known here."),
+}
 _STATES = {
     "trusted": mark("intact, by a signer who is known"),
     "valid": mark("intact, but anyone can sign: the signer is not known"),
@@ -120,7 +124,10 @@ def _tell(session: Session, found: Verification) -> None:
     from haechi.check.report_page.text import number, visible
 
     say = session.say
-    session.result(f"{visible(str(found.path))}: {say(_WORDS[found.verdict.value])}")
+    words = _WORDS[found.verdict.value]
+    if found.verdict == "unknown" and found.watermark is not None:
+        words = _ONLY_A_MARK[found.watermark["release"] is not None]
+    session.result(f"{visible(str(found.path))}: {say(words)}")
     if found.release is not None:
         release = f"{found.release.id} {visible(found.release.title)}"
         session.result("  " + say(mark("release: {release}"), release=release))

@@ -217,3 +217,23 @@ def test_a_leak_names_nobody_without_a_mark_or_with_a_moved_one(
     )
     assert mixed.mark in (None, scene.pool7.mark, scene.pool8.mark)
     assert find_leak(scene.plain.output, open_store(tmp_path / "empty"), Limits()).abstained == "nothing_marked"
+
+
+@pytest.mark.usefixtures("light_check")
+def test_of_two_releases_of_one_picture_the_marked_one_is_named(scene: Scene, tmp_path: Path) -> None:
+    store = open_store(tmp_path / "home")
+    photo = tmp_path / "photo.png"
+    wish = Wish(new_identity(store.home, "예시"), mark_key=make_mark_key(store.home))
+    grey = cv2.cvtColor(cv2.cvtColor(scene.master, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    protected = []
+    for title, master in (("coloured", scene.master), ("grey", grey)):
+        cv2.imwrite(str(photo), master)
+        target = tmp_path / title / "photo.png"
+        one = replace(wish, title=title)
+        protected.append(protect(photo, target, target.parent / STAGING, store, Limits(), one))
+    for one in protected:
+        probe = saved(tmp_path, picture(one.output), 80)
+        report = check.check_file(probe, store, Settings(home=store.home), pictures=False)
+        assert report.release is not None
+        assert report.release.release_id == one.release.id
+        assert len(report.other_releases) == 1

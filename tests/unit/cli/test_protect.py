@@ -80,6 +80,19 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert f"invisible mark: release {records[0]['release']}" in said
 
 
+def test_a_mark_in_a_picture_that_shows_nothing_is_told_as_that(haechi: Haechi, tmp_path: Path) -> None:
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (400, 400), (200, 200, 200)).save(flat)
+    assert haechi("keys", "new", "--name", "예시").code == 0
+    (record,) = haechi("protect", flat, "-o", tmp_path / "out", "--json").lines
+    copy = tmp_path / "copy.jpg"
+    with Image.open(json.loads(record)["output"]) as image:
+        image.save(copy, quality=85)
+    said = haechi("verify", copy).out
+    assert "carries a mark of yours, but shows too little" in said
+    assert "Nothing of yours" not in said
+
+
 def test_files_are_worked_on_side_by_side_and_told_in_order(
     haechi: Haechi, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
