@@ -8,7 +8,9 @@ file is parsed outside the child, and memory does not grow with the length.
 2. One stream is decoded and encoded again, by the same codec where FFmpeg has an encoder for it, in the same pixel or
    sample format, with the same time stamps, colour tags, pixel aspect and display matrix. Every other stream's packets
    are copied as they are: sound beside a film, subtitles, data, cover pictures. Metadata and chapters are copied.
-3. At the end {"done": facts}.
+   Decoding and changing run ahead of coding in a thread of their own, a few frames and at most `_AHEAD_BYTES`.
+3. Frames of the source that `params["seen"]` asks for go out on the way, as {"t": seconds} and their luma.
+4. At the end {"done": facts}.
 Encoder settings: `VIDEO_CODECS` and `AUDIO_CODECS`.
 Limits: an MP4's index comes last (no "fast start"); interlaced film, alpha, RGB and palettes are refused.
 """
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 
 from haechi.core.errors import UnreadableMediaError
 from haechi.core.media import container as box
+from haechi.core.media.ahead import ahead
 from haechi.core.media.clock import Beat
 from haechi.core.media.images import sniff
 from haechi.core.media.orientation import Orientation
@@ -39,6 +42,7 @@ from haechi.core.media.remake_output import (
     muxer_of,
     muxer_options,
 )
+from haechi.core.media.remake_seen import Seen
 
 _QUIET = {"x265-params": "log-level=none"}
 VIDEO_CODECS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
@@ -59,7 +63,7 @@ _PIXELS: Final = frozenset(
     for depth in ("", "10le", "12le", "16le")
 )
 _PRORES_PROFILES: Final = {"apco": "proxy", "apcs": "lt", "apcn": "standard", "apch": "hq", "ap4h": "4444"}
-_FULL = 2
+_AHEAD, _AHEAD_BYTES = 8, 1 << 26
 
 
 class PictureChange(Protocol):
@@ -146,7 +150,10 @@ class _Film:
         self._copies, self.dropped = copy_streams(self._source, self._target, but=self._stream)
         copy_about(self._source, self._target, self._stream, self._encoder)
         self._beat, self._frames = Beat(), 0
+        self._frame_bytes = sum(plane.buffer_size for plane in first.planes)
         self._durations: dict[int, int] = {}
+        wanted, most = params.get("seen"), int(params["max_pixels"])
+        self._seen = None if wanted is None else Seen(wanted, first, self._stream, most, name)
 
     def run(self) -> Iterator[Message]:
         """Pieces of the new file."""
@@ -157,14 +164,13 @@ class _Film:
         assert self._stream is not None  # noqa: S101  it was there when the file was examined
         box.use_threads(self._stream)
         damage = box.Damage()
-        for packet in self._packets(damage):
-            index = packet.stream.index  # an empty packet's own stream_index says nothing
-            if index == self._stream.index:
-                for frame in _decoded(self._stream, packet):
-                    self._encode(frame)
-            elif packet.size and packet.dts is not None:
-                packet.stream = self._copies[index]
-                self._target.mux(packet)
+        for seen, frame, packet in ahead(self._items(damage), _room(self._frame_bytes)):
+            if seen is not None:
+                yield {"t": seen[0]}, seen[1]
+            if frame is not None:
+                self._encode(frame)
+            elif packet is not None:
+                self._copy(packet)
             yield from self._sink.pieces()
             if self._beat.due():
                 yield {}, None
@@ -174,6 +180,18 @@ class _Film:
         self._target.close()
         yield from self._sink.pieces(last=True)
         yield {"done": {"frames": self._frames, **self._change.facts()}}, None
+
+    def _items(self, damage: box.Damage) -> Iterator[tuple[Any, Any, Any]]:
+        """In the file's order: what is to be seen of a frame, the changed frame, a packet to copy; or None of each."""
+        for packet in self._packets(damage):
+            index = packet.stream.index  # an empty packet's own stream_index says nothing
+            if index != self._stream.index:  # type: ignore[union-attr]
+                yield None, None, packet
+                continue
+            yield None, None, None
+            for frame in _decoded(self._stream, packet):
+                seen = None if self._seen is None else self._seen.picture(frame)
+                yield seen, self._changed(frame), None
 
     def _packets(self, damage: box.Damage) -> Iterator[Any]:
         wanted = [self._stream, *(self._source.streams[index] for index in self._copies)]
@@ -188,13 +206,21 @@ class _Film:
                 return
             yield packet
 
-    def _encode(self, frame: Any) -> None:
+    def _copy(self, packet: Any) -> None:
+        if packet.size and packet.dts is not None:
+            packet.stream = self._copies[packet.stream.index]
+            self._target.mux(packet)
+
+    def _changed(self, frame: Any) -> Any:
         if frame.is_corrupt or (frame.height, frame.width) != self._shape or frame.format.name != self._format:
             raise UnreadableMediaError(f"{self._name}: damaged, or of changing size; it cannot be marked whole")
         frame.make_writable()
         luma = _luma_of(frame)
         luma[:] = self._change.mark(luma)
         frame.pict_type = 0  # the source's frame types are none of the new encoder's business
+        return frame
+
+    def _encode(self, frame: Any) -> None:
         self._frames += 1
         if frame.pts is not None and frame.duration:
             self._durations[frame.pts] = frame.duration
@@ -232,6 +258,11 @@ def _decoded(stream: Any, packet: Any) -> list[Any]:
         return list(stream.codec_context.decode(packet if packet.size else None))
     except av.error.EOFError:
         return []
+
+
+def _room(frame_bytes: int) -> int:
+    """How many frames of a size may wait."""
+    return max(1, min(_AHEAD, _AHEAD_BYTES // frame_bytes))
 
 
 def _luma_of(frame: Any) -> NDArray[Any]:

@@ -20,7 +20,7 @@ from scipy import fft
 from haechi.core.watermark.pattern import COUNT, FREQUENCIES, LONG_SIDE, TILE
 
 MIN_SIDE_PX: Final = 64
-_COARSE_SIGMA = 4.0
+COARSE_SIGMA: Final = 4.0
 _BOX = 7
 _FLOOR = 1.0
 _CLIP = 1.8
@@ -65,7 +65,7 @@ def deviation(fine: Floats) -> Floats:
 
 def without_coarse(scaled: Floats) -> Floats:
     """What the band can hold."""
-    return scaled - cv2.GaussianBlur(scaled, (0, 0), _COARSE_SIGMA)
+    return scaled - cv2.GaussianBlur(scaled, (0, 0), COARSE_SIGMA)
 
 
 def whiten(scaled: Floats, alike_grey: float = ALIKE_GREY) -> Floats:
@@ -77,8 +77,13 @@ def whiten(scaled: Floats, alike_grey: float = ALIKE_GREY) -> Floats:
 
 def mask(scaled: Floats) -> Floats:
     """How much of the mark each pixel bears, float32 (h, w), relative."""
-    local = np.clip(deviation(without_coarse(scaled)), 0, _MASK_TOP) + np.float32(_MASK_FLOOR)
-    return np.asarray(cv2.pow(local, _MASK_POWER), np.float32)
+    return lively(deviation(without_coarse(scaled)))
+
+
+def lively(local: Floats) -> Floats:
+    """How much of the mark places of a local deviation (grey levels) bear, float32 of the same shape, relative."""
+    bounded = np.clip(local, 0, _MASK_TOP) + np.float32(_MASK_FLOOR)
+    return np.asarray(cv2.pow(bounded, _MASK_POWER), np.float32)
 
 
 def to_tiles(plane: Floats) -> Floats:

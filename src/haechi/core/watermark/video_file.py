@@ -9,14 +9,17 @@ The recipient's payload lies in a second pattern, fainter; only the informed rea
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from haechi.core.media.decode import Frame, FrameRequest, read_frames
-from haechi.core.media.probe import probe_media, same_facts
+from haechi.core.media.probe import MediaInfo, probe_media, same_facts
 from haechi.core.media.remade import remake_file
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
@@ -29,7 +32,7 @@ from haechi.core.watermark.records import Reading
 from haechi.core.watermark.video.blind import read_frames_mark
 from haechi.core.watermark.video.informed import paired, read_informed_frames
 from haechi.core.watermark.video.luma import NAME, PSNR_DB
-from haechi.core.watermark.video.sample import sample_frames
+from haechi.core.watermark.video.sample import Sample, sample_frames, sample_of
 
 LEAST_PSNR_DB: Final = 40.0
 _WAYS: Final = ((PSNR_DB, None), (PSNR_DB + 1, 10))
@@ -38,6 +41,11 @@ _LEAST_SIDE_PX: Final = 2 * MIN_SIDE_PX
 _MASTER_SIDE_PX: Final = 640
 _MASTER_FRAMES: Final = 3000
 _HELD: Final = 6
+_READ_BACK: Final = 12
+"""Frames that a new copy must be read from: fewer than a reader has, so that it stands the test the more surely."""
+_LEAST_PAIRED: Final = 0.9
+
+Bytes = NDArray[np.uint8]
 
 
 class VideoMarker:
@@ -52,16 +60,20 @@ class VideoMarker:
         info = probe_media(source, limits)
         if min(info.width or 0, info.height or 0) < _LEAST_SIDE_PX:
             return Unmarked("small")
+        sample = sample_of(info.duration_s or 0.0)
         for psnr_db, crf in _WAYS:
             change = {"key": key.hex(), "payload": payload, "recipient": recipient, "psnr_db": psnr_db}
-            made = remake_file("mark_video", source, target, limits, change, **({} if crf is None else {"crf": crf}))
+            coding: dict[str, Any] = {"seen": sample.asked(), **({} if crf is None else {"crf": crf})}
+            made = remake_file("mark_video", source, target, limits, change, **coding)
             if made.refused is not None:
                 target.unlink(missing_ok=True)
                 return Unmarked(made.refused)
-            if not same_facts(info, probe_media(target, limits)):
+            written = probe_media(target, limits)
+            if not same_facts(info, written):
                 target.unlink()
                 return Unmarked("times")
-            fidelity = self.fidelity(source, target, key, payload, limits)
+            after = _coded_with_mark(target, written, sample, key, payload, limits)
+            fidelity = None if after is None else _psnr_db(dict(made.seen), after)
             if fidelity is not None and fidelity >= LEAST_PSNR_DB:
                 return Marking(NAME, fidelity, survives=True)
         target.unlink(missing_ok=True)
@@ -69,19 +81,13 @@ class VideoMarker:
 
     def fidelity(self, source: Path, marked: Path, key: bytes, payload: int, limits: Limits) -> float | None:
         """PSNR of the luma as coded, frames spread over the film, the coding included; None without the mark."""
-        coded = sample_frames(marked, limits, code_values=True)
-        # Only HDR is shown otherwise than it is coded.
-        shown = coded if probe_media(marked, limits).hdr is None else sample_frames(marked, limits)
-        reading = read_frames_mark([frame.image for frame in shown], key, search=False)
-        if reading is None or reading.payload != payload:
-            return None
-        after = {frame.time_s: frame.image for frame in coded}
-        before = {frame.time_s: frame.image for frame in sample_frames(source, limits, code_values=True)}
-        pairs = [(before[time], after[time]) for time in before if time in after]
-        if not pairs or len(pairs) < 0.9 * len(before) or any(a.shape != b.shape for a, b in pairs):
-            return None
-        error = float(np.mean([np.mean((a.astype(np.float32) - b) ** 2) for a, b in pairs]))
-        return 10 * math.log10(255.0**2 / max(error, 1e-9))
+        info = probe_media(marked, limits)
+        sample = sample_of(info.duration_s or 0.0)
+        with ThreadPoolExecutor(1) as beside:
+            asked = beside.submit(sample_frames, source, limits, sample=sample, code_values=True)
+            after = _coded_with_mark(marked, info, sample, key, payload, limits)
+            before = {frame.time_s: frame.image for frame in asked.result()}
+        return None if after is None else _psnr_db(before, after)
 
     def detect(self, path: Path, key: bytes, limits: Limits, *, search: bool = True) -> MarkReading | None:
         """Read without a master."""
@@ -109,6 +115,29 @@ class VideoMarker:
         shares = [agreeing_share(pair.probe, pair.master, matrix[:2]) for pair in pairs]
         told = [share for share in shares if share is not None]
         return Agreement(float(np.median(told)) if told else None)
+
+
+def _coded_with_mark(
+    marked: Path, info: MediaInfo, sample: Sample, key: bytes, payload: int, limits: Limits
+) -> dict[float, Bytes] | None:
+    """Luma as coded of a copy's frames by their times; None where they do not read as they lie, some of them alone."""
+    coded = sample_frames(marked, limits, sample=sample, code_values=True)
+    # Only HDR is shown otherwise than it is coded.
+    shown = coded if info.hdr is None else sample_frames(marked, limits, sample=sample)
+    some = shown[:: max(1, len(shown) // _READ_BACK)]
+    reading = read_frames_mark([frame.image for frame in some], key, search=False)
+    if reading is None or reading.payload != payload:
+        return None
+    return {frame.time_s: frame.image for frame in coded}
+
+
+def _psnr_db(before: Mapping[float, Bytes], after: Mapping[float, Bytes]) -> float | None:
+    """Of luma of one time each; None where too many lack a partner."""
+    times = [time for time in before if time in after and before[time].shape == after[time].shape]
+    if not times or len(times) < _LEAST_PAIRED * len(before):
+        return None
+    error = sum(float(cv2.norm(before[time], after[time], cv2.NORM_L2SQR)) for time in times)
+    return 10 * math.log10(255.0**2 / max(error / sum(before[time].size for time in times), 1e-9))
 
 
 def _read(path: Path, key: bytes, limits: Limits, *, search: bool) -> Reading | None:
