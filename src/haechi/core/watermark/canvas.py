@@ -15,7 +15,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from haechi.core.watermark.pattern import COUNT, FREQUENCIES, LONG_SIDE, TILE
 
@@ -31,6 +30,13 @@ BLURRED_GREY: Final = 40.0
 """The same for blurred pictures, where edges are slopes."""
 _MASK_POWER, _MASK_FLOOR, _MASK_TOP = 0.7, 2.0, 14.0
 _SCALE = np.float32(np.sqrt(2) / TILE)
+_REACH = int(np.abs(FREQUENCIES).max()) + 1
+_ROWS, _COLUMNS = np.abs(FREQUENCIES[:, 0]), FREQUENCIES[:, 1]
+_TURN = np.sign(FREQUENCIES[:, 0]).astype(np.float32)
+_ANGLES = 2 * np.pi / TILE * np.arange(TILE)[:, None] * np.arange(_REACH)
+_ACROSS: Final = np.concatenate([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
+_DOWN: Final = _ACROSS
+"""Cosines and sines of the band's few frequencies, float32 (TILE, 2 * _REACH): a whole transform is not needed."""
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -104,20 +110,28 @@ def coefficients(tiles: Floats) -> Floats:
     Returns:
         float32 (..., 2 * COUNT): cosine and sine in turn.
     """
-    spectrum = fft.rfft2(tiles)[..., FREQUENCIES[:, 0] % TILE, FREQUENCIES[:, 1]]
+    across = tiles @ _ACROSS  # (..., TILE, cosines and sines of kx)
+    both = (_DOWN.T @ across).reshape(*tiles.shape[:-2], 2, _REACH, 2, _REACH)[..., :, _ROWS, :, _COLUMNS]
+    both = np.moveaxis(both, 0, -1)  # (..., 2 of ky, 2 of kx, COUNT)
     out = np.empty((*tiles.shape[:-2], COUNT, 2), np.float32)
-    out[..., 0], out[..., 1] = spectrum.real * _SCALE, -spectrum.imag * _SCALE
-    return out.reshape(*tiles.shape[:-2], 2 * COUNT)
+    out[..., 0] = both[..., 0, 0, :] - _TURN * both[..., 1, 1, :]
+    out[..., 1] = both[..., 0, 1, :] + _TURN * both[..., 1, 0, :]
+    return out.reshape(*tiles.shape[:-2], 2 * COUNT) * _SCALE
 
 
 def synthesise(values: Floats) -> Floats:
     """Tiles from coefficients (..., 2 * COUNT): the inverse of `coefficients` within the band."""
-    pairs = values.reshape(*values.shape[:-1], COUNT, 2)
-    spectrum = np.zeros((*values.shape[:-1], TILE, TILE // 2 + 1), np.complex64)
-    spectrum[..., FREQUENCIES[:, 0] % TILE, FREQUENCIES[:, 1]] = (pairs[..., 0] - 1j * pairs[..., 1]) * (
-        TILE * TILE / 2 * _SCALE
-    )
-    return np.asarray(fft.irfft2(spectrum, s=(TILE, TILE)), np.float32)
+    pairs = values.reshape(-1, COUNT, 2) * _SCALE
+    both = np.zeros((len(pairs), 2, _REACH, 2, _REACH), np.float32)
+    for sign in (1, -1):  # ky and -ky share their products
+        of = sign == _TURN
+        rows, columns = _ROWS[of], _COLUMNS[of]
+        both[:, 0, rows, 0, columns] += pairs[:, of, 0]
+        both[:, 1, rows, 1, columns] -= sign * pairs[:, of, 0]
+        both[:, 0, rows, 1, columns] += pairs[:, of, 1]
+        both[:, 1, rows, 0, columns] += sign * pairs[:, of, 1]
+    tiles = _DOWN @ both.reshape(len(pairs), 2 * _REACH, 2 * _REACH) @ _ACROSS.T
+    return np.asarray(tiles.reshape(*values.shape[:-1], TILE, TILE), np.float32)
 
 
 def from_tiles(tiles: Floats, height: int, width: int) -> Floats:

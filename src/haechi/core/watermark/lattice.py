@@ -20,7 +20,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from haechi.core.watermark.pattern import FREQUENCIES, LATTICE_ROWS, TILE
 
@@ -72,6 +71,8 @@ class Spectrum:
 
 def spectrum_of(white: Floats) -> Spectrum:
     """The spectrum of a whitened canvas (h, w), both at most SIZE / 2."""
+    from scipy import fft  # loaded by readers that search; a film is marked without it
+
     height, width = white.shape
     padded = np.zeros((SIZE, SIZE), np.float32)
     padded[:height, :width] = white
@@ -132,6 +133,8 @@ def _coherent(
     spectrum: Spectrum, phases: NDArray[np.complex64], linear: Matrix, *, keep_turn: bool = False
 ) -> list[Hypothesis]:
     """Score linear maps (n, 2, 2) by phase; each may be turned and mirrored unless `keep_turn`."""
+    from scipy import fft
+
     turned = linear if keep_turn else np.einsum("tij,njk->ntik", _TURNS, linear).reshape(-1, 2, 2)
     values = _sampled(spectrum.values, np.einsum("kj,nji->nki", _WAVES, turned) / TILE)
     matched = np.zeros((len(turned), _SHIFTS, _SHIFTS), np.complex64)

@@ -10,10 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from haechi.core.errors import UnreadableMediaError
 from haechi.core.media.encode import write_video
 from haechi.core.media.probe import probe_media
+from haechi.core.media.remade import remake_file
 from haechi.core.settings import Limits
 from haechi.core.watermark.marks import Marking, Unmarked
+from haechi.core.watermark.video.sample import Sample, sample_frames
 from haechi.core.watermark.video_file import VideoMarker
 from unit.core.watermark.audio.sounds import song
 from unit.core.watermark.video.films import film
@@ -108,6 +111,27 @@ def test_hdr_is_marked_and_stays_hdr(tmp_path: Path) -> None:
     reading = MARKER.detect(target, KEY, LIMITS, search=False)
     assert reading is not None
     assert reading.payload == PAYLOAD
+
+
+def test_frames_of_the_source_come_along(source: Path, tmp_path: Path) -> None:
+    sample = Sample(((0.0, 0.5), (1.0, None)), 0.19)
+    change = {"key": KEY.hex(), "payload": 1, "recipient": None, "psnr_db": 42.0}
+    made = remake_file("mark_video", source, tmp_path / "marked.mp4", LIMITS, change, seen=sample.asked())
+    known = sample_frames(source, LIMITS, sample=sample, code_values=True)
+    assert [time for time, _ in made.seen] == [frame.time_s for frame in known]
+    assert len(known) == 8
+    for (_, luma), frame in zip(made.seen, known, strict=True):
+        assert np.array_equal(luma, frame.image)
+
+
+def test_a_broken_film_is_not_marked(tmp_path: Path) -> None:
+    source, target = tmp_path / "film.mkv", tmp_path / "marked.mkv"
+    write_video(source, film(322, 242, 40, seed=1), 20.0, crf=14)
+    content = bytearray(source.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 3000] = bytes(3000)
+    source.write_bytes(content)
+    with pytest.raises(UnreadableMediaError):
+        MARKER.embed(source, target, KEY, PAYLOAD, LIMITS)
 
 
 def test_what_cannot_be_marked_says_why(tmp_path: Path) -> None:
