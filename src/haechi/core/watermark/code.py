@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 PAYLOAD_BITS: Final = 40
 CODED_BITS: Final = 320
 
-_CRC_BITS, _CRC_POLYNOMIAL, _CRC_START = 24, 0x864CFB, 0xB704CE
-_INFO_BITS = PAYLOAD_BITS + _CRC_BITS
-_MEMORY = 8
-_RUN_IN = 48
-_STATES = 1 << _MEMORY
+CRC_BITS, _CRC_POLYNOMIAL, _CRC_START = 24, 0x864CFB, 0xB704CE
+INFO_BITS = PAYLOAD_BITS + CRC_BITS
+MEMORY = 8
+RUN_IN = 48
+STATES = 1 << MEMORY
 _GENERATORS = (0o471, 0o625, 0o655, 0o557, 0o773)
 
 Floats = NDArray[np.float32]
@@ -50,18 +50,18 @@ def encode(payload: int) -> Floats:
     """
     if not 0 <= payload < 1 << PAYLOAD_BITS:
         raise ValueError(f"payload {payload}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
-    return _sent(_bits(payload << _CRC_BITS | crc24(payload)))
+    return _sent(_bits(payload << CRC_BITS | crc24(payload)))
 
 
 def _sent(bits: NDArray[np.uint8]) -> Floats:
     """The codeword of 64 information bits; the last eight are the state that it starts from."""
     state = 0
-    for bit in bits[-_MEMORY:]:
-        state = (int(bit) << _MEMORY | state) >> 1
-    words = np.empty((_INFO_BITS, len(_GENERATORS)), np.float32)
+    for bit in bits[-MEMORY:]:
+        state = (int(bit) << MEMORY | state) >> 1
+    words = np.empty((INFO_BITS, len(_GENERATORS)), np.float32)
     for place, bit in enumerate(bits):
-        register = int(bit) << _MEMORY | state
-        words[place] = _OUTPUTS[register]
+        register = int(bit) << MEMORY | state
+        words[place] = OUTPUTS[register]
         state = register >> 1
     return words.reshape(-1)
 
@@ -84,44 +84,44 @@ def most_likely(soft: Floats) -> Floats:
 
 
 def _bits(word: int) -> NDArray[np.uint8]:
-    return np.array([word >> (_INFO_BITS - 1 - place) & 1 for place in range(_INFO_BITS)], np.uint8)
+    return np.array([word >> (INFO_BITS - 1 - place) & 1 for place in range(INFO_BITS)], np.uint8)
 
 
 def _checked(bits: NDArray[np.uint8]) -> int | None:
     word = int("".join("1" if bit else "0" for bit in bits), 2)
-    payload = word >> _CRC_BITS
-    return payload if word & ((1 << _CRC_BITS) - 1) == crc24(payload) else None
+    payload = word >> CRC_BITS
+    return payload if word & ((1 << CRC_BITS) - 1) == crc24(payload) else None
 
 
 def _outputs() -> Floats:
     """float32 (2 * states, 5): what register contents send, as signs."""
-    registers = range(2 * _STATES)
+    registers = range(2 * STATES)
     sent = [[(register & generator).bit_count() & 1 for generator in _GENERATORS] for register in registers]
     return (2 * np.array(sent, np.float32) - 1).astype(np.float32)
 
 
-_OUTPUTS: Final = _outputs()
+OUTPUTS: Final = _outputs()
 
 
 def _viterbi(soft: Floats) -> NDArray[np.uint8]:
     """Most likely information bits, uint8 (n, 64), of soft bits (n, 320)."""
     count = len(soft)
-    steps = soft.reshape(count, _INFO_BITS, len(_GENERATORS))
-    branch = np.einsum("nsg,rg->snr", steps, _OUTPUTS).reshape(_INFO_BITS, count, 2, _STATES // 2, 2)
-    score = np.zeros((count, _STATES), np.float32)
-    total = _INFO_BITS + 2 * _RUN_IN
-    chosen = np.empty((total, count, _STATES), bool)
+    steps = soft.reshape(count, INFO_BITS, len(_GENERATORS))
+    branch = np.einsum("nsg,rg->snr", steps, OUTPUTS).reshape(INFO_BITS, count, 2, STATES // 2, 2)
+    score = np.zeros((count, STATES), np.float32)
+    total = INFO_BITS + 2 * RUN_IN
+    chosen = np.empty((total, count, STATES), bool)
     for step in range(total):
         # register = bit << 8 | state; the next state is register >> 1, so its two origins differ in the last bit
-        arriving = branch[(step - _RUN_IN) % _INFO_BITS] + score.reshape(count, 1, _STATES // 2, 2)
-        pairs = arriving.reshape(count, _STATES, 2)
+        arriving = branch[(step - RUN_IN) % INFO_BITS] + score.reshape(count, 1, STATES // 2, 2)
+        pairs = arriving.reshape(count, STATES, 2)
         take = pairs[..., 1] > pairs[..., 0]
         chosen[step] = take
         score = np.where(take, pairs[..., 1], pairs[..., 0])
     state = score.argmax(1)
-    rows, bits = np.arange(count), np.empty((count, _INFO_BITS), np.uint8)
-    for step in range(total - 1, _RUN_IN - 1, -1):
-        if step < _RUN_IN + _INFO_BITS:
-            bits[:, step - _RUN_IN] = state >> (_MEMORY - 1)
-        state = (state << 1 & (_STATES - 1)) | chosen[step, rows, state]
+    rows, bits = np.arange(count), np.empty((count, INFO_BITS), np.uint8)
+    for step in range(total - 1, RUN_IN - 1, -1):
+        if step < RUN_IN + INFO_BITS:
+            bits[:, step - RUN_IN] = state >> (MEMORY - 1)
+        state = (state << 1 & (STATES - 1)) | chosen[step, rows, state]
     return bits

@@ -5,7 +5,8 @@ codeword is `MIN_SCORE` or more.
 False positives: the soft bits of an unmarked picture (or of one marked with another key) have keyed random signs, so
 their direction in n = 320 dimensions is uniform up to the spread of their sizes. A given codeword lies within
 cosine t of a random direction with probability below (1 - t^2)^((n - 1) / 2) / (t sqrt(2 pi n)), 6e-24 at t = 0.52;
-2^40 codewords have a right CRC: at most 7e-12 per decoding. A full blind reading decodes at most 96 times: below 7e-10.
+2^40 codewords have a right CRC: at most 7e-12 per decoding, however many of them are looked at. A full blind reading
+decodes at most 96 times: below 7e-10.
 A number that is asked for (the informed reader knows the outputs of the release that it holds the probe against) needs
 no decoding: its codeword's cosine alone decides, from where on `count` of them are as seldom, 7e-12 together: 0.37 for
 one, 0.39 for twenty, 0.42 for a thousand. A copy of another release has other numbers and is refused alike.
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from haechi.core.watermark.canvas import coefficients, to_tiles
 from haechi.core.watermark.code import CODED_BITS, decode, encode
+from haechi.core.watermark.listing import decode_list
 from haechi.core.watermark.pattern import MAP, TILE, Pattern
 from haechi.core.watermark.records import Geometry, Reading
 from haechi.core.watermark.spread import PICTURE, levelled, pilot_scores, soft_bits
@@ -73,19 +75,23 @@ class Asked:
     Attributes:
         numbers: of 40 bits.
         least_score: that makes one of them a reading.
+        listed: whether words near the likeliest one are looked at, too (`listing`): 4 times as long, the same bound.
     """
 
-    def __init__(self, numbers: Collection[int] = ()) -> None:
+    def __init__(self, numbers: Collection[int] = (), *, listed: bool = False) -> None:
         self.numbers = tuple(numbers)
         self._words = np.stack([encode(one) for one in self.numbers]) if numbers else None
         self.least_score = least_score(len(self.numbers))
+        self.listed = listed
 
     def find(self, soft: Floats) -> list[tuple[int, float]]:
         """Numbers in soft bits float32 (n, CODED_BITS), asked for or decoded, with their scores."""
+        found = decode_list(soft) if self.listed else [() if one is None else (one,) for one in decode(soft)]
         decoded = [
             (payload, score)
-            for one, payload in zip(soft, decode(soft), strict=True)
-            if payload is not None and (score := score_of(one, payload)) >= MIN_SCORE
+            for one, payloads in zip(soft, found, strict=True)
+            for payload in payloads
+            if (score := score_of(one, payload)) >= MIN_SCORE
         ]
         if self._words is None:
             return decoded

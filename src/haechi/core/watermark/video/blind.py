@@ -5,6 +5,7 @@ Steps:
 2. Without even borders, should there be any.
 3. The lattice is searched in the mean; for each geometry, frames are laid on the mark's canvas, whitened there and
    added up; the pilot says where in the map.
+Words near the likeliest are looked at, too (`listing`).
 False positives: as `decide` says, at most 7e-12 per decoding, 48 decodings at most: below 4e-10 a reading.
 Limits: frames of one geometry; a slow zoom or a shaking crop blurs the sum.
 """
@@ -12,6 +13,7 @@ Limits: frames of one geometry; a slow zoom or a shaking crop blurs the sum.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,14 @@ from numpy.typing import NDArray
 from haechi.core.watermark import lattice
 from haechi.core.watermark.blind import laid_out
 from haechi.core.watermark.canvas import MIN_SIDE_PX, canvas, scaling, whiten
-from haechi.core.watermark.decide import Candidate, choose, known_place, placed
+from haechi.core.watermark.decide import Asked, Candidate, choose, known_place, placed
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Geometry, Reading
 
 _CANDIDATES, _TOGETHER = 12, 3
 _LAID_FRAMES = 12
 _EVEN = 3.0
+_LISTED: Final = Asked(listed=True)
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -43,15 +46,15 @@ def read_frames_mark(frames: Sequence[Bytes], key: bytes, *, search: bool = True
     if not frames or min(frames[0].shape) < MIN_SIDE_PX:
         return None
     pattern = pattern_of(key)
-    reading = choose(_as_they_lie(frames, pattern))
+    reading = choose(_as_they_lie(frames, pattern), _LISTED)
     if reading is not None or not search:
         return reading
     left, top, right, bottom = content(frames)
     inner = [np.ascontiguousarray(frame[top:bottom, left:right]) for frame in frames]
     bordered = inner[0].shape != frames[0].shape
-    if bordered and (reading := choose(_as_they_lie(inner, pattern))) is not None:
+    if bordered and (reading := choose(_as_they_lie(inner, pattern), _LISTED)) is not None:
         return _shifted(reading, left, top)
-    reading = choose(_searched(inner, pattern))
+    reading = choose(_searched(inner, pattern), _LISTED)
     return None if reading is None else _shifted(reading, left, top)
 
 

@@ -5,11 +5,11 @@ Steps:
    are known; as it lies, else as the blind reader says, else after one frame was registered to the master by features.
 2. What the partner does not explain is whitened (`informed.residual`), frame by frame, and added up; so is the frame.
    Hard coding spends its bits on few frames: the sum is also made with each frame weighed by how much of the pilot it
-   holds.
-3. Soft bits are decoded (18 ways under each of three geometries); without a master's frame that is like the probe,
-   nothing is read.
-False positives: as `decide` says, at most 7e-12 for each decoding and for each question for known numbers, 108 in all:
-below 8e-10 a reading.
+   holds, and as least squares would have it, with what the blind reader sees (`summing`).
+3. Soft bits are decoded (16 ways under each of three geometries), words near the likeliest looked at, too (`listing`);
+   without a master's frame that is like the probe, nothing is read.
+False positives: as `decide` says, at most 7e-12 for each decoding and for each question for known numbers, 96 in all:
+below 7e-10 a reading.
 Limits: one geometry for the whole film; a master of hours is read through once; under a crop of a steadily moving
 picture the partner can be a neighbour of the right frame, and its geometry a little off.
 """
@@ -30,6 +30,7 @@ from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Reading
 from haechi.core.watermark.spread import by_pilot, held_pilot, levelled
 from haechi.core.watermark.video.blind import read_frames_mark
+from haechi.core.watermark.video.summing import soft_summed
 
 _THUMB = 32
 _ALIKE = 0.9
@@ -37,7 +38,7 @@ _REGISTERED_WITH = 8
 _LEAST_ALIKE, _SURELY_ALIKE = 0.6, 0.97
 _PAIRS = 24
 _LOOKED_AT, _AS_ALIKE = 10, 0.03
-_POWERS, _MOST_HELD = (1, 2), 8.0
+_MOST_HELD = 8.0
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -81,24 +82,26 @@ def read_informed_frames(
         for matrix, pairs in _geometries(probe, master, key, times):
             yield [Candidate(_soft(pattern, pairs, matrix), matrix)]
 
-    return choose(tried(), Asked(among))
+    return choose(tried(), Asked(among, listed=True))
 
 
 def _soft(pattern: Pattern, pairs: Sequence[Paired], matrix: Matrix) -> Floats:
-    """Step 2: soft bits float32 (n, CODED_BITS), of all frames alike and by how much of the pilot each holds."""
+    """Step 2: soft bits float32 (n, CODED_BITS): all frames alike, by how much of the pilot each holds, and at best."""
     both = [residual_and_white(pair.probe, pair.master, matrix) for pair in pairs]
-    rests = np.stack([rest for rest, _ in both])
-    white = np.asarray(sum(white for _, white in both), np.float32)
-    total = rests.sum(0)
-    seen = levelled(coefficients(to_tiles(white)))
-    weight = by_pilot(pattern, levelled(coefficients(to_tiles(total))))
-    held = np.array([held_pilot(pattern, levelled(coefficients(to_tiles(rest))), weight) for rest in rests], np.float32)
-    held = np.asarray(np.maximum(held, 0) / max(float(np.maximum(held, 0).mean()), 1e-9), np.float32)
-    found = [soft_informed(pattern, total, white)]
-    for power in _POWERS:
-        values = coefficients(to_tiles(np.tensordot(np.minimum(held, _MOST_HELD) ** power, rests, 1)))
-        found.append(np.stack(soft_together(pattern, values, levelled(values), seen)))
-    return np.concatenate(found)
+    total, white = (np.asarray(sum(one[which] for one in both), np.float32) for which in (0, 1))
+    rests, whites = (np.stack([coefficients(to_tiles(one[which])) for one in both]) for which in (0, 1))
+    weight = by_pilot(pattern, levelled(rests.sum(0)))
+    held = np.array([max(held_pilot(pattern, levelled(rest), weight), 0) for rest in rests], np.float32)
+    share = np.minimum(held / max(float(held.mean()), 1e-9), _MOST_HELD)
+    values = np.asarray(np.tensordot(share**2, rests, 1), np.float32)
+    together = soft_together(pattern, values, levelled(values), levelled(whites.sum(0)))
+    return np.concatenate(
+        [
+            soft_informed(pattern, total, white),
+            np.stack(together),
+            soft_summed(pattern, np.concatenate([rests, whites])),
+        ]
+    )
 
 
 def _geometries(
