@@ -44,7 +44,6 @@ _REFRESH, _FADED = 24, 8
 _CANCELLED, _MOST_ENERGY = 0.6, 0.3
 _TILTS, _READABLE = (1.0, 0.7, 0.4, 0.1), 0.9
 _SCENE = 12.0
-_SAMPLED, _LOSS_EVERY = 4, 4
 _HALF_BOXES = (3, 3), (5, 5)
 _USUALLY_LOST, _MOST_LOST = 1.06, 1.2
 _BESIDE = 0.5
@@ -84,7 +83,8 @@ class LumaMarker:
         self._canvas = max(1, round(height * factor)), max(1, round(width * factor))
         self._orientation, self._turned = orientation, _turned(self._canvas, orientation)
         self._shape, self._unit = shape, float(1 << (bits - 8))
-        self._power = 255.0**2 / 10 ** (psnr_db / 10) - 1 / 12 / self._unit**2
+        self._rounding = 1 / 12 / self._unit**2
+        self._power = 255.0**2 / 10 ** (psnr_db / 10) - self._rounding
         rows, columns = (-(-side // 64) for side in self._canvas)
         self._pattern, self._payload = pattern, payload
         self._wanted = chips(pattern, encode(payload), rows, columns)
@@ -117,18 +117,16 @@ class LumaMarker:
         plane *= np.float32(np.sqrt(self._power / max(float(np.mean(plane * plane)), 1e-9)) * self._unit)
         plane *= np.float32(self._lost)
         full = cv2.resize(plane, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
-        if self._age % _LOSS_EVERY == 0:
-            self._measure_loss(plane, full)
         out: NDArray[Any] = cv2.add(luma, full, dtype=cv2.CV_8U if luma.dtype == np.uint8 else cv2.CV_16U)
-        self._error += float(cv2.norm(out, luma, cv2.NORM_L2SQR)) / self._unit**2
-        self._pixels += out.size
+        self._account(float(cv2.norm(out, luma, cv2.NORM_L2SQR)) / self._unit**2, out.size)
         return out
 
-    def _measure_loss(self, plane: Floats, full: NDArray[Any]) -> None:
-        """Enlarging smooths: the next frames make good what this one lost."""
-        some = full[::_SAMPLED, ::_SAMPLED]
-        left = float(np.mean(some * some)) / max(float(np.mean(plane * plane)), 1e-9)
-        self._lost = float(np.clip(1 / np.sqrt(max(left, 1e-9)), 1.0, _MOST_LOST))
+    def _account(self, error: float, pixels: int) -> None:
+        """Enlarging smooths and ends clip: the next frame makes good what this one lost."""
+        self._error += error
+        self._pixels += pixels
+        left = max(error / pixels - self._rounding, 1e-9)
+        self._lost = float(np.clip(self._lost * np.sqrt(self._power / left), 1.0, _MOST_LOST))
 
     def _follow(self, small: Floats) -> None:
         """Take account of the picture at the beginning of a scene, and now and then."""
