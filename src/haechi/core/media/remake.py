@@ -63,7 +63,7 @@ _PIXELS: Final = frozenset(
     for depth in ("", "10le", "12le", "16le")
 )
 _PRORES_PROFILES: Final = {"apco": "proxy", "apcs": "lt", "apcn": "standard", "apch": "hq", "ap4h": "4444"}
-_AHEAD, _AHEAD_BYTES = 8, 1 << 26
+_AHEAD, _AHEAD_BYTES = 8, 3 << 23
 
 
 class PictureChange(Protocol):
