@@ -74,6 +74,8 @@ class VideoMarker:
                 return Unmarked("times")
             after = _coded_with_mark(target, written, sample, key, payload, limits)
             fidelity = None if after is None else _psnr_db(dict(made.seen), after)
+            if not float(made.facts.get("least_psnr_db", 0)) >= LEAST_PSNR_DB:  # of every frame, not only the looked at
+                fidelity = None
             if fidelity is not None and fidelity >= LEAST_PSNR_DB:
                 return Marking(NAME, fidelity, survives=True)
         target.unlink(missing_ok=True)

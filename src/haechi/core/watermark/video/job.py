@@ -31,7 +31,7 @@ class _Change:
         return self._marker.mark(luma)
 
     def facts(self) -> dict[str, Any]:
-        return {"psnr_db": self._marker.psnr_db}
+        return {"psnr_db": self._marker.psnr_db, "least_psnr_db": self._marker.least_psnr_db}
 
 
 def run(descriptor: int, name: str, params: dict[str, Any]) -> Iterator[tuple[dict[str, Any], NDArray[Any] | None]]:

@@ -97,12 +97,17 @@ class LumaMarker:
         self._fade, self._lost = _FADED, _USUALLY_LOST
         self._age = 0
         self._last: Floats | None = None
-        self._error, self._pixels = 0.0, 0
+        self._error, self._pixels, self._most_error = 0.0, 0, 0.0
 
     @property
     def psnr_db(self) -> float:
         """Of all frames so far."""
         return 10 * float(np.log10(255.0**2 * self._pixels / self._error)) if self._error else 99.0
+
+    @property
+    def least_psnr_db(self) -> float:
+        """Of the frame that was changed most."""
+        return 10 * float(np.log10(255.0**2 / self._most_error)) if self._most_error else 99.0
 
     def mark(self, luma: NDArray[Any]) -> NDArray[Any]:
         """The marked luma of the next frame, uint8 or uint16 (h, w); what comes in is left alone."""
@@ -125,6 +130,7 @@ class LumaMarker:
         """Enlarging smooths and ends clip: the next frame makes good what this one lost."""
         self._error += error
         self._pixels += pixels
+        self._most_error = max(self._most_error, error / pixels)
         left = max(error / pixels - self._rounding, 1e-9)
         self._lost = float(np.clip(self._lost * np.sqrt(self._power / left), 1.0, _MOST_LOST))
 
@@ -192,8 +198,8 @@ def quick_mask(small: Floats) -> Floats:
     coarse = cv2.GaussianBlur(cv2.resize(small, half, interpolation=cv2.INTER_AREA), (0, 0), COARSE_SIGMA / 2)
     fine = small - cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
     power = cv2.resize(fine * fine, half, interpolation=cv2.INTER_AREA)
-    local = np.asarray(cv2.sqrt(cv2.blur(cv2.blur(power, _HALF_BOXES[0]), _HALF_BOXES[1])), np.float32)
-    shape = lively(local)
+    power = cv2.blur(cv2.blur(power, _HALF_BOXES[0]), _HALF_BOXES[1])
+    shape = lively(np.sqrt(np.maximum(power, 0)))  # the running sums of the box can end just below zero
     return np.asarray(cv2.resize(shape, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 

@@ -9,7 +9,7 @@ import pytest
 from haechi.core.media.orientation import Orientation
 from haechi.core.watermark.blind import read
 from haechi.core.watermark.pattern import pattern_of
-from haechi.core.watermark.video.luma import LumaMarker, turned_back
+from haechi.core.watermark.video.luma import LumaMarker, quick_mask, shrunk, turned_back
 from unit.core.watermark.video.films import film
 
 KEY = b"a company's key!"
@@ -27,6 +27,25 @@ def test_every_frame_has_the_wanted_fidelity() -> None:
     for before, after in zip(frames, out, strict=True):
         assert cv2.PSNR(before, after) == pytest.approx(42, abs=0.3)
     assert marker.psnr_db == pytest.approx(42, abs=0.3)
+
+
+def test_the_frame_that_was_changed_most_is_told() -> None:
+    frames = film(640, 360, 6)
+    out, marker = marked(frames)
+    worst = min(cv2.PSNR(before, after) for before, after in zip(frames, out, strict=True))
+    assert marker.least_psnr_db == pytest.approx(worst, abs=0.01)
+
+
+def test_even_places_beside_lively_ones_are_no_trouble() -> None:
+    """Running sums of a box filter end just below zero there."""
+    rng = np.random.default_rng(1)
+    for seed in range(40):
+        frame = np.full((360, 640), 128, np.uint8)
+        frame[:180] = rng.integers(0, 256, (180, 640))
+        frame[200:230, 100:140] = 16 + seed
+        shape = quick_mask(shrunk(frame, (288, 512)))
+        assert np.isfinite(shape).all()
+        assert shape.min() > 0
 
 
 def test_the_pattern_stands_still_while_the_picture_moves() -> None:
