@@ -42,7 +42,7 @@ PSNR_DB: Final = 42.0
 """Of the luma of each frame, code values of 8 bits or their like."""
 _REFRESH, _FADED = 24, 8
 _CANCELLED, _MOST_ENERGY = 0.6, 0.3
-_TILTS, _READABLE = (1.0, 0.7, 0.4, 0.1), 0.9
+_TILTS, _READABLE = (2.0, 1.5, 1.0, 0.6, 0.3, 0.1), 0.9
 _SCENE = 12.0
 _HALF_BOXES = (3, 3), (5, 5)
 _USUALLY_LOST, _MOST_LOST = 1.06, 1.2
