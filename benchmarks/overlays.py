@@ -138,21 +138,21 @@ def _text_layer(
     canvas = Pil.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(canvas)
     points = max(10, round(share * min(width, height * 1.4)))
-    font, text = _font(text, points)
-    left, upper, right, lower = draw.textbbox((0, 0), text, font=font, stroke_width=2)
+    face, text = font(text, points)
+    left, upper, right, lower = draw.textbbox((0, 0), text, font=face, stroke_width=2)
     x = (width - (right - left)) / 2 - left
     y = (0.05 if top else 0.93) * height - (0 if top else lower - upper)
     if boxed:
         pad = points // 3
         draw.rectangle((x + left - pad, y + upper - pad, x + right + pad, y + lower + pad), fill=(0, 0, 0, 170))
     draw.text(
-        (x, y), text, font=font, fill=(*colour, 255), stroke_width=max(1, points // 14), stroke_fill=(0, 0, 0, 255)
+        (x, y), text, font=face, fill=(*colour, 255), stroke_width=max(1, points // 14), stroke_fill=(0, 0, 0, 255)
     )
     rgba = np.asarray(canvas)
     return np.ascontiguousarray(rgba[:, :, 2::-1], np.uint8), np.asarray(rgba[:, :, 3] / 255, np.float32)
 
 
-def _font(text: str, points: int) -> tuple[Any, str]:
+def font(text: str, points: int) -> tuple[Any, str]:
     """A font that has the letters; without a Korean font, English stands in."""
     for path in (os.environ.get("HAECHI_BENCH_FONT", ""), *_FONTS):
         if path and Path(path).is_file():
