@@ -7,6 +7,7 @@ A component of `changes` says that content differs from the master; this module 
  blurred       a face, or a part of it, that lacks detail (`lacking`) where nothing else was found: a change
  moved         content that the master shows at another moment or place: a change, and never an overlay (`cloned`)
  natural       anything else: a change
+Of still pictures, `drawn` has a say as well: it looks at colours, which these measurements do not.
 Limits: a photographic sticker on the background counts as a change; a flat-coloured repaint of a large area can pass
 as an overlay, which the report lists with its place.
 """
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.changes import FACIAL, Component, merge
 from haechi.check.compare.cloned import is_cloned
+from haechi.check.compare.drawn import log_odds
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
@@ -68,6 +70,8 @@ MIN_HARD = 0.5
 # A drawing has its outline as fine detail; a plain piece of the scene has none.
 AS_DETAILED = 1.1
 MOVED = 0.25
+# Natural log odds (`drawn`) from which a change of a still counts as drawn, and under which an overlay does not.
+DRAWN_ODDS, DRAWN_ODDS_ON_FACE, NATURAL_ODDS = 0.0, 1.0, -2.0
 # Fine detail that a beauty filter leaves: less is a face made unrecognisable.
 SMOOTHED = (0.55, 0.9)
 
@@ -171,7 +175,18 @@ def _face(window: Window, frame: int) -> NDArray[np.bool_]:
 
 def _kind(component: Component, look: Look, window: Window) -> str | None:
     kind = benign_kind(component, look)
+    if kind is None and _odds(component, window) > (DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS):
+        kind = "overlay"
+    elif kind == "overlay" and not look.edge and _odds(component, window) < NATURAL_ODDS:
+        kind = None
     return None if kind == "overlay" and is_cloned(component, window) else kind
+
+
+def _odds(component: Component, window: Window) -> float:
+    """Log odds that a difference of a still picture was drawn; 0 where nothing can be said."""
+    if window.colours is None:
+        return 0.0
+    return log_odds(*window.colours, mask_of(component, window)) or 0.0
 
 
 def benign_kind(component: Component, look: Look) -> str | None:

@@ -35,6 +35,8 @@ STILL_FACTOR = 1.3
 # So many moments of a master clip are tried for a screenshot that no match has placed.
 N_MOMENTS = 120
 QUALITIES = (95, 85, 70, 50, 30, 15)
+# A grade is fitted so many times, each time without what lies far off; and to so many pixels at the least.
+N_GRADED, FEWEST_GRADED = 4, 200
 
 Image = NDArray[np.uint8]
 
@@ -60,8 +62,9 @@ def compare_still(
     found = _best_moment(ours, files, hint)
     gathered = Gathered()
     if found is not None:
-        moment, placement = found
+        moment, placement, scene = found
         window = _compare_one(ours, palette_of(picture), moment, placement, RegionPainter(models))
+        window = replace(window, colours=in_colour(picture, scene, window.placement, window.seen))
         back = window.placement.rescaled(
             max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.shape)
         )
@@ -69,8 +72,8 @@ def compare_still(
     return conclude(gathered, files)
 
 
-def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Clip, Placement] | None:
-    """The master's picture, or the frame of a master clip that the probe shows, with its placement."""
+def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Clip, Placement, Image] | None:
+    """The master's picture, or the frame of a master clip that the probe shows, with its placement; and in colour."""
     if files.master_info.kind is Kind.IMAGE:
         theirs = [read_image(files.master, files.limits, max_side=WORKING_SIDE)]
     else:
@@ -86,7 +89,7 @@ def _best_moment(ours: Image, files: Files, hint: Sequence[Segment]) -> tuple[Cl
     if len(theirs) > 1:
         index = _most_alike(ours, luma, placement)
     chroma = colour_planes(theirs[index].image)[None]
-    return Clip(luma[index][None], np.array([theirs[index].time_s]), chroma), placement
+    return Clip(luma[index][None], np.array([theirs[index].time_s]), chroma), placement, theirs[index].image
 
 
 def _frames_near(files: Files, hint: Sequence[Segment]) -> list[Frame]:
@@ -152,6 +155,41 @@ def _compare_one(
         judged,
     )
     return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
+
+
+def in_colour(picture: Image, scene: Image, placement: Placement, seen: NDArray[np.bool_]) -> tuple[Image, Image]:
+    """The probe at working size and what the master predicts there, BGR uint8 (h, w, 3) each.
+
+    Args:
+        picture: the probe, BGR.
+        scene: the master, BGR.
+        placement: of the master in the probe at working size.
+        seen: bool (h, w), where the probe shows the master.
+    """
+    size = (seen.shape[1], seen.shape[0])
+    ours = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if placement.scale < 0.8:
+        factor = placement.scale
+        side = max(scene.shape)
+        scene = np.asarray(cv2.resize(scene, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+        placement = placement.rescaled(1.0, max(scene.shape) / side)
+    laid = [warp(np.ascontiguousarray(scene[..., k]), placement.matrix, seen.shape) for k in range(3)]
+    graded = [_graded(plane, ours[..., k], seen) for k, plane in enumerate(laid)]
+    return ours, np.stack(graded, axis=-1)
+
+
+def _graded(plane: Image, wanted: Image, seen: NDArray[np.bool_]) -> Image:
+    """A colour plane brought to the probe's contrast and brightness; what differs is left out of the fit."""
+    x, y = plane[seen].astype(np.float64), wanted[seen].astype(np.float64)
+    kept = np.ones(len(x), bool)
+    gain, bias = 1.0, 0.0
+    for _ in range(N_GRADED):
+        if int(kept.sum()) < FEWEST_GRADED or x[kept].std() < 1.0:
+            break
+        gain, bias = (float(v) for v in np.polyfit(x[kept], y[kept], 1))
+        off = np.abs(y - gain * x - bias)
+        kept = off <= max(4.0, 2.5 * float(np.median(off)))
+    return np.clip(np.round(plane * gain + bias), 0, 255).astype(np.uint8)
 
 
 def _shrunk(master: Clip, placement: Placement) -> Clip:

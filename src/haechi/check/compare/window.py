@@ -54,6 +54,7 @@ class Window:
         hues: how far the colours are apart, float32 (n, about h / 4, about w / 4), levels of Cr and Cb, less what the
             whole picture's colours are apart; None where colours are not known.
         undecoded_s: how much of the window damage has taken, seconds.
+        colours: the picture and what the master predicts, BGR uint8 (h, w, 3) each; None for moving pictures.
     """
 
     times_s: Times
@@ -71,6 +72,7 @@ class Window:
     lacking: changes.Judged | None = None
     hues: NDArray[np.float32] | None = None
     undecoded_s: float = 0.0
+    colours: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
 
     @property
     def strength(self) -> changes.Volume:
@@ -158,7 +160,10 @@ def judged_anew(window: Window, probe: Stack) -> Window:
     bands = residual.Bands.of((probe.shape[1], probe.shape[2]))
     energies, harmless = residual.measure(probe, list(window.expected), window.nulls, window.seen, bands)
     judged = changes.judge(energies, harmless, window.parts.codes, window.times_s)
-    return replace(window, probe=probe, judged=judged)
+    colours = window.colours
+    if colours is not None:
+        colours = np.where((probe[0] == window.probe[0])[..., None], *colours), colours[1]
+    return replace(window, probe=probe, judged=judged, colours=colours)
 
 
 def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], Chroma]:

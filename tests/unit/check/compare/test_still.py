@@ -197,3 +197,40 @@ def test_a_patch_that_was_moved_within_the_picture_is_no_overlay(
     grey = astronaut.copy()
     grey[end[1] : end[1] + side, end[0] : end[0] + side] = (40, 220, 250)
     assert [edit.kind for edit in compared(grey, 85).edits] == ["overlay"]
+
+
+def badge(image: Picture, what: str) -> Picture:
+    """A graphic over suit or flag: shaded, see-through, or with a soft edge."""
+    out = image.copy()
+    left, top, side = {"disc": (330, 330, 110), "pane": (60, 400, 400), "glow": (40, 120, 110)}[what]
+    place = np.s_[top : top + (70 if what == "pane" else side), left : left + side]
+    if what == "pane":
+        out[place] = np.round(image[place] * 0.4 + np.array([120, 60, 20]) * 0.6)
+        cv2.putText(out, "best day ever", (left + 20, top + 48), 0, 1.4, (255, 255, 255), 3, cv2.LINE_AA)
+        return out
+    shade = np.linspace(0, 1, side)[:, None, None] * (what == "disc")
+    out[place] = np.round(np.array([60, 220, 255]) * (1 - shade) + np.array([20, 110, 240]) * shade)
+    weight = np.zeros(image.shape[:2], np.float32)
+    cv2.circle(weight, (left + side // 2, top + side // 2), side // 2 - 10, (1.0,), -1, cv2.LINE_AA)
+    soft = cv2.GaussianBlur(weight, (0, 0), 4 if what == "glow" else 0.6)[..., None]
+    return np.round(soft * out + (1 - soft) * image).astype(np.uint8)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.6])
+@pytest.mark.parametrize("what", ["disc", "pane", "glow"])
+def test_shaded_and_see_through_graphics_are_overlays(
+    compared: Callable[..., Report], astronaut: Picture, what: str, factor: float
+) -> None:
+    report = compared(resized(badge(astronaut, what), factor), 75)
+    assert (report.verdict, report.changes) == ("authentic_copy", ())
+    assert "overlay" in {edit.kind for edit in report.edits}
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.6])
+def test_a_natural_patch_with_a_sharp_outline_is_a_change(
+    compared: Callable[..., Report], astronaut: Picture, factor: float
+) -> None:
+    other = np.ascontiguousarray(astronaut[::-1, ::-1])
+    out = astronaut.copy()
+    out[330:430, 330:430] = other[330:430, 330:430]
+    assert compared(resized(out, factor), 75).verdict == "altered"

@@ -1,0 +1,207 @@
+"""Train `src/haechi/check/compare/drawn.npz`: whether what differs in a photograph was drawn.
+
+    python -m benchmarks.drawn [--seconds S] [--write]
+
+Method: photographs of the development split (benchmarks/photographs.py), thirty more people of LFW and a frame of each
+development master go with a graphic (benchmarks/graphics.py) or a true alteration (benchmarks/tampering.py) through
+a re-post of drawn size and quality; what differs is cut out in cells, as the comparison does, and measured. Five
+networks of HIDDEN units are fitted to that by L-BFGS, logistic loss and a penalty on weights. The photographs of the
+test split, made in the same way, tell how good they are. No picture and no measurement is kept, only weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from benchmarks import graphics, tampering
+from benchmarks.intervals import auc
+from benchmarks.photographs import LFW, PHOTOGRAPHS
+from benchmarks.sources import data_folder, find_sources
+from haechi.check.compare.drawn import measure
+from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.core.media.faces import FaceFinder
+from haechi.core.settings import Limits, Settings
+
+TARGET: Final = Path("src/haechi/check/compare/drawn.npz")
+NETWORKS, HIDDEN, PENALTY = 5, 16, 1.0
+MORE_PEOPLE: Final = 30
+FACTORS, QUALITIES = (1.0, 1.0, 0.8, 0.6, 0.5), (92, 85, 75, 60, 50)
+LONGEST: Final = 960
+_PROCESSES: Final = 2
+
+Image = NDArray[np.uint8]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A photograph and the boxes of its faces."""
+
+    picture: Image
+    faces: list[graphics.FaceBox]
+
+
+def photographs(split: str, data: Path) -> list[Shown]:
+    """All photographs of a split; for training with more people and frames of masters."""
+    paths = [data / name for name in PHOTOGRAPHS[split]]
+    pictures = []
+    if split == "dev":
+        used = {Path(name).parent for names in PHOTOGRAPHS.values() for name in names}
+        people = sorted(p for p in (data / LFW).iterdir() if p.is_dir() and p.relative_to(data) not in used)
+        drawn = np.random.default_rng(7).permutation(len(people))[:MORE_PEOPLE]
+        paths += [sorted(people[i].glob("*.jpg"))[0] for i in drawn]
+        for source in (s for s in find_sources(data) if s.split == "dev"):
+            pictures.append(next(iter(read_frames(source.path, Limits(), FrameRequest()))).image)
+    pictures += [np.asarray(cv2.imread(str(path)), np.uint8) for path in paths]
+    finder = FaceFinder(Settings().models)
+    found = [[face.box for face in finder.find(picture)] for picture in pictures]
+    return [Shown(p, [(b.x, b.y, b.w, b.h) for b in boxes]) for p, boxes in zip(pictures, found, strict=True)]
+
+
+def examples(job: tuple[str, Path, int, float]) -> tuple[Values, NDArray[np.bool_]]:
+    """Measurements (n, 34) and whether each was drawn, made for so many seconds: (split, data, seed, seconds)."""
+    split, data, seed, seconds = job
+    cv2.setNumThreads(1)
+    shown, rng, began = photographs(split, data), np.random.default_rng(seed), time.monotonic()
+    values: list[NDArray[np.float32]] = []
+    drawn: list[bool] = []
+    makers = [*tampering.ALTERATIONS.values(), *2 * [*tampering.MORE.values(), tampering.foreign_patch]]
+    while time.monotonic() - began < seconds:
+        one, other = (shown[int(rng.integers(0, len(shown)))] for _ in range(2))
+        harmless = bool(rng.random() < 0.5)
+        if harmless:
+            kind = str(rng.choice(graphics.KINDS))
+            made: Image | None = graphics.laid_over(one.picture, kind, rng, one.faces)
+        else:
+            made = makers[int(rng.integers(0, len(makers)))](one.picture, other.picture, one.faces, rng)
+        if made is None:
+            continue
+        sent, expected = _sent(made, one.picture, rng)
+        measured = (measure(sent, expected, mask) for mask in _differing(sent, expected))
+        new = [each for each in measured if each is not None]
+        values += new
+        drawn += [harmless] * len(new)
+    return np.array(values, np.float64), np.array(drawn)
+
+
+def _sent(made: Image, original: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """A picture as re-posted and as read for comparison; the original a hair's breadth beside its place."""
+    coded = _shrunk(made, float(rng.choice(FACTORS)))
+    data = cv2.imencode(".jpg", coded, [cv2.IMWRITE_JPEG_QUALITY, int(rng.choice(QUALITIES))])[1]
+    sent = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    sent = _shrunk(sent, LONGEST / max(sent.shape))
+    size = (sent.shape[1], sent.shape[0])
+    expected = cv2.resize(original, size, interpolation=cv2.INTER_AREA)
+    off = rng.normal(0, 0.12, 2) * (rng.random() < 0.7)
+    matrix = np.array([[1, 0, off[0]], [0, 1, off[1]]], np.float64)
+    return sent, np.asarray(cv2.warpAffine(expected, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _shrunk(picture: Image, factor: float) -> Image:
+    if factor >= 1:
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _differing(sent: Image, expected: Image) -> list[NDArray[np.bool_]]:
+    """The largest connected differences, in cells, as masks."""
+    height, width = sent.shape[:2]
+    cell = max(2, round(max(height, width) / 160))
+    luma = [cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) for picture in (sent, expected)]
+    squared = cv2.absdiff(*luma).astype(np.float32) ** 2
+    size = (max(1, width // cell), max(1, height // cell))
+    energy = cv2.GaussianBlur(np.sqrt(cv2.resize(squared, size, interpolation=cv2.INTER_AREA)), (0, 0), 1.2)
+    strong = (energy > max(5.0, 0.15 * float(energy.max()))).astype(np.uint8)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(strong, np.ones((3, 3), np.uint8)))
+    found = []
+    for k in np.argsort(-stats[1:, cv2.CC_STAT_AREA])[:2] + 1:
+        inside = (labels == k) & (strong > 0)
+        if int(inside.sum()) >= 6 and float(energy[inside].max()) >= max(10.0, 0.5 * float(energy.max())):
+            found.append(cv2.resize(inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0)
+    return found
+
+
+def fit(values: Values, drawn: NDArray[np.bool_]) -> dict[str, NDArray[np.float32]]:
+    """The weights, see `haechi.check.compare.drawn`."""
+    middle, width = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-3)
+    x = np.clip((values - middle) / width, -4, 4)
+    networks = [_one(x, np.where(drawn, 1.0, -1.0), seed) for seed in range(NETWORKS)]
+    parts = {name: np.stack([network[name] for network in networks]) for name in networks[0]}
+    return {name: part.astype(np.float32) for name, part in ({"middle": middle, "width": width} | parts).items()}
+
+
+def _one(x: Values, sign: Values, seed: int) -> dict[str, Values]:
+    """One network by L-BFGS from a drawn start."""
+    n, count = x.shape[1], n_weights(x.shape[1])
+    start = np.random.default_rng(seed).normal(0, 1 / np.sqrt(n), count)
+
+    def loss(flat: Values) -> tuple[float, Values]:
+        parts = _split(flat, n)
+        hidden = np.tanh(x @ parts["in"] + parts["in_bias"])
+        margin = sign * (hidden @ parts["out"] + parts["out_bias"])
+        pull = -sign / (1 + np.exp(np.clip(margin, -50, 50)))
+        inner = np.outer(pull, parts["out"]) * (1 - hidden**2)
+        slopes = {"in": x.T @ inner, "in_bias": inner.sum(axis=0), "out": hidden.T @ pull, "out_bias": pull.sum()}
+        flat_slopes = np.concatenate([np.ravel(slopes[name]) for name in parts])
+        return float(np.logaddexp(0, -margin).sum() + 0.5 * PENALTY * flat @ flat), flat_slopes + PENALTY * flat
+
+    return _split(minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 500}).x, n)
+
+
+def n_weights(n: int) -> int:
+    """Numbers of one network with `n` inputs."""
+    return n * HIDDEN + 2 * HIDDEN + 1
+
+
+def _split(flat: Values, n: int) -> dict[str, Any]:
+    a = n * HIDDEN
+    return {
+        "in": flat[:a].reshape(n, HIDDEN),
+        "in_bias": flat[a : a + HIDDEN],
+        "out": flat[a + HIDDEN : a + 2 * HIDDEN],
+        "out_bias": flat[-1],
+    }
+
+
+def odds(weights: dict[str, NDArray[np.float32]], values: Values) -> Values:
+    """Log odds (n,) of measurements (n, 34)."""
+    x = np.clip((values - weights["middle"]) / weights["width"], -4, 4)
+    hidden = np.tanh(np.einsum("nf,kfh->nkh", x, weights["in"]) + weights["in_bias"])
+    return np.asarray((np.einsum("nkh,kh->nk", hidden, weights["out"]) + weights["out_bias"]).mean(axis=1))
+
+
+def main() -> None:
+    """Parse, make, fit, tell, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long each process makes training examples")
+    parser.add_argument("--write", action="store_true", help=f"write {TARGET}")
+    options = parser.parse_args()
+    data = data_folder()
+    if data is None:
+        print("Drawn: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA.")
+        return
+    jobs = [("dev", data, seed, options.seconds) for seed in range(_PROCESSES)]
+    with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:
+        made = pool.map(examples, jobs)
+        weights = fit(np.concatenate([values for values, _ in made]), np.concatenate([drawn for _, drawn in made]))
+        if options.write:
+            with TARGET.open("wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **weights)
+        held = pool.map(examples, [("test", data, 100 + k, options.seconds / 4) for k in range(_PROCESSES)])
+    values, drawn = np.concatenate([v for v, _ in held]), np.concatenate([d for _, d in held])
+    told = odds(weights, values)
+    print(f"{sum(len(d) for _, d in made)} examples; of {len(drawn)} others AUC {auc(told[drawn], told[~drawn]):.4f}")
+
+
+if __name__ == "__main__":
+    main()
