@@ -11,6 +11,7 @@ looks drawn, thin and faint graphics on a rich picture may not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -21,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.layers import explained
+from haechi.check.compare.layers import explained, pure
 
 NAMES: Final = (
     *("new_edge_50", "new_edge_80", "new_edge_95", "edge_gain", "edge_50", "edge_20", "edge_90", "edge_inside_10"),
@@ -34,6 +35,8 @@ NAMES: Final = (
 REACH: Final = 12
 FEWEST_PIXELS: Final = 16
 LEAST_APART, APART_SHARE = 10.0, 0.3
+# Levels within which a colour is the same, and the share of the pixels that must have it.
+SAME_INK, MOSTLY = 14.0, 0.6
 BLURS: Final = (1.5, 3.0, 6.0, 10.0)
 
 Floats = NDArray[np.float32]
@@ -77,6 +80,25 @@ def log_odds(probe: Picture, expected: Picture, mask: Flags) -> float | None:
     x = np.clip((values - weights["middle"]) / weights["width"], -4.0, 4.0)
     hidden = np.tanh(np.einsum("f,kfh->kh", x, weights["in"]) + weights["in_bias"])
     return float((np.einsum("kh,kh->k", hidden, weights["out"]) + weights["out_bias"]).mean())
+
+
+def of_one_ink(probe: Picture, expected: Picture, mask: Flags, drawn: Sequence[Flags]) -> bool:
+    """Whether what differs has the colours of what was drawn elsewhere on the same picture: another piece of that.
+
+    Args:
+        probe: BGR uint8 (h, w, 3).
+        expected: what the master predicts, in the same geometry and colours.
+        mask: bool (h, w), where a difference was found.
+        drawn: masks of what was drawn.
+    """
+    patch = _patch(probe, expected, mask)
+    others = [_patch(probe, expected, each) for each in drawn]
+    inks = [ink for other in others if other is not None for ink in pure(other.ours, other.theirs, other.ink)]
+    if patch is None or not inks:
+        return False
+    pixels = patch.ours[_core(patch)]
+    off = np.min([np.linalg.norm(pixels - ink, axis=1) for ink in inks], axis=0)
+    return bool((off < SAME_INK).mean() > MOSTLY)
 
 
 def measure(probe: Picture, expected: Picture, mask: Flags) -> Floats | None:

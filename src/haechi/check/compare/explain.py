@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.changes import FACIAL, Component, merge
 from haechi.check.compare.cloned import is_cloned
-from haechi.check.compare.drawn import log_odds
+from haechi.check.compare.drawn import log_odds, of_one_ink
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
@@ -129,7 +129,24 @@ def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
     # What was not joined to another is the same object, looked at already.
     looked = [(c, looks.get(id(c)) or look_at(c, window)) for c in merge(telling or parts, window.times_s)]
     told = [(component, look, _kind(component, look, window)) for component, look in looked]
-    return [each for each in told if each[2] != NOISE]
+    return _with_pieces([each for each in told if each[2] != NOISE], window)
+
+
+def _with_pieces(
+    told: list[tuple[Component, Look, str | None]], window: Window
+) -> list[tuple[Component, Look, str | None]]:
+    """Of a still picture, what has the colours of something drawn is another piece of that: a frame falls apart."""
+    drawn = [mask_of(component, window) for component, _, kind in told if kind == "overlay"]
+    colours = window.colours
+    if colours is None or not drawn:
+        return told
+
+    def piece(component: Component, kind: str | None) -> str | None:
+        if kind is not None or component.region in FACIAL or is_cloned(component, window):
+            return kind
+        return "overlay" if of_one_ink(*colours, mask_of(component, window), drawn) else None
+
+    return [(component, look, piece(component, kind)) for component, look, kind in told]
 
 
 def _is_neighbour(component: Component, look: Look, window: Window) -> bool:

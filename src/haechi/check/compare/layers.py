@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 N_LAYERS: Final = 3
 N_PIXELS, N_TRIED = 1200, 24
+MUCH: Final = 0.25
 # Levels: off the line, from the pure colour, and how far layer and master must be apart for the opacity to be told.
 ON_LINE, PURE, FAR = 8.0, 10.0, 20.0
 LEAST_OPACITY, FULL_OPACITY, STEADY = 0.06, 0.93, 0.07
@@ -47,6 +48,13 @@ def explained(ours: Floats, theirs: Floats, ink: Flags) -> tuple[float, ...]:
         pure.append(1.0 - float(mixed.sum()) / count)
     shares += [shares[-1]] * (N_LAYERS - len(shares))
     return (*shares, pure[0], pure[-1])
+
+
+def pure(ours: Floats, theirs: Floats, ink: Flags) -> list[Floats]:
+    """The colours of layers that at least a quarter of the differing pixels show pure; arguments as `explained`."""
+    pixels = ours[ink]
+    found = _colours(ours, theirs, ink)
+    return [each for each in found if float((np.linalg.norm(pixels - each, axis=1) < PURE).mean()) >= MUCH]
 
 
 def _opacity(ours: Floats, theirs: Floats, colour: Floats) -> tuple[Floats, Floats]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from haechi.check.compare.drawn import NAMES, log_odds, measure
+from haechi.check.compare.drawn import NAMES, log_odds, measure, of_one_ink
 from haechi.check.compare.layers import explained
 
 Picture = NDArray[np.uint8]
@@ -86,6 +86,18 @@ def test_nothing_is_said_where_nothing_differs(astronaut: Picture) -> None:
     assert values is not None
     assert values.shape == (len(NAMES),)
     assert np.isfinite(values).all()
+
+
+def test_another_piece_of_what_was_drawn_is_told_by_its_colour(astronaut: Picture) -> None:
+    over = natural(astronaut, "patch")
+    cv2.rectangle(over, (20, 20), (490, 490), (200, 60, 240), 9)
+    left, right = np.zeros((2, *over.shape[:2]), bool)
+    left[10:500, 12:30], right[10:500, 482:500] = True, True
+    shown = coded(over)
+    assert of_one_ink(shown, astronaut, left, [right])
+    assert not of_one_ink(shown, astronaut, mask(astronaut), [right])
+    assert not of_one_ink(shown, astronaut, left, [])
+    assert not of_one_ink(astronaut, astronaut, left, [right])
 
 
 def test_a_colour_at_any_opacity_is_one_layer_and_noise_is_none(astronaut: Picture) -> None:
