@@ -48,8 +48,8 @@ from haechi.core.watermark.decide import MIN_SCORE, Asked
 from haechi.core.watermark.embed import RECIPIENT, embed
 from haechi.core.watermark.informed import read_informed
 from haechi.core.watermark.marks import LEAST_AGREEING
-from haechi.core.watermark.pattern import pattern_of
-from haechi.core.watermark.spread import PICTURE, levelled, soft_bits
+from haechi.core.watermark.pattern import Pattern, pattern_of
+from haechi.core.watermark.spread import PICTURE, by_pilot, levelled, size, soft_bits
 
 Floats = NDArray[np.float32]
 
@@ -197,7 +197,7 @@ def unmarked(images: list[Image], readings: int, searches: int) -> list[str]:
         pattern = pattern_of(secrets.token_bytes(16))
         copies = Asked([secrets.randbits(40) for _ in range(_COPIES)])
         for values in levels[: readings - asked]:
-            soft = np.stack([soft_bits(pattern, one, weight=weight) for one in values for weight in PICTURE])
+            soft = np.stack([one for level in values for one in _soft(pattern, *level)])
             numbers = [number for number, _ in copies.find(soft)]
             found += bool(numbers)
             named += any(number in copies.numbers for number in numbers)
@@ -209,20 +209,32 @@ def unmarked(images: list[Image], readings: int, searches: int) -> list[str]:
     spent = (time.process_time() - start) / max(searches, 1)
     return [
         f"* {asked} readings as they lie of {len(views)} unmarked pictures with random keys: {found} gave a number, "
-        f"{named} one of {_COPIES} known ones; the bound allows {asked * 24 * 7e-12:.0e} (12 decodings and as many "
+        f"{named} one of {_COPIES} known ones; the bound allows {asked * 32 * 7e-12:.0e} (16 decodings and as many "
         "questions for the known ones, each at most 7e-12).",
-        f"* {searches} full searches: {searched} gave a number; the bound allows {searches * 7e-10:.0e}. "
+        f"* {searches} full searches: {searched} gave a number; the bound allows {searches * 5e-10:.0e}. "
         f"{1000 * spent:.0f} ms of processor time each.",
         f"* Threshold {MIN_SCORE}. No number in n readings bounds the rate below 3 / n with 95 % confidence.",
     ]
 
 
-def _levels(image: Image) -> list[Floats]:
-    """What `read` takes of a picture as it lies: levelled coefficients, two ways to whiten, mirrored too."""
-    scaled = canvas(luma(image))
-    whites = [whiten(scaled, alike_grey) for alike_grey in (ALIKE_GREY, BLURRED_GREY)]
-    planes = [plane for white in whites for plane in (white, np.ascontiguousarray(white[:, ::-1]))]
-    return [levelled(coefficients(to_tiles(plane))) for plane in planes]
+def _levels(image: Image) -> list[tuple[Floats, Floats | None]]:
+    """What `read` takes of a picture as it lies, two ways to whiten, mirrored too: levelled, and the tiles' sizes."""
+    scaled, levels = canvas(luma(image)), []
+    for alike_grey in (ALIKE_GREY, BLURRED_GREY):
+        white = whiten(scaled, alike_grey)
+        for plane in (white, np.ascontiguousarray(white[:, ::-1])):
+            values = coefficients(to_tiles(plane))
+            levels.append((levelled(values), size(values) if alike_grey == BLURRED_GREY else None))
+    return levels
+
+
+def _soft(pattern: Pattern, even: Floats, sizes: Floats | None) -> list[Floats]:
+    """The soft bits that `read` decodes."""
+    usual = [soft_bits(pattern, even, weight=weight) for weight in PICTURE]
+    if sizes is None:
+        return usual
+    pilot = soft_bits(pattern, even, weight=by_pilot(pattern, even))
+    return [*usual, pilot, soft_bits(pattern, even * sizes, weight=PICTURE[0])]
 
 
 def _views(image: Image) -> list[Image]:

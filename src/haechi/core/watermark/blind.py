@@ -1,7 +1,8 @@
 """Blind reading: the payload of a picture of unknown scale, angle, aspect, mirroring and crop.
 
 Steps:
-1. As the picture lies: read at the mark's own geometry, then mirrored; both once more as blurred pictures are whitened.
+1. As the picture lies: read at the mark's own geometry, then mirrored; both once more as blurred and clipped pictures
+   are whitened and weighed.
 2. Without even borders (letterbox), should there be any: again as it lies.
 3. Search the lattice for geometries (without the borders), resample the picture to the mark's canvas for each, find the
    place in the map of tiles by the pilot.
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from haechi.core.watermark import lattice
 from haechi.core.watermark.canvas import ALIKE_GREY, BLURRED_GREY, MIN_SIDE_PX, canvas, luma, scaling, whiten
-from haechi.core.watermark.decide import Candidate, choose, known_place, placed
+from haechi.core.watermark.decide import Candidate, choose, known_place, known_place_worn, placed
 from haechi.core.watermark.pattern import TILE, Pattern, pattern_of
 from haechi.core.watermark.records import Geometry, Reading
 
@@ -57,10 +58,10 @@ def _as_it_lies(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
     small = canvas(gray)
     factor = scaling(gray.shape, small.shape)
     mirror = np.array([[-1.0, 0, small.shape[1] - 1], [0, 1, 0], [0, 0, 1]])
-    for alike_grey in (ALIKE_GREY, BLURRED_GREY):
+    for alike_grey, place in ((ALIKE_GREY, known_place), (BLURRED_GREY, known_place_worn)):
         white = whiten(small, alike_grey)
-        yield [known_place(pattern, white, factor)]
-        yield [known_place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
+        yield [place(pattern, white, factor)]
+        yield [place(pattern, np.ascontiguousarray(white[:, ::-1]), mirror @ factor)]
 
 
 def _searched(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:

@@ -1,7 +1,7 @@
 """Pictures as the mark sees them: scaled luma, whitening, perceptual mask, and the coefficients of tiles.
 
 Method: luma (BT.601) scaled to a long side of 512 px. Whitening, the same for writer and reader: subtract what a
-bilateral filter [1] leaves (9 px, 12 grey levels; 40 for blurred pictures), so that edges and letters go and the mark
+bilateral filter [1] leaves (9 px, 12 grey levels; 80 for blurred pictures), so that edges and letters go and the mark
 stays; divide by the local deviation (box 7 px, twice), clip at 1.8. The mask that scales the mark follows the local
 deviation of everything that is not coarser than the band (Gaussian, sigma 4 px), so that texture hides it and smooth
 skin is spared [2].
@@ -26,8 +26,8 @@ _CLIP = 1.8
 _REACH_PX, _NEAR_PX = 9, 5.0
 ALIKE_GREY: Final = 12.0
 """Grey levels up to which the bilateral filter takes neighbours for one surface."""
-BLURRED_GREY: Final = 40.0
-"""The same for blurred pictures, where edges are slopes."""
+BLURRED_GREY: Final = 80.0
+"""The same for blurred and for clipped pictures, where the mark lies on slopes."""
 _MASK_POWER, _MASK_FLOOR, _MASK_TOP = 0.7, 2.0, 14.0
 _SCALE = np.float32(np.sqrt(2) / TILE)
 _REACH = int(np.abs(FREQUENCIES).max()) + 1

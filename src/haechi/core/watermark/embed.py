@@ -1,16 +1,13 @@
 """Embedding with a self-test: as faint as the picture allows.
 
-Method: mark at a middle strength; put the result through what the internet does (JPEG 30; a crop to half of each side
-after JPEG 60; a quarter of the size; brighter; more contrast; median and bilateral filters, 0.6 of the size and JPEG
-40) and read it back at known geometry. Where a reading has too little margin, bend the mark (`write.Bent`) and try
-again. By bisection find the faintest of seven strengths, 45 to 40.2 dB, at which some shape passes; where none does
-even at the strongest, take the shape that passes most.
-Limits: video coding is not tried: for a still, H.264 at crf 28 harms less than JPEG 30 does.
+Method: mark at the faintest strength; put the result through what the internet does (`worn`) and read it back at known
+geometry. Where a reading has too little margin, bend the mark (`write.Bent`) and try again. By bisection find the
+faintest of seven strengths, 45 to 40.2 dB, at which some shape passes; where none does even at the strongest, tune the
+best one to what it lacks (`tune`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -18,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.errors import InputError
-from haechi.core.watermark.canvas import MIN_SIDE_PX, canvas, coefficients, luma, to_tiles, whiten
+from haechi.core.watermark.canvas import MIN_SIDE_PX
 from haechi.core.watermark.code import PAYLOAD_BITS
-from haechi.core.watermark.decide import score_of
-from haechi.core.watermark.pattern import Pattern, pattern_of
+from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.records import Marked
-from haechi.core.watermark.spread import PICTURE, levelled, soft_bits
-from haechi.core.watermark.write import STRAIGHT, Bent, host_of, second_plane, write
+from haechi.core.watermark.tune import Trial, Tuner, trial
+from haechi.core.watermark.worn import first_lost
+from haechi.core.watermark.write import STRAIGHT, Bent, Draft, draft, host_of, second_plane
 
 STRENGTHS_DB: Final = (45.0, 44.0, 43.0, 42.2, 41.5, 40.8, 40.2)
 """PSNR in dB to choose from."""
@@ -37,13 +34,13 @@ RECIPIENT: Final = "recipient"
 RECIPIENT_DB: Final = 48.0
 
 _SWALLOWED_DB, _MOST_GIVEN_DB = 0.3, 3.0
-_MARGIN: Final = 0.7
-"""Score that a self-test must reach; about 0.53 is where half of the payloads are read."""
-_ALLOWANCE: Final = 0.14
-"""What the hardest of the tests may stay below it."""
+_STARTS: Final = (STRAIGHT, Bent(tilt=1.0), Bent(clear_of_ends=True))
+"""Shapes that tuning starts from."""
+_ROUNDS: Final = 8
+_BEYOND_SHAPES: Final = 0.12
+"""What a copy may lack for another shape to be worth a try."""
 
 Bytes = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 def embed(
@@ -72,9 +69,11 @@ def embed(
     writer = _Writer(image_bgr, payload, key, recipient)
     if strength_db is None:
         return writer.tested()
-    image = writer.at(strength_db)
-    survives = not test or min(margins(image, writer.pattern, payload)) >= _MARGIN
-    return Marked(image, psnr(image_bgr, image), strength_db, survives)
+    if test:
+        tried = writer.trial(strength_db)
+        return Marked(tried.image, psnr(image_bgr, tried.image), strength_db, tried.passes)
+    image = writer.at(strength_db)[1]
+    return Marked(image, psnr(image_bgr, image), strength_db, True)
 
 
 def _require_markable(image_bgr: Bytes, *numbers: int | None) -> None:
@@ -87,19 +86,6 @@ def _require_markable(image_bgr: Bytes, *numbers: int | None) -> None:
             raise InputError(f"payload {number}: choose a number from 0 to 2**{PAYLOAD_BITS} - 1")
 
 
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """A marked picture and the scores of its self-tests."""
-
-    scores: list[float]
-    image: Bytes
-    bent: Bent
-
-    @property
-    def passes(self) -> bool:
-        return min(self.scores) >= _MARGIN
-
-
 class _Writer:
     """Marks one picture at any strength and in any shape."""
 
@@ -107,87 +93,67 @@ class _Writer:
         self.pattern = pattern_of(key)
         self._image, self._payload, self._host = image_bgr, payload, host_of(image_bgr)
         self._beside = None
+        self._suspect = 0
         if recipient is not None:
             self._beside = second_plane(self._host, pattern_of(key, RECIPIENT), recipient, RECIPIENT_DB)
 
-    def at(self, psnr_db: float, bent: Bent = STRAIGHT) -> Bytes:
-        """The marked picture."""
-        image = self._written(psnr_db, bent)
+    def at(self, psnr_db: float, bent: Bent = STRAIGHT) -> tuple[Draft, Bytes]:
+        """The mark, and the marked picture."""
+        mark = draft(self._host, self.pattern, self._payload, psnr_db, bent=bent, beside=self._beside)
+        image = mark.drawn()
         # black and white areas swallow a part of the mark: the rest of the picture may bear more
         if (lost := psnr(self._image, image) - psnr_db) > _SWALLOWED_DB:
-            image = self._written(psnr_db - min(lost, _MOST_GIVEN_DB), bent)
-        return image
+            mark = mark.louder(min(lost, _MOST_GIVEN_DB))
+            image = mark.drawn()
+        return mark, image
 
-    def _written(self, psnr_db: float, bent: Bent) -> Bytes:
-        return write(self._host, self.pattern, self._payload, psnr_db, bent=bent, beside=self._beside)
+    def trial(self, psnr_db: float, bent: Bent = STRAIGHT) -> Trial:
+        """Mark and test."""
+        return trial(*self.at(psnr_db, bent), self.pattern, self._payload)
 
     def tested(self) -> Marked:
-        """Bisection over `STRENGTHS_DB`: the faintest that passes in some shape, else the best at the strongest."""
+        """The faintest of `STRENGTHS_DB` that passes in some shape, by bisection; else tuned at the strongest.
+
+        Most pictures pass at the faintest: it is tried first.
+        """
         low, high = 0, len(STRENGTHS_DB) - 1
-        found: dict[int, _Trial] = {}
+        passing: dict[int, tuple[Draft, Bytes]] = {}
+        middle = 0
         while low < high:
+            found = self._passing(STRENGTHS_DB[middle])
+            if found is not None:
+                passing[middle], high = found, middle
+            else:
+                low = middle + 1
             middle = (low + high) // 2
-            found[middle] = self._best(STRENGTHS_DB[middle])
-            low, high = (low, middle) if found[middle].passes else (middle + 1, high)
-        best = found[low] if low in found else self._best(STRENGTHS_DB[low])
-        image = best.image
-        if psnr(self._image, image) < LEAST_PSNR_DB:
-            image = self.at(STRENGTHS_DB[-1] + 0.5, best.bent)
-        return Marked(image, psnr(self._image, image), STRENGTHS_DB[low], best.passes)
+        if low in passing:
+            return self._done(*passing[low], STRENGTHS_DB[low], passes=True)
+        tried = [self.trial(STRENGTHS_DB[low], bent) for bent in _STARTS]
+        best = max(tried, key=lambda one: (one.passes, one.merit))
+        if not best.passes:
+            best = Tuner(self._image, self.pattern, self._payload).tuned(best, _ROUNDS)
+        return self._done(best.draft, best.image, STRENGTHS_DB[low], passes=best.passes)
 
-    def _best(self, psnr_db: float) -> _Trial:
-        """The first shape that passes all tests, else the one that passes most of them."""
-        tried: list[_Trial] = []
+    def _passing(self, psnr_db: float) -> tuple[Draft, Bytes] | None:
+        """The first shape that passes all tests; a test that failed before comes first."""
         for bent in SHAPES:
-            image = self.at(psnr_db, bent)
-            tried.append(_Trial(margins(image, self.pattern, self._payload), image, bent))
-            if tried[-1].passes:
-                return tried[-1]
-        return max(tried, key=lambda one: sum(min(score, _MARGIN) for score in one.scores))
+            mark, image = self.at(psnr_db, bent)
+            lost = first_lost(image, self.pattern, self._payload, suspect=self._suspect)
+            if lost is None:
+                return mark, image
+            self._suspect = lost[0]
+            if lost[1] > _BEYOND_SHAPES:
+                break
+        return None
 
-
-def margins(image_bgr: Bytes, pattern: Pattern, payload: int) -> list[float]:
-    """The scores of the self-test's readings; `_MARGIN` is asked of each."""
-    fair = _white(_jpeg(image_bgr, 60))
-    rows, columns = fair.shape
-    middle = np.zeros_like(fair)
-    inside = np.s_[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
-    middle[inside] = fair[inside]
-    worn = _jpeg(_smaller(_denoised(luma(image_bgr)), 0.6), 40)
-    scaled = canvas(luma(image_bgr))
-    bright, harsh = np.minimum(scaled + 35, 255), np.clip((scaled - 128) * np.float32(1.4) + 128, 0, 255)
-    views = [_white(_jpeg(image_bgr, 30)), middle, _white(_smaller(image_bgr, 0.25)), whiten(bright), whiten(harsh)]
-    return [
-        *(_best_score(view, pattern, payload) for view in views),
-        _best_score(_white(worn), pattern, payload) + _ALLOWANCE,
-    ]
-
-
-def _best_score(white: Floats, pattern: Pattern, payload: int) -> float:
-    values = levelled(coefficients(to_tiles(white)))
-    return max(score_of(soft_bits(pattern, values, weight=weight), payload) for weight in PICTURE)
-
-
-def _denoised(gray: Bytes) -> Bytes:
-    return np.asarray(cv2.bilateralFilter(cv2.medianBlur(gray, 3), 7, 40, 5), np.uint8)
-
-
-def _smaller(image_bgr: Bytes, factor: float) -> Bytes:
-    height, width = image_bgr.shape[:2]
-    size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    return np.asarray(cv2.resize(image_bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+    def _done(self, mark: Draft, image: Bytes, strength_db: float, *, passes: bool) -> Marked:
+        while psnr(self._image, image) < LEAST_PSNR_DB:
+            mark = mark.louder(-0.3)
+            image = mark.drawn()
+        return Marked(image, psnr(self._image, image), strength_db, passes)
 
 
 def psnr(a: Bytes, b: Bytes) -> float:
     """Peak signal-to-noise ratio in dB over all colours; 99 when equal."""
     error = float(cv2.norm(a, b, cv2.NORM_L2SQR)) / a.size
     return 10 * float(np.log10(255.0**2 / error)) if error else 99.0
-
-
-def _white(image_bgr: Bytes) -> Floats:
-    return whiten(canvas(luma(image_bgr)))
-
-
-def _jpeg(image_bgr: Bytes, quality: int) -> Bytes:
-    data = cv2.imencode(".jpg", image_bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)

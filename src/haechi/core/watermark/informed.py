@@ -1,7 +1,7 @@
 """Informed reading: with the unmarked master, which only the rights holder has, the picture itself is no noise.
 
 Steps:
-0. As the probe lies: only scaled, perhaps. Else:
+0. As the probe lies: only scaled, perhaps; then where the mark itself says that an upright part lies (`locate`). Else:
 1. Register the probe to the master: SIFT matches [1], the probe also mirrored, an affine map by RANSAC; then refine
    it by maximising the correlation of the two (ECC [2]). Where that fails, the blind reader's geometry serves.
 2. Resample the probe to the mark's canvas; bring the master to the probe's resolution.
@@ -9,7 +9,7 @@ Steps:
    and coding noise.
 4. Whiten the rest, weigh it by the mask over its local deviation, and read at the known place: the rest as it is,
    levelled, and together with what the blind reader sees there, whose noise is another; frequencies weighed by rule or
-   by how much of the pilot they hold. 8 decodings under each of three geometries.
+   by how much of the pilot they hold. 8 decodings under each of four geometries.
 
 Limits: needs something to register by: an almost even crop has no features. Where the probe was repainted, the rest is
 large and its weight small. Perspective is not modelled.
@@ -39,6 +39,7 @@ from haechi.core.watermark.canvas import (
     without_coarse,
 )
 from haechi.core.watermark.decide import Asked, Candidate, choose
+from haechi.core.watermark.locate import located
 from haechi.core.watermark.pattern import Pattern, pattern_of
 from haechi.core.watermark.records import Reading
 from haechi.core.watermark.spread import (
@@ -92,6 +93,8 @@ def read_informed(
     def tried() -> Iterator[list[Candidate]]:
         target = canvas(master)
         yield at(scaling(probe.shape, target.shape))
+        if (place := located(probe, target.shape, pattern_of(key))) is not None:
+            yield at(place.matrix)
         if (matrix := registered(probe, master)) is not None:
             yield at(matrix)
         if (blind := read(image_bgr, key)) is not None:

@@ -71,6 +71,16 @@ def levelled(values: Floats) -> Floats:
     return values / loudness(values)
 
 
+def size(values: Floats) -> Floats:
+    """Deviation of each tile, float32 (rows, columns, 1), 1 on average.
+
+    A clipped copy has tiles of which only a small part is left. Their levelled coefficients are as loud as others' and
+    say less, in proportion to this.
+    """
+    size = np.sqrt(np.mean(values * values, axis=2, keepdims=True))
+    return np.asarray(size / max(float(size.mean()), 1e-9), np.float32)
+
+
 def places(rows: int, columns: int, row: int = 0, column: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Index arrays into the 16 x 16 map for a grid of tiles whose first tile lies at (row, column) of the map."""
     return (np.arange(row, row + rows) % MAP)[:, None], (np.arange(column, column + columns) % MAP)[None, :]
@@ -94,14 +104,19 @@ def chips(
     out = np.zeros((rows, columns, 2 * COUNT), np.float32)
     out[..., pattern.data_at] = codeword[pattern.order[at]] * pattern.signs[at]
     out[..., pattern.pilot_at] = pattern.pilot[at]
-    phases = np.stack([pattern.lattice.real, -pattern.lattice.imag], axis=1) * (np.sqrt(2) * _LATTICE_GAIN)
-    out[..., lattice_at()] = phases.reshape(-1) if lattice else 0
+    out[..., lattice_at()] = lattice_chips(pattern) * np.float32(_LATTICE_GAIN) if lattice else 0
     return out * AMPLITUDE
 
 
 def lattice_at() -> NDArray[np.int64]:
     """Coefficient numbers of the lattice, int64 (64,): cosine and sine in turn."""
     return np.stack([2 * LATTICE_ROWS, 2 * LATTICE_ROWS + 1], axis=1).reshape(-1)
+
+
+def lattice_chips(pattern: Pattern) -> Floats:
+    """The lattice in the coefficients `lattice_at`, float32 (64,), unit deviation."""
+    phases = np.stack([pattern.lattice.real, -pattern.lattice.imag], axis=1) * np.sqrt(2)
+    return np.asarray(phases.reshape(-1), np.float32)
 
 
 def soft_bits(pattern: Pattern, values: Floats, row: int = 0, column: int = 0, *, weight: Floats) -> Floats:
@@ -139,7 +154,7 @@ def gathered(pattern: Pattern, values: Floats, weight: Floats) -> Floats:
     return np.bincount(pattern.order[at].reshape(-1), weighed.reshape(-1), CODED_BITS).astype(np.float32)
 
 
-_RINGS: Final = np.digitize(_RADIUS, (2.6, 3.2, 3.8, 4.5, 5.3, 6.2, 7.2, 8.3, 9.6, 11.0))
+RINGS: Final = np.digitize(_RADIUS, (2.6, 3.2, 3.8, 4.5, 5.3, 6.2, 7.2, 8.3, 9.6, 11.0))
 
 
 def by_pilot(pattern: Pattern, values: Floats) -> Floats:
@@ -149,13 +164,13 @@ def by_pilot(pattern: Pattern, values: Floats) -> Floats:
         pattern: the key's choices.
         values: coefficients float32 (rows, columns, 2 * COUNT), whitened, whose first tile lies at (0, 0) of the map.
     """
-    pilot, ring = pattern.pilot[places(*values.shape[:2])], _RINGS[pattern.pilot_at]
-    rings = int(_RINGS.max()) + 1
+    pilot, ring = pattern.pilot[places(*values.shape[:2])], RINGS[pattern.pilot_at]
+    rings = int(RINGS.max()) + 1
     agreeing = np.bincount(ring, (values[..., pattern.pilot_at] * pilot).sum((0, 1)), rings)
     count = np.bincount(ring, minlength=rings) * pilot[..., 0].size
-    power = np.bincount(_RINGS, (values * values).mean((0, 1)), rings) / np.bincount(_RINGS, minlength=rings)
+    power = np.bincount(RINGS, (values * values).mean((0, 1)), rings) / np.bincount(RINGS, minlength=rings)
     left = np.maximum(_smoothed(agreeing), 0) / np.maximum(_smoothed(count), 1)
-    return np.asarray((left / np.maximum(power, 1e-12))[_RINGS], np.float32)
+    return np.asarray((left / np.maximum(power, 1e-12))[RINGS], np.float32)
 
 
 def _smoothed(rings: NDArray[Any]) -> NDArray[np.float64]:

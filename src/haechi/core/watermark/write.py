@@ -7,7 +7,8 @@ Steps:
    black places, which a brighter or a harsher copy clips.
 3. Improved spread spectrum [1]: around each tile (5 x 5), cancel a share of the host's own vote on each bit, as far as
    the same energy allows; so that crops profit too.
-4. Scale the mark up to the picture's size and add it to all three colours; clip, round.
+4. Scale the mark up to the picture's size and add it to all three colours; clip, round. Before that, `tune` may change
+   the mark of a hard picture.
 
 [1] Malvar, Florencio. IEEE Trans. Signal Processing 51 (2003).
 """
@@ -42,8 +43,8 @@ _MOST_ENERGY = 0.5
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_DARKEST, _BRIGHTEST, _FADES = 45.0, 205.0, 12.0
-_LEFT: Final = 0.15
+_DARKEST, _BRIGHTEST, _FADES = 38.0, 217.0, 12.0
+_LEFT: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,36 @@ def host_of(image_bgr: Bytes) -> Host:
     return Host(image_bgr, scaled, mask(scaled), coefficients(to_tiles(whiten(scaled))))
 
 
-def write(
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mark before it is drawn into its picture.
+
+    Attributes:
+        host: the picture; its mask says where the mark goes.
+        values: the mark in coefficients, float32 (rows, columns, 2 * COUNT), relative.
+        power: mean square of the mark, grey levels.
+        beside: another mark's plane, which is added too, or None.
+    """
+
+    host: Host
+    values: Floats
+    power: float
+    beside: Floats | None
+
+    def drawn(self) -> Bytes:
+        """Step 4: the marked picture, uint8 (h, w, 3)."""
+        plane = _plane(self.host, self.values, self.power)
+        return _added(self.host.image_bgr, plane if self.beside is None else plane + self.beside)
+
+    def louder(self, by_db: float) -> Draft:
+        """The same mark with more power."""
+        return replace(self, power=self.power * 10 ** (by_db / 10))
+
+
+def draft(
     host: Host, pattern: Pattern, payload: int, psnr_db: float, *, bent: Bent = STRAIGHT, beside: Floats | None = None
-) -> Bytes:
-    """The marked picture, uint8 (h, w, 3), at about the PSNR.
+) -> Draft:
+    """Steps 2 and 3: the mark of a payload for a picture.
 
     Args:
         host: the picture.
@@ -106,9 +133,7 @@ def write(
     gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
     spare = host_votes(host.values, weight, pattern) / gain
     share = min(_CANCELLED, _MOST_ENERGY * float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12))))
-    spare *= np.float32(share)
-    plane = _plane(host, wanted - spare, power)
-    return _added(host.image_bgr, plane if beside is None else plane + beside)
+    return Draft(host, wanted - spare * np.float32(share), power, beside)
 
 
 def _room(scaled: Floats) -> Floats:

@@ -26,3 +26,19 @@ def page(width: int, height: int, seed: int = 0) -> np.ndarray:
             out, "Haneul First Snow official tour 2026", (30, y), cv2.FONT_HERSHEY_SIMPLEX, 1.0, (40, 40, 50), 2
         )
     return out
+
+
+def stars(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """Bright spots on black: with more contrast, only the spots are left."""
+    rng = np.random.default_rng(seed)
+    spots = np.zeros((height, width), np.float32)
+    spots[rng.integers(0, height, 1700), rng.integers(0, width, 1700)] = rng.uniform(300, 3000, 1700)
+    out = 14 + cv2.GaussianBlur(spots, (0, 0), 2.2) + rng.normal(0, 2, (height, width))
+    return np.repeat(np.clip(out, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def sky(width: int, height: int, seed: int = 0) -> np.ndarray:
+    """A smooth slope with a little noise: nothing to register a part by."""
+    y, x = np.mgrid[:height, :width]
+    out = 90 + 0.08 * x + 0.05 * y + np.random.default_rng(seed).normal(0, 1.2, (height, width))
+    return np.repeat(np.clip(out, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
