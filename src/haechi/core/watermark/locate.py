@@ -16,7 +16,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from haechi.core.watermark.canvas import canvas, from_tiles, scaling, synthesise, whiten
 from haechi.core.watermark.code import PAYLOAD_BITS, encode
@@ -64,7 +63,7 @@ def located(gray: Bytes, shape: tuple[int, ...], pattern: Pattern) -> Place | No
 class _Search:
     def __init__(self, gray: Bytes, shape: tuple[int, int], pattern: Pattern) -> None:
         self._gray, self._shape = gray, shape
-        self._known = fft.rfft2(_known_part(shape, pattern))
+        self._known = np.fft.rfft2(_known_part(shape, pattern))
 
     def sides(self) -> Iterator[int]:
         """Lengths of the part's long side on the canvas that are tried: a few pixels' error at the end does no harm."""
@@ -98,8 +97,8 @@ class _Search:
         rows, columns = self._shape[0] - white.shape[0] + 1, self._shape[1] - white.shape[1] + 1
         if rows < 1 or columns < 1:
             return np.empty((0, 0), np.float32), white
-        seen = fft.rfft2(white, s=self._shape)
-        scores = fft.irfft2(self._known * np.conj(seen), s=self._shape)[:rows, :columns]
+        seen = np.fft.rfft2(white, s=self._shape)
+        scores = np.fft.irfft2(self._known * np.conj(seen), s=self._shape)[:rows, :columns]
         return np.asarray(scores, np.float32), white
 
 
