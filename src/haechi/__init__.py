@@ -61,6 +61,7 @@ def check(
         InputError: the file cannot be read or is no media that Haechi handles.
         StoreError: the store cannot be opened.
     """
+    _begin()
     from haechi.check.check import check_file
     from haechi.core.store import open_store
 
@@ -80,9 +81,17 @@ def compare(probe: _PathLike, master: _PathLike, *, models: _PathLike | None = N
     Raises:
         InputError: one of the files cannot be read or is no media that Haechi handles.
     """
+    _begin()
     from haechi.check.check import compare_pair
 
     return compare_pair(Path(probe), Path(master), _settings(None, models), pictures=pictures)
+
+
+def _begin() -> None:
+    """Let the decoding service start while the rest is loaded."""
+    from haechi.core.media.sandbox import warm_up
+
+    warm_up()
 
 
 def _settings(home: _PathLike | None, models: _PathLike | None) -> Settings:

@@ -78,6 +78,9 @@ def _check(
 def _outcomes(
     session: Session, listing: Listing, folder: Path | None, again: bool, bar: Bar
 ) -> Iterator[Checked | Failed]:
+    from haechi.core.media.sandbox import warm_up
+
+    warm_up()  # the decoding service starts while the rest is loaded
     from haechi.workflows.software import software_id
     from haechi.workflows.triage import Pages, triage
 

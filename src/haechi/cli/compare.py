@@ -61,6 +61,9 @@ def _compare(
 
 
 def _result(session: Session, probe: Path, master: Path, pictures: bool) -> Report:
+    from haechi.core.media.sandbox import warm_up
+
+    warm_up()  # the decoding service starts while the rest is loaded
     from haechi.check.check import compare_pair
 
     with session.bar() as bar:
