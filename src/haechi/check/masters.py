@@ -29,11 +29,21 @@ class Masters:
 
     Attributes:
         compared: every release with its comparison; the one that explains most with least change comes first.
-        told: those of them that explain a stretch of the probe which none before them explained.
     """
 
     compared: Sequence[Compared] = ()
-    told: Sequence[Compared] = ()
+
+    @property
+    def told(self) -> list[Compared]:
+        """Those that explain a stretch of the probe which none before them explained (joined releases)."""
+        told: list[Compared] = []
+        for pair in self.compared:
+            spans = [s.span for s in pair[1].segments]
+            known = [s.span for _, c in told for s in c.segments]
+            shared = sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in spans for b in known)
+            if not told or (spans and shared < 0.5 * sum(s.duration_s for s in spans)):
+                told.append(pair)
+        return told
 
     @property
     def best(self) -> ReleaseMatch | None:
@@ -43,7 +53,8 @@ class Masters:
     @property
     def releases(self) -> list[ReleaseMatch]:
         """All releases, those that are told first."""
-        return [release for release, _ in (*self.told, *(pair for pair in self.compared if pair not in self.told))]
+        told = self.told
+        return [release for release, _ in told + [pair for pair in self.compared if pair not in told]]
 
     @property
     def together(self) -> Comparison | None:
@@ -109,23 +120,11 @@ def compare_all(
         best = max(parts, key=lambda c: c.score)
         compared.append((ReleaseMatch(release.id, release.title, segments, best.score, best.method), comparison))
     compared.sort(key=lambda one: (-round(_explained(one[1])), _strongest(one[1]), one[0].release_id != marked))
-    return Masters(compared, _explaining(compared))
+    return Masters(compared)
 
 
 def _strongest(comparison: Comparison) -> float:
     return max((c.strength for c in comparison.changes), default=0.0)
-
-
-def _explaining(compared: Sequence[Compared]) -> list[Compared]:
-    """Those that explain a stretch of the probe which none before them explained (joined releases)."""
-    told: list[Compared] = []
-    for pair in compared:
-        spans = [s.span for s in pair[1].segments]
-        known = [s.span for _, c in told for s in c.segments]
-        shared = sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a in spans for b in known)
-        if not told or (spans and shared < 0.5 * sum(s.duration_s for s in spans)):
-            told.append(pair)
-    return told
 
 
 def _together(comparisons: Sequence[Comparison]) -> Comparison:

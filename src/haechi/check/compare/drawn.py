@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare.layers import explained, pure
+from haechi.check.compare.look import in_few_tones
 
 NAMES: Final = (
     *("new_edge_50", "new_edge_80", "new_edge_95", "edge_gain", "edge_50", "edge_20", "edge_90", "edge_inside_10"),
@@ -194,19 +195,13 @@ def _colours(patch: _Patch) -> tuple[float, ...]:
     lab = cv2.cvtColor(patch.ours.astype(np.uint8), cv2.COLOR_BGR2Lab).astype(np.float32)
     chroma = np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)[patch.ink]
     tones, apart = patch.luma[patch.ink], patch.apart[patch.ink]
-    histogram = np.convolve(np.histogram(tones, bins=64, range=(0, 256))[0], np.ones(3), mode="same")
-    common = 0.0
-    for _ in range(3):
-        k = int(histogram.argmax())
-        common += float(histogram[k])
-        histogram[max(0, k - 2) : k + 3] = 0
     signed = (patch.ours - patch.theirs).mean(axis=2)[patch.ink]
     return (
         *(float(v) for v in np.percentile(chroma, [50, 80])),
         *(float(v) for v in np.percentile(apart, [50, 90])),
         float(np.log(len(tones))),
         float(((tones > 244) | (tones < 24)).mean()),
-        min(1.0, common / len(tones)),
+        min(1.0, in_few_tones(tones)),
         abs(float(signed.mean())) / max(float(np.abs(signed).mean()), 1e-3),
     )
 

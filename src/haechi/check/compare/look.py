@@ -113,16 +113,20 @@ def _flatness(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> tuple[
         ink = inside & (apart > max(8.0, 0.4 * float(np.percentile(apart[inside], 95))))
         if int(ink.sum()) < 12:
             continue
-        values = patch[ink]
-        histogram = np.convolve(np.histogram(values, bins=64, range=(0, 256))[0], np.ones(3), mode="same")
-        total = 0.0
-        for _ in range(3):
-            k = int(histogram.argmax())
-            total += float(histogram[k])
-            histogram[max(0, k - 2) : k + 3] = 0
-        shares.append(total / len(values))
+        shares.append(in_few_tones(patch[ink]))
         spreads.append(float(apart[ink].mean()))
     return (float(np.median(shares)), float(np.median(spreads))) if shares else (0.0, 0.0)
+
+
+def in_few_tones(values: Floats) -> float:
+    """Share of levels that lie in the three most common tones, each with its neighbours; may pass 1 by an overlap."""
+    histogram = np.convolve(np.histogram(values, bins=64, range=(0, 256))[0], np.ones(3), mode="same")
+    total = 0.0
+    for _ in range(3):
+        k = int(histogram.argmax())
+        total += float(histogram[k])
+        histogram[max(0, k - 2) : k + 3] = 0
+    return total / len(values)
 
 
 def _steady(difference: Floats, inside: NDArray[np.bool_]) -> float:

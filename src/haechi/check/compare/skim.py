@@ -79,7 +79,8 @@ def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | No
         theirs = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
         master = _Reader(stack, theirs)
         skimmer = _Skimmer(files, master)
-        skimmer.read_ahead(cuts)
+        if cuts:
+            skimmer.read_ahead(cuts[0])
         coming = deque(probe.take(*_around(cut)) for cut in cuts[:AHEAD])
         for cut, following in itertools.zip_longest(cuts, cuts[AHEAD:]):
             clip = coming.popleft().result()
@@ -106,11 +107,10 @@ class _Skimmer:
         self._ahead: tuple[Stretch, Future[Clip | None]] | None = None
         self._given_up: list[Segment | None] = []
 
-    def read_ahead(self, cuts: Sequence[Cut]) -> None:
+    def read_ahead(self, cut: Cut) -> None:
         """Read where the first window will be searched for, while its own frames are read."""
-        for cut in cuts[:1]:
-            stretch = searched_stretch(self._files, cut[1], _around(cut))
-            self._ahead = (stretch, self._master.take(*stretch))
+        stretch = searched_stretch(self._files, cut[1], _around(cut))
+        self._ahead = (stretch, self._master.take(*stretch))
 
     def look(self, cut: Cut, probe: Clip) -> Skimmed | None:
         """One window; the windows come in order."""

@@ -168,12 +168,9 @@ def in_colour(picture: Image, scene: Image, placement: Placement, seen: NDArray[
     """
     size = (seen.shape[1], seen.shape[0])
     ours = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    if placement.scale < 0.8:
-        factor = placement.scale
-        side = max(scene.shape)
-        scene = np.asarray(cv2.resize(scene, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
-        placement = placement.rescaled(1.0, max(scene.shape) / side)
-    laid = [warp(np.ascontiguousarray(scene[..., k]), placement.matrix, seen.shape) for k in range(3)]
+    small = _at_scale(scene, placement)
+    placement = placement.rescaled(1.0, max(small.shape) / max(scene.shape))
+    laid = [warp(np.ascontiguousarray(small[..., k]), placement.matrix, seen.shape) for k in range(3)]
     graded = [_graded(plane, ours[..., k], seen) for k, plane in enumerate(laid)]
     return ours, np.stack(graded, axis=-1)
 
@@ -193,12 +190,16 @@ def _graded(plane: Image, wanted: Image, seen: NDArray[np.bool_]) -> Image:
 
 
 def _shrunk(master: Clip, placement: Placement) -> Clip:
-    """The master at about the probe's scale, so that the warp does not alias."""
-    factor = min(1.0, placement.scale)
+    """The master at about the probe's scale."""
+    return replace(master, frames=_at_scale(master.frames[0], placement)[None])
+
+
+def _at_scale(picture: Image, placement: Placement) -> Image:
+    """A picture of the master at about the probe's scale, so that the warp does not alias."""
+    factor = placement.scale
     if factor > 0.8:
-        return master
-    small = cv2.resize(master.frames[0], None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return replace(master, frames=np.asarray(small, dtype=np.uint8)[None])
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _shifted_jpeg(clean: Image, quality: int) -> Image:

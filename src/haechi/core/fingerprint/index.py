@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -145,12 +145,14 @@ class HammingIndex:
 
 
 @cache
-def load_kernels() -> Future[None]:
-    """Load the compiled loops in the background, once: a process's first search waits for most of a second for them."""
+def load_kernels() -> None:
+    """Load the compiled loops in the background, once: a process's first search waits for most of a second for them.
+
+    Should that fail, the search says so.
+    """
     aside = ThreadPoolExecutor(1)
-    loading = aside.submit(_load_kernels)
+    aside.submit(_load_kernels)
     aside.shutdown(wait=False)
-    return loading
 
 
 def _load_kernels() -> None:

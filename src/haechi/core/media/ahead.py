@@ -19,7 +19,7 @@ _END_WAIT_S: Final = 5.0
 Item = TypeVar("Item")
 
 
-class _Failed:
+class _End:
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
 
@@ -31,7 +31,7 @@ def ahead(items: Iterator[Item], most: int) -> Iterator[Item]:
         items: is iterated in the thread only.
         most: items that may wait, at least 1.
     """
-    waiting: queue.Queue[Item | _Failed] = queue.Queue(max(1, most))
+    waiting: queue.Queue[Item | _End] = queue.Queue(max(1, most))
     stopped = threading.Event()
 
     def make() -> None:
@@ -43,14 +43,14 @@ def ahead(items: Iterator[Item], most: int) -> Iterator[Item]:
                     return
         except BaseException as raised:  # noqa: BLE001  goes on in the consumer's thread
             error = raised
-        waiting.put(_Failed(error))
+        waiting.put(_End(error))
 
     maker = threading.Thread(target=make, daemon=True)
     maker.start()
     try:
         while True:
             item = waiting.get()
-            if isinstance(item, _Failed):
+            if isinstance(item, _End):
                 if item.error is not None:
                     raise item.error
                 return

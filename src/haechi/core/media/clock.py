@@ -11,6 +11,14 @@ from fractions import Fraction
 
 _BEAT_S = 0.5
 _FALLBACK_INTERVAL_S = 1 / 25
+_SLACK_S = 1e-6
+
+
+def is_due(time_s: float, last_s: float | None, *, start_s: float, interval_s: float) -> bool:
+    """Whether a frame goes out: not before the start, and no closer to the last one that did than the interval."""
+    if time_s < start_s - _SLACK_S:
+        return False
+    return last_s is None or time_s - last_s >= interval_s - _SLACK_S
 
 
 class Clock:

@@ -24,13 +24,12 @@ from numpy.typing import NDArray
 from haechi.core.errors import UnreadableMediaError, UnsupportedMediaError
 from haechi.core.media import container as box
 from haechi.core.media import heic
-from haechi.core.media.clock import Beat, Clock
+from haechi.core.media.clock import Beat, Clock, is_due
 from haechi.core.media.images import ImageReader, sniff
 from haechi.core.media.pixels import Geometry, PictureMaker, plan
 
 _SEEK_MARGIN_S = 5.0
 _SEEKABLE = ("mov", "matroska")
-_TIME_SLACK_S = 1e-6
 # A thin reading's pictures are no further apart, but for once.
 _THIN_GAP_S = 0.085
 
@@ -57,9 +56,7 @@ class FrameJob:
 
     def wants(self, time_s: float, last_s: float | None) -> bool:
         """Whether a frame at this time goes out, given the time of the last one that did."""
-        if time_s < self.start_s - _TIME_SLACK_S:
-            return False
-        return last_s is None or time_s - last_s >= self.min_interval_s - _TIME_SLACK_S
+        return is_due(time_s, last_s, start_s=self.start_s, interval_s=self.min_interval_s)
 
     def ended(self, time_s: float) -> bool:
         """Whether this time lies behind the wanted stretch."""

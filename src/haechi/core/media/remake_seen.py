@@ -7,16 +7,14 @@ The same frames, times and luma as `frames` gives for each of the wanted spans, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.media import container as box
-from haechi.core.media.clock import Clock
+from haechi.core.media.clock import Clock, is_due
 from haechi.core.media.pixels import PictureMaker, plan
-
-_SLACK_S: Final = 1e-6
 
 
 class Seen:
@@ -50,6 +48,5 @@ class Seen:
 
     def _wants(self, number: int, time_s: float) -> bool:
         (start_s, end_s), last_s = self._spans[number], self._last_s[number]
-        if time_s < start_s - _SLACK_S or (end_s is not None and time_s >= end_s):
-            return False
-        return last_s is None or time_s - last_s >= self._interval_s - _SLACK_S
+        within = end_s is None or time_s < end_s
+        return within and is_due(time_s, last_s, start_s=start_s, interval_s=self._interval_s)

@@ -34,8 +34,7 @@ _REACH = int(np.abs(FREQUENCIES).max()) + 1
 _ROWS, _COLUMNS = np.abs(FREQUENCIES[:, 0]), FREQUENCIES[:, 1]
 _TURN = np.sign(FREQUENCIES[:, 0]).astype(np.float32)
 _ANGLES = 2 * np.pi / TILE * np.arange(TILE)[:, None] * np.arange(_REACH)
-_ACROSS: Final = np.concatenate([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
-_DOWN: Final = _ACROSS
+_WAVES: Final = np.concatenate([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1).astype(np.float32)
 """Cosines and sines of the band's few frequencies, float32 (TILE, 2 * _REACH): a whole transform is not needed."""
 
 Bytes = NDArray[np.uint8]
@@ -110,8 +109,8 @@ def coefficients(tiles: Floats) -> Floats:
     Returns:
         float32 (..., 2 * COUNT): cosine and sine in turn.
     """
-    across = tiles @ _ACROSS  # (..., TILE, cosines and sines of kx)
-    both = (_DOWN.T @ across).reshape(*tiles.shape[:-2], 2, _REACH, 2, _REACH)[..., :, _ROWS, :, _COLUMNS]
+    across = tiles @ _WAVES  # (..., TILE, cosines and sines of kx)
+    both = (_WAVES.T @ across).reshape(*tiles.shape[:-2], 2, _REACH, 2, _REACH)[..., :, _ROWS, :, _COLUMNS]
     both = np.moveaxis(both, 0, -1)  # (..., 2 of ky, 2 of kx, COUNT)
     out = np.empty((*tiles.shape[:-2], COUNT, 2), np.float32)
     out[..., 0] = both[..., 0, 0, :] - _TURN * both[..., 1, 1, :]
@@ -130,7 +129,7 @@ def synthesise(values: Floats) -> Floats:
         both[:, 1, rows, 1, columns] -= sign * pairs[:, of, 0]
         both[:, 0, rows, 1, columns] += pairs[:, of, 1]
         both[:, 1, rows, 0, columns] += sign * pairs[:, of, 1]
-    tiles = _DOWN @ both.reshape(len(pairs), 2 * _REACH, 2 * _REACH) @ _ACROSS.T
+    tiles = _WAVES @ both.reshape(len(pairs), 2 * _REACH, 2 * _REACH) @ _WAVES.T
     return np.asarray(tiles.reshape(*values.shape[:-1], TILE, TILE), np.float32)
 
 
