@@ -3,7 +3,8 @@
 Method: mark at the faintest strength; put the result through what the internet does (`worn`) and read it back at known
 geometry. Where a reading has too little margin, bend the mark (`write.Bent`) and try again. By bisection find the
 faintest of seven strengths, 45 to 40.2 dB, at which some shape passes; where none does even at the strongest, tune the
-best one to what it lacks (`tune`).
+best one to what it lacks (`tune`). A copy that nothing can save, as of a black picture after more contrast, is left out
+and says nothing about the strength; such a picture does not count as surviving.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from haechi.core.watermark.code import PAYLOAD_BITS
 from haechi.core.watermark.pattern import pattern_of
 from haechi.core.watermark.records import Marked
 from haechi.core.watermark.tune import Trial, Tuner, trial
-from haechi.core.watermark.worn import first_lost
+from haechi.core.watermark.worn import NONE_SPARED, first_lost
 from haechi.core.watermark.write import STRAIGHT, Bent, Draft, draft, host_of, second_plane
 
 STRENGTHS_DB: Final = (45.0, 44.0, 43.0, 42.2, 41.5, 40.8, 40.2)
@@ -93,7 +94,7 @@ class _Writer:
         self.pattern = pattern_of(key)
         self._image, self._payload, self._host = image_bgr, payload, host_of(image_bgr)
         self._beside = None
-        self._suspect = 0
+        self._suspect, self._spared = 0, NONE_SPARED
         if recipient is not None:
             self._beside = second_plane(self._host, pattern_of(key, RECIPIENT), recipient, RECIPIENT_DB)
 
@@ -109,13 +110,23 @@ class _Writer:
 
     def trial(self, psnr_db: float, bent: Bent = STRAIGHT) -> Trial:
         """Mark and test."""
-        return trial(*self.at(psnr_db, bent), self.pattern, self._payload)
+        return trial(*self.at(psnr_db, bent), self.pattern, self._payload, self._spared)
 
     def tested(self) -> Marked:
-        """The faintest of `STRENGTHS_DB` that passes in some shape, by bisection; else tuned at the strongest.
+        """The faintest of `STRENGTHS_DB` that passes in some shape; else tuned at the strongest."""
+        if (found := self._faintest()) is not None:
+            return found
+        tried = [self.trial(STRENGTHS_DB[-1], bent) for bent in _STARTS]
+        if not self._spared and (hopeless := frozenset.intersection(*[one.hopeless for one in tried])):
+            self._spared = hopeless
+            return self.tested()
+        best = max(tried, key=lambda one: (one.passes, one.merit))
+        if not best.passes:
+            best = Tuner(self._image, self.pattern, self._payload, self._spared).tuned(best, _ROUNDS)
+        return self._done(best.draft, best.image, STRENGTHS_DB[-1], passes=best.passes)
 
-        Most pictures pass at the faintest: it is tried first.
-        """
+    def _faintest(self) -> Marked | None:
+        """By bisection, the faintest first, at which most pictures pass; None when at best the strongest does."""
         low, high = 0, len(STRENGTHS_DB) - 1
         passing: dict[int, tuple[Draft, Bytes]] = {}
         middle = 0
@@ -126,19 +137,13 @@ class _Writer:
             else:
                 low = middle + 1
             middle = (low + high) // 2
-        if low in passing:
-            return self._done(*passing[low], STRENGTHS_DB[low], passes=True)
-        tried = [self.trial(STRENGTHS_DB[low], bent) for bent in _STARTS]
-        best = max(tried, key=lambda one: (one.passes, one.merit))
-        if not best.passes:
-            best = Tuner(self._image, self.pattern, self._payload).tuned(best, _ROUNDS)
-        return self._done(best.draft, best.image, STRENGTHS_DB[low], passes=best.passes)
+        return self._done(*passing[low], STRENGTHS_DB[low], passes=True) if low in passing else None
 
     def _passing(self, psnr_db: float) -> tuple[Draft, Bytes] | None:
         """The first shape that passes all tests; a test that failed before comes first."""
         for bent in SHAPES:
             mark, image = self.at(psnr_db, bent)
-            lost = first_lost(image, self.pattern, self._payload, suspect=self._suspect)
+            lost = first_lost(image, self.pattern, self._payload, suspect=self._suspect, spared=self._spared)
             if lost is None:
                 return mark, image
             self._suspect = lost[0]
@@ -150,7 +155,7 @@ class _Writer:
         while psnr(self._image, image) < LEAST_PSNR_DB:
             mark = mark.louder(-0.3)
             image = mark.drawn()
-        return Marked(image, psnr(self._image, image), strength_db, passes)
+        return Marked(image, psnr(self._image, image), strength_db, passes and not self._spared)
 
 
 def psnr(a: Bytes, b: Bytes) -> float:

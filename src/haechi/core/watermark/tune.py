@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from haechi.core.watermark.code import CODED_BITS, encode
 from haechi.core.watermark.pattern import Pattern
 from haechi.core.watermark.spread import RINGS, places
-from haechi.core.watermark.worn import Sight, Worn, held_lattice, sight, worn_copies
+from haechi.core.watermark.worn import NONE_SPARED, Sight, Spared, Worn, held_lattice, sight, worn_copies
 from haechi.core.watermark.write import Draft
 
 _IDLE: Final = 3
@@ -38,6 +38,8 @@ _HALF: Final = 0.54
 """Score with which about half of the copies are read."""
 _FOUND: Final = 6.8
 """Agreement of the lattice from which on a crop is mostly found."""
+_HOPELESS: Final = 0.15
+"""Score below which no tuning has made a copy readable: black that more contrast leaves black."""
 _AMPLE, _CHANGE = 7.3, (0.85, 1.35)
 
 Bytes = NDArray[np.uint8]
@@ -68,6 +70,12 @@ class Trial:
         return all(one.score >= copy.asked for one, copy in zip(self.sights, self.copies, strict=True))
 
     @property
+    def hopeless(self) -> Spared:
+        """Numbers, among these copies, of those in which hardly anything of the mark is left; the crop's never."""
+        pairs = enumerate(zip(self.sights, self.copies, strict=True))
+        return frozenset(n for n, (one, copy) in pairs if one.score < _HOPELESS and not copy.cropped)
+
+    @property
     def whole(self) -> bool:
         """Whether it passes, and a crop is found."""
         return self.passes and self.found >= _FOUND
@@ -84,9 +92,9 @@ def _likely(beyond: float) -> float:
     return 1 / (1 + float(np.exp(-2 * beyond)))
 
 
-def trial(draft: Draft, image_bgr: Bytes, pattern: Pattern, payload: int) -> Trial:
-    """Wear a marked picture and read its copies."""
-    copies = worn_copies(image_bgr)
+def trial(draft: Draft, image_bgr: Bytes, pattern: Pattern, payload: int, spared: Spared = NONE_SPARED) -> Trial:
+    """Wear a marked picture and read its copies, those that are spared left out; the crop never is."""
+    copies = worn_copies(image_bgr, spared)
     sights = [sight(one, pattern, payload) for one in copies]
     crop = next(one for one, copy in zip(sights, copies, strict=True) if copy.cropped)
     return Trial(draft, image_bgr, copies, sights, held_lattice(pattern, crop))
@@ -95,9 +103,9 @@ def trial(draft: Draft, image_bgr: Bytes, pattern: Pattern, payload: int) -> Tri
 class Tuner:
     """Tunes marks of one payload for one picture."""
 
-    def __init__(self, image_bgr: Bytes, pattern: Pattern, payload: int) -> None:
+    def __init__(self, image_bgr: Bytes, pattern: Pattern, payload: int, spared: Spared = NONE_SPARED) -> None:
         self._pattern, self._payload, self._codeword = pattern, payload, encode(payload)
-        self._unmarked = worn_copies(image_bgr)
+        self._spared, self._unmarked = spared, worn_copies(image_bgr, spared)
         self._known: dict[tuple[int, float], Floats] = {}
 
     def tuned(self, start: Trial, rounds: int) -> Trial:
@@ -115,7 +123,7 @@ class Tuner:
             wanted = values[..., at] + np.float32(_STEP * amount) * self._move(last)
             values[..., at] = wanted * np.float32(amount / _deviation(wanted))
             draft = replace(last.draft, values=values)
-            last = trial(draft, draft.drawn(), self._pattern, self._payload)
+            last = trial(draft, draft.drawn(), self._pattern, self._payload, self._spared)
             if (last.whole, last.merit) > (best.whole, best.merit):
                 best, idle = last, 0
         return best

@@ -78,3 +78,27 @@ def test_an_unmarked_picture_shows_nothing_in_any_copy(picture: np.ndarray) -> N
     assert max(scores) < 0.4
     assert first_lost(picture, pattern_of(KEY), PAYLOAD) is not None
     assert worn_copies(picture)[0].plane.shape == canvas(luma(picture)).shape
+
+
+@pytest.mark.parametrize(("level", "least_kept"), [(0, 45), (255, 45), (12, 44.5)])
+def test_a_copy_that_nothing_can_save_does_not_drive_the_strength(level: int, least_kept: float) -> None:
+    even = np.full((640, 960, 3), level, np.uint8)
+    marked = embed(even, PAYLOAD, KEY)
+    assert marked.strength == STRENGTHS_DB[0]
+    assert marked.psnr_db > least_kept
+    assert not marked.survives  # more contrast leaves nothing of it, and that is told
+    reading = read(marked.image, KEY, search=False)
+    assert reading is not None
+    assert reading.payload == PAYLOAD
+
+
+def test_a_title_on_black_is_tuned_not_given_up(start: Trial) -> None:
+    card = np.zeros((360, 540, 3), np.uint8)
+    cv2.putText(card, "HAECHI", (90, 200), cv2.FONT_HERSHEY_SIMPLEX, 3, (255, 255, 255), 8, cv2.LINE_AA)
+    assert embed(card, PAYLOAD, KEY).strength == STRENGTHS_DB[-1]
+    assert not start.hopeless
+
+
+def test_spared_copies_are_neither_made_nor_asked_for(picture: np.ndarray, start: Trial) -> None:
+    assert len(worn_copies(picture, frozenset({_HARSH}))) == len(worn_copies(picture)) - 1
+    assert first_lost(start.image, pattern_of(KEY), PAYLOAD, spared=frozenset({_HARSH})) is None
