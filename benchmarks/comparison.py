@@ -19,6 +19,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,32 +76,32 @@ class Job:
 def plan(names: list[str], *, quick: bool, every: int = 1) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Which source goes through which chain with which kinds, the most telling first."""
     if quick:
-        for chain in _QUICK_CHAINS:
-            yield from ((name, chain, _QUICK_KINDS) for name in _QUICK_SOURCES if name in names)
+        for sent in _QUICK_CHAINS:
+            yield from ((name, sent, _QUICK_KINDS) for name in _QUICK_SOURCES if name in names)
         return
-    for chain in CHAINS:
-        kinds = tuple(BENIGN | ALTERATIONS) if chain == "crf23" else (*_BENIGN_EVERYWHERE, *_PLAIN)
+    for sent in CHAINS:
+        kinds = tuple(BENIGN | ALTERATIONS) if sent == "crf23" else (*_BENIGN_EVERYWHERE, *_PLAIN)
         for name in names:
-            drawn = [kind for kind in kinds if zlib.crc32(f"{name}--{kind}--{chain}".encode()) % every == 0]
-            yield name, chain, tuple(drawn)
+            drawn = [kind for kind in kinds if zlib.crc32(f"{name}--{kind}--{sent}".encode()) % every == 0]
+            yield name, sent, tuple(drawn)
 
 
 def run_job(job: Job) -> list[dict[str, Any]]:
     """Make what is missing and compare what has no result yet, until the deadline."""
     names = [source.name for source in find_sources(job.data)]
+    clips = {kind: f"{job.source}--{kind}--{job.chain}" for kind in job.kinds}
+    left = [name for name in clips.values() if name not in job.done]
+    # A master is read once for all of its clips, and each is compared as soon as it is there.
+    missing = [kind for kind, name in clips.items() if name in left and not (job.cache / f"{name}.json").exists()]
+    made = make_source(names.index(job.source), names, job.data, job.cache, missing, [job.chain]) if missing else ()
     settings, rows = Settings(), []
-    for kind in job.kinds:
-        name = f"{job.source}--{kind}--{job.chain}"
-        if time.time() > job.deadline:
-            break
-        if name in job.done:
-            continue
-        truth_path = job.cache / f"{name}.json"
-        if not truth_path.exists():
-            for _ in make_source(names.index(job.source), names, job.data, job.cache, [kind], [job.chain]):
-                pass
-        if truth_path.exists():
-            rows.append(compare_clip(job.cache, json.loads(truth_path.read_text(encoding="utf-8")), settings))
+    for _ in chain(("those that are there",), made):
+        for name in [one for one in left if (job.cache / f"{one}.json").exists()]:
+            if time.time() > job.deadline:
+                return rows
+            left.remove(name)
+            truth = json.loads((job.cache / f"{name}.json").read_text(encoding="utf-8"))
+            rows.append(compare_clip(job.cache, truth, settings))
     return rows
 
 

@@ -102,7 +102,8 @@ def _names(region: dict[str, Any]) -> set[str]:
 
 
 def _explains(edit: Edit, region: Region | None, moment: float) -> bool:
-    if edit.span is None or region is Region.VOICE:
+    """Whether an edit accounts for a strength: one with a place does; another speed or coding of the sound does not."""
+    if edit.span is None or edit.box is None or region is Region.VOICE:
         return False
     return edit.span.start_s - 0.5 <= moment <= edit.span.end_s + 0.5
 
