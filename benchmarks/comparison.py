@@ -94,7 +94,7 @@ def run_job(job: Job) -> list[dict[str, Any]]:
     # A master is read once for all of its clips, and each is compared as soon as it is there.
     missing = [kind for kind, name in clips.items() if name in left and not (job.cache / f"{name}.json").exists()]
     made = make_source(names.index(job.source), names, job.data, job.cache, missing, [job.chain]) if missing else ()
-    settings, rows = Settings(), []
+    settings, rows = Settings(), list[dict[str, Any]]()
     for _ in chain(("those that are there",), made):
         for name in [one for one in left if (job.cache / f"{one}.json").exists()]:
             if time.time() > job.deadline:

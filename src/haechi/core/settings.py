@@ -17,7 +17,9 @@ class Limits(BaseSettings):
     max_bytes: int = Field(default=64 * 1024**3, description="largest file that is opened, bytes")
     max_pixels: int = Field(default=120_000_000, description="largest picture that is decoded, pixels")
     max_duration_s: float = Field(default=6 * 3600.0, description="longest video or audio that is decoded, seconds")
-    max_memory_bytes: int = Field(default=1_200_000_000, description="memory of the decoding child, bytes")
+    max_memory_bytes: int = Field(
+        default=1_200_000_000, description="memory of the decoding child, bytes; to encode takes more"
+    )
     stall_s: float = Field(default=30.0, description="longest wait for the next decoded frame, seconds")
 
 

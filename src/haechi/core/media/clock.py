@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from fractions import Fraction
 
-_BEAT_S = 0.5
+BEAT_S = 0.5
+"""How often the parent hears that work goes on, at most, seconds."""
 _FALLBACK_INTERVAL_S = 1 / 25
 _SLACK_S = 1e-6
 
@@ -65,9 +66,9 @@ class Beat:
         self._last = time.monotonic()
 
     def due(self) -> bool:
-        """True at most once in `_BEAT_S`."""
+        """True at most once in `BEAT_S`."""
         now = time.monotonic()
-        if now - self._last < _BEAT_S:
+        if now - self._last < BEAT_S:
             return False
         self._last = now
         return True

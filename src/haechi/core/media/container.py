@@ -120,11 +120,15 @@ def rate_of(stream: Any) -> float | None:
 
 def use_threads(stream: Any) -> None:
     """Let the decoder use the cores of this machine, fewer for very large pictures and for those hardly worth it."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     pixels = stream.codec_context.width * stream.codec_context.height
     most = 1 if pixels <= _ALONE_PIXELS else 2 if pixels > _SKIP_LARGE_THREADS else 8
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = max(1, min(cores, most))
+    stream.codec_context.thread_count = max(1, min(cores(), most))
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def demux(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:

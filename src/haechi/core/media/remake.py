@@ -18,6 +18,7 @@ Limits: an MP4's index comes last (no "fast start"); interlaced film, alpha, RGB
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 from haechi.core.errors import UnreadableMediaError
 from haechi.core.media import container as box
 from haechi.core.media.ahead import ahead
-from haechi.core.media.clock import Beat
+from haechi.core.media.clock import BEAT_S, Beat
 from haechi.core.media.images import sniff
 from haechi.core.media.orientation import Orientation
 from haechi.core.media.pixels import plan
@@ -64,6 +65,10 @@ _PIXELS: Final = frozenset(
 )
 _PRORES_PROFILES: Final = {"apco": "proxy", "apcs": "lt", "apcn": "standard", "apch": "hq", "ap4h": "4444"}
 _AHEAD, _AHEAD_BYTES = 8, 3 << 23
+_LARGE_PIXELS: Final = 4_000_000
+_LARGE_THREADS: Final = {"libx265": 1}
+"""Of an encoder that holds many pictures for each thread; x265's rows of blocks are still coded side by side."""
+_LARGE_THREADS_ELSE: Final = 4
 
 
 class PictureChange(Protocol):
@@ -176,10 +181,18 @@ class _Film:
                 yield {}, None
         if damage.notes or not self._frames:
             raise UnreadableMediaError(f"{self._name}: damaged; it cannot be marked whole; get it again")
-        self._mux(self._encoder.encode(None))
+        yield from self._flush()
         self._target.close()
         yield from self._sink.pieces(last=True)
         yield {"done": {"frames": self._frames, **self._change.facts()}}, None
+
+    def _flush(self) -> Iterator[Message]:
+        """What the encoder still holds: seconds of work for large pictures, during which the parent hears of us."""
+        with ThreadPoolExecutor(1) as beside:
+            rest = beside.submit(self._encoder.encode, None)
+            while wait([rest], timeout=BEAT_S).not_done:
+                yield {}, None
+            self._mux(rest.result())
 
     def _items(self, damage: box.Damage) -> Iterator[tuple[Any, Any, Any]]:
         """In the file's order: what is to be seen of a frame, the changed frame, a packet to copy; or None of each."""
@@ -247,6 +260,8 @@ class _Film:
         context = made.codec_context
         context.time_base = self._stream.time_base  # type: ignore[union-attr]
         context.framerate = rate
+        if first.width * first.height > _LARGE_PIXELS:
+            context.thread_count = min(box.cores(), _LARGE_THREADS.get(codec, _LARGE_THREADS_ELSE))
         context.sample_aspect_ratio = known.sample_aspect_ratio or 1
         for tag in ("color_range", "color_primaries", "color_trc", "colorspace"):
             setattr(context, tag, getattr(known, tag))

@@ -41,6 +41,8 @@ _LEAST_SIDE_PX: Final = 2 * MIN_SIDE_PX
 _MASTER_SIDE_PX: Final = 640
 _MASTER_FRAMES: Final = 3000
 _HELD: Final = 6
+_CODING_BYTES: Final = 300
+"""For each pixel of a picture: an encoder holds dozens of pictures (measured: HEVC of 10 bits, 4K: 2.8 GB)."""
 _READ_BACK: Final = 12
 """Frames that a new copy must be read from: fewer than a reader has, so that it stands the test the more surely."""
 _LEAST_PAIRED: Final = 0.9
@@ -61,10 +63,11 @@ class VideoMarker:
         if min(info.width or 0, info.height or 0) < _LEAST_SIDE_PX:
             return Unmarked("small")
         sample = sample_of(info.duration_s or 0.0)
+        roomy = _with_room_for_coding(limits, info)
         for psnr_db, crf in _WAYS:
             change = {"key": key.hex(), "payload": payload, "recipient": recipient, "psnr_db": psnr_db}
             coding: dict[str, Any] = {"seen": sample.asked(), **({} if crf is None else {"crf": crf})}
-            made = remake_file("mark_video", source, target, limits, change, **coding)
+            made = remake_file("mark_video", source, target, roomy, change, **coding)
             if made.refused is not None:
                 target.unlink(missing_ok=True)
                 return Unmarked(made.refused)
@@ -117,6 +120,12 @@ class VideoMarker:
         shares = [agreeing_share(pair.probe, pair.master, matrix[:2]) for pair in pairs]
         told = [share for share in shares if share is not None]
         return Agreement(float(np.median(told)) if told else None)
+
+
+def _with_room_for_coding(limits: Limits, info: MediaInfo) -> Limits:
+    """The child decodes and encodes: what encoding takes comes on top."""
+    room = _CODING_BYTES * (info.width or 0) * (info.height or 0)
+    return limits.model_copy(update={"max_memory_bytes": limits.max_memory_bytes + room})
 
 
 def _coded_with_mark(

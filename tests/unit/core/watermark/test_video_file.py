@@ -99,6 +99,15 @@ def pq_film(path: Path) -> None:
         container.mux(stream.encode(None))
 
 
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_what_encoding_takes_comes_on_top_of_the_memory_for_decoding(codec: str, tmp_path: Path) -> None:
+    source = tmp_path / "large.mp4"
+    frames = [cv2.resize(one, (1920, 1080), interpolation=cv2.INTER_CUBIC) for one in film(240, 135, 16, seed=4)]
+    write_video(source, frames, 25.0, codec=codec, pixel_format="yuv420p10le", crf=30)
+    tight = Limits(max_memory_bytes=300_000_000)
+    assert isinstance(MARKER.embed(source, tmp_path / "marked.mp4", KEY, PAYLOAD, tight), Marking)
+
+
 def test_hdr_is_marked_and_stays_hdr(tmp_path: Path) -> None:
     source, target = tmp_path / "hdr.mp4", tmp_path / "marked.mp4"
     pq_film(source)
