@@ -175,7 +175,7 @@ def _make(
         copy.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa, original=original.path
     )
     # 4. Verify.
-    reading = _verified(original.path, staged, limits, wish)
+    reading = _verified(original.path, staged, info, limits, wish)
     fidelity = _see_that_content_is_whole(original.path, staged, info, copy, limits, wish)
     original.confirm()
     # 5. Register.
@@ -306,8 +306,8 @@ def _finish_staged(
     return None
 
 
-def _verified(source: Path, staged: Path, limits: Limits, wish: Wish) -> ManifestReading:
-    """See that the output is what the source was, and signed by us.
+def _verified(source: Path, staged: Path, info: MediaInfo, limits: Limits, wish: Wish) -> ManifestReading:
+    """See that the output is what the source was by its facts, and signed by us.
 
     Raises:
         IntegrityError: it is not.
@@ -321,7 +321,7 @@ def _verified(source: Path, staged: Path, limits: Limits, wish: Wish) -> Manifes
         raise IntegrityError(f"{source}: the signed copy does not verify ({found}); nothing was published")
     if wish.tsa is not None and reading.signed_at is None:
         raise IntegrityError(f"{source}: the signed copy holds no valid time stamp; nothing was published")
-    if not same_facts(probe_media(source, limits), probe_media(staged, limits)):
+    if not same_facts(info, probe_media(staged, limits)):
         raise IntegrityError(f"{source}: signing changed its streams or duration; nothing was published")
     return reading
 
