@@ -54,6 +54,8 @@ NOISE = "noise"
 UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 # Levels: coding reaches 13 at places, the least changes of a face 14; what a patch of plain scenery adds may be less.
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
+# A patch with an edge that correlates so little and stands out over its threshold so many times is seen well below.
+OTHER, PLAINLY, MIN_CONTRAST_OTHER = 0.3, 2.0, 8.0
 # What a face lacks shows less than what is put in its place; what shows much more, or in more detail, lies over it.
 CONTRAST_LACKING, FINE_LACKING = (8.0, 65.0), 1.0
 # ... and lasts for so many seconds.
@@ -65,8 +67,8 @@ MIN_CONTRAST_ALONE = 40.0
 MAX_SHADING, STEADY_SHADING, ALIKE_SHADED = 16.0, 0.97, 0.9
 WEAK, ALIKE_WEAK = 1.15, 0.93
 SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
-# What is laid over has an edge; what is blended in has none.
-MIN_HARD = 0.5
+# What is laid over has an edge; what is blended in has none; a shade has none at all.
+MIN_HARD, SOFT = 0.5, 0.2
 # A drawing has its outline as fine detail; a plain piece of the scene has none.
 AS_DETAILED = 1.1
 MOVED = 0.25
@@ -209,7 +211,7 @@ def _odds(component: Component, window: Window) -> float:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(look, facial) or (not facial and (_is_shading(look) or _is_weak(component, look))):
+    if _is_noise(component, look) or (not facial and (_is_shading(look) or _is_weak(component, look))):
         return NOISE
     if facial and _beauty(look) is not None:
         return "beauty_filter"
@@ -223,10 +225,9 @@ def benign_kind(component: Component, look: Look) -> str | None:
     return None
 
 
-def _is_noise(look: Look, facial: bool) -> bool:
+def _is_noise(component: Component, look: Look) -> bool:
     """Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth or a shade off."""
-    added = not facial and look.fine > ADDED
-    if look.contrast < (MIN_CONTRAST_GRADED if look.graded else MIN_CONTRAST_ADDED if added else MIN_CONTRAST):
+    if look.contrast < _least_contrast(component, look):
         return True
     if look.fine <= AS_SHARP:
         return False
@@ -235,14 +236,26 @@ def _is_noise(look: Look, facial: bool) -> bool:
     return look.alike > (SAME_GRADED if look.graded else SAME_PICTURE) or (look.steady > UNMOVED and look.alike > alike)
 
 
+def _least_contrast(component: Component, look: Look) -> float:
+    """Levels from which a difference is no noise; fewer where plainly something else stands than in the master."""
+    facial = component.region in FACIAL
+    other = look.alike < OTHER and look.solid > SOLID and look.hard > MIN_HARD
+    if not facial and other and component.peak > PLAINLY * component.high:
+        return MIN_CONTRAST_OTHER
+    if look.graded:
+        return MIN_CONTRAST_GRADED
+    return MIN_CONTRAST_ADDED if not facial and look.fine > ADDED else MIN_CONTRAST
+
+
 def _is_shading(look: Look) -> bool:
     """The scene a shade lighter or darker all the time, as filters leave it where tones end."""
     return look.contrast < MAX_SHADING and look.steady > STEADY_SHADING and look.alike > ALIKE_SHADED
 
 
 def _is_weak(component: Component, look: Look) -> bool:
-    """The scene's own picture, hardly further off than a harmless re-post is."""
-    return component.peak < WEAK * component.high and look.alike > ALIKE_WEAK
+    """Hardly further off than a harmless re-post is, and the scene's own picture or a shade without any edge on it."""
+    shade = look.steady > STEADY_SHADING and look.hard < SOFT
+    return component.peak < WEAK * component.high and (look.alike > ALIKE_WEAK or shade)
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:

@@ -29,6 +29,8 @@ N_FIT_PAIRS = 8
 N_QUALITY_FRAMES = 10
 # The second re-post is a little worse and made by another preset: copies are never made twice in the same way.
 SECOND_CRF = 1.5
+# A frame beside the one nearest to the line is taken where what moves differs by so much less there, squared levels.
+NEARER = 0.5
 # How far coding mixes foreign content into the master's at the least, working pixels.
 MIN_RIM = 6
 
@@ -108,6 +110,7 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
 
         # 1. Tone and sharpness.
         chroma = None if probe.chroma is None else probe.chroma[kept]
+        index = at_other_speed(index, alignment.lines, times, probes, master, placement, seen)
         tone, expected, hues = _predict(master, index, placement, probes, chroma, seen)
 
         # 2. Two benign re-posts of the same quality as null.
@@ -129,6 +132,48 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
     return Window(
         times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, lacking, hues
     )
+
+
+def at_other_speed(
+    index: NDArray[np.int64],
+    lines: Sequence[timing.Line],
+    times: Times,
+    probes: Stack,
+    master: Clip,
+    placement: Placement,
+    seen: NDArray[np.bool_],
+) -> NDArray[np.int64]:
+    """Frames of the master shown at another speed, moved by one where what moves there fits far better.
+
+    At its own speed a clip shows a frame of the master or the next; at another one a frame lies between two, and a line
+    that is a hundredth of a second off takes the wrong one: too little for a whole picture, too much for a mouth.
+
+    Args:
+        index: the master's frame for each of the window's, int64 (n,).
+        lines: the pieces.
+        times: probe times (n,).
+        probes: uint8 (n, h, w).
+        master: the master's frames.
+        placement: master -> probe.
+        seen: bool (h, w), where the master can be compared.
+    """
+    moved = index.copy()
+    fast = [line for line in lines if abs(line.speed - 1.0) > timing.SAME_SPEED]
+    rows = [k for k in range(len(index)) if any(line.start_s <= times[k] < line.end_s for line in fast)]
+    if not rows:
+        return moved
+    shape = (probes.shape[1], probes.shape[2])
+    some = rows[:: max(1, len(rows) // N_FIT_PAIRS)]
+    tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
+    for k in rows:
+        beside = [i for i in (index[k] - 1, index[k], index[k] + 1) if 0 <= i < len(master.frames)]
+        laid = [tone.apply(*lay(master, int(i), placement, shape)) for i in beside]
+        moving = np.where(seen, np.abs(laid[-1] - laid[0]), 0.0)
+        costs = [float((moving * (one - probes[k]) ** 2).sum()) for one in laid]
+        best, own = int(np.argmin(costs)), beside.index(index[k])
+        if costs[best] < NEARER * costs[own]:
+            moved[k] = beside[best]
+    return moved
 
 
 def _predict(

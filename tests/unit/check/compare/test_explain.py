@@ -62,3 +62,20 @@ def test_a_face_smoothed_all_over_is_a_beauty_filter_and_a_small_part_of_it_is_n
     smoothed = (0.5, 15.0, 0.6, 0.0, 0.97, 0.7, 0.2, 0.5, 3.0)
     assert benign_kind(component(Region.FACE), look(smoothed, face_cover=0.8)) == "beauty_filter"
     assert benign_kind(component(Region.FACE), look(smoothed, face_cover=0.1)) is None
+
+
+def test_a_plain_patch_of_few_levels_is_a_change_where_it_stands_out_by_its_edge() -> None:
+    patch = (1.0, 11.7, 0.98, 0.0, -0.01, 1.28, 0.83, 0.74, 2.8)
+    scenery = component(Region.BACKGROUND)
+    assert benign_kind(replace(scenery, peak=36.9, high=11.1), look(patch)) is None
+    assert benign_kind(replace(scenery, peak=15.0, high=11.1), look(patch)) == NOISE
+    blended = replace(look(patch), hard=0.1)
+    assert benign_kind(replace(scenery, peak=36.9, high=11.1), blended) == NOISE
+
+
+def test_a_steady_shade_without_an_edge_is_noise_only_while_it_is_weak() -> None:
+    shade = (1.0, 23.3, 0.99, 0.0, 0.71, 1.23, 0.0, 0.44, 3.0)
+    scenery = component(Region.BACKGROUND)
+    assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
+    assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
+    assert benign_kind(replace(scenery, peak=17.3, high=17.1), replace(look(shade), hard=0.8)) != NOISE
