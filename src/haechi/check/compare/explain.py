@@ -19,8 +19,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-from haechi.check.compare.changes import FACIAL, Component, merge
+from haechi.check.compare.changes import FACIAL, LOW, Component, Volume, merge
 from haechi.check.compare.cloned import is_cloned
 from haechi.check.compare.drawn import log_odds, of_one_ink
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
@@ -56,6 +57,8 @@ UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
 # A patch with an edge that correlates so little and stands out over its threshold so many times is seen well below.
 OTHER, PLAINLY, MIN_CONTRAST_OTHER = 0.3, 2.0, 8.0
+# In a copy of 200 pixels other eyes correlate as well as coding does; harmless re-posts stay below one of these.
+CONTRAST_OTHER_MOMENT, MOVES = 16.0, 0.7
 # What a face lacks shows less than what is put in its place; what shows much more, or in more detail, lies over it.
 CONTRAST_LACKING, FINE_LACKING = (8.0, 65.0), 1.0
 # ... and lasts for so many seconds.
@@ -97,6 +100,22 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
         hidden = [each for each in layer if _hidden(*each, window) and not any(_same(each[0], c) for c in changes)]
         found += hidden
     return found + blurred
+
+
+def unexplained(window: Window, told: Sequence[tuple[Component, Look, str | None]]) -> Volume:
+    """Strengths for the time line, float32 (n, gh, gw): what was looked at and is noise stands out no more.
+
+    Args:
+        window: a compared window.
+        told: what `differences` said of it.
+    """
+    noise = [part for part in window.judged.components if not any(_same(part, each[0]) for each in told)]
+    strength = window.strength
+    if not noise:
+        return strength
+    labels, _ = ndimage.label(window.judged.s > LOW)
+    met = np.unique(np.concatenate([labels[part.first : part.last + 1, part.footprint].ravel() for part in noise]))
+    return np.where(np.isin(labels, met[met > 0]), np.minimum(strength, np.float32(LOW)), strength)
 
 
 def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component, Look, str | None]]:
@@ -229,11 +248,17 @@ def _is_noise(component: Component, look: Look) -> bool:
     """Nothing that an eye could see, or the master's own picture, as sharp, a hair's breadth or a shade off."""
     if look.contrast < _least_contrast(component, look):
         return True
-    if look.fine <= AS_SHARP:
+    if look.fine <= AS_SHARP or (component.region in FACIAL and _is_other_moment(component, look)):
         return False
     # A grade that the fitted tones do not quite follow leaves differences that never move.
     alike = GRADED_ALIKE if look.graded else NEARLY_SAME
     return look.alike > (SAME_GRADED if look.graded else SAME_PICTURE) or (look.steady > UNMOVED and look.alike > alike)
+
+
+def _is_other_moment(component: Component, look: Look) -> bool:
+    """Eyes or a mouth of the same face a moment away: alike, yet clearly off, with an outline, and never in one way."""
+    seen = look.contrast > CONTRAST_OTHER_MOMENT and look.hard > MIN_HARD
+    return seen and not look.graded and look.steady < MOVES and component.peak > CLEARLY * component.high
 
 
 def _least_contrast(component: Component, look: Look) -> float:

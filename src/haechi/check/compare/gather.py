@@ -134,7 +134,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     extend_segments(gathered.segments, window.alignment.lines, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
-    for component, look, kind in explain.differences(window):
+    told = explain.differences(window)
+    for component, look, kind in told:
         span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
@@ -148,7 +149,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         _add_pictures(gathered, window, placement, files, changed)
     gathered.changes.extend(change for _, change in changed)
     add_edits(gathered, window, placement, files)
-    extend_curves(gathered, window.times_s, dict(strongest(window.strength, window.parts.codes).items()))
+    left = explain.unexplained(window, told)
+    extend_curves(gathered, window.times_s, dict(strongest(left, window.parts.codes).items()))
 
 
 def conclude(gathered: Gathered, files: Files) -> Comparison:

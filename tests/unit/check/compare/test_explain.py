@@ -79,3 +79,13 @@ def test_a_steady_shade_without_an_edge_is_noise_only_while_it_is_weak() -> None
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
     assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), replace(look(shade), hard=0.8)) != NOISE
+
+
+def test_eyes_of_another_moment_in_a_small_copy_are_a_change_and_coding_is_not() -> None:
+    eyes = (0.41, 19.2, 0.44, 0.04, 0.98, 1.1, 0.89, 0.33, 3.4)
+    face = component(Region.FACE)
+    assert benign_kind(replace(face, peak=9.1, high=6.2), look(eyes)) is None
+    assert benign_kind(replace(face, peak=7.1, high=6.2), look(eyes)) == NOISE
+    coded = replace(look(eyes), contrast=15.5)
+    assert benign_kind(replace(face, peak=9.1, high=6.2), coded) == NOISE
+    assert benign_kind(replace(face, peak=9.1, high=6.2), replace(look(eyes), graded=True)) == NOISE
