@@ -278,9 +278,8 @@ def _is_shading(look: Look) -> bool:
 
 
 def _is_weak(component: Component, look: Look) -> bool:
-    """Hardly further off than a harmless re-post is, and the scene's own picture or a shade without any edge on it."""
-    shade = look.steady > STEADY_SHADING and look.hard < SOFT
-    return component.peak < WEAK * component.high and (look.alike > ALIKE_WEAK or shade)
+    """Hardly further off than a harmless re-post is, and the scene's own picture or without any edge."""
+    return component.peak < WEAK * component.high and (look.alike > ALIKE_WEAK or look.hard < SOFT)
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:

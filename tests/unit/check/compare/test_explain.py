@@ -73,8 +73,9 @@ def test_a_plain_patch_of_few_levels_is_a_change_where_it_stands_out_by_its_edge
     assert benign_kind(replace(scenery, peak=36.9, high=11.1), blended) == NOISE
 
 
-def test_a_steady_shade_without_an_edge_is_noise_only_while_it_is_weak() -> None:
-    shade = (1.0, 23.3, 0.99, 0.0, 0.71, 1.23, 0.0, 0.44, 3.0)
+@pytest.mark.parametrize("steady", [0.99, 0.83])
+def test_a_shade_without_an_edge_is_noise_only_while_it_is_weak(steady: float) -> None:
+    shade = (1.0, 23.3, steady, 0.0, 0.71, 1.23, 0.0, 0.44, 3.0)
     scenery = component(Region.BACKGROUND)
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
     assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
