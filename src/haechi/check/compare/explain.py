@@ -278,8 +278,9 @@ def _is_shading(look: Look) -> bool:
 
 
 def _is_weak(component: Component, look: Look) -> bool:
-    """Hardly further off than a harmless re-post is, and the scene's own picture or without any edge."""
-    return component.peak < WEAK * component.high and (look.alike > ALIKE_WEAK or look.hard < SOFT)
+    """Hardly further off than a harmless re-post is, and the scene itself, or without an edge, or of few levels."""
+    plain = look.alike > ALIKE_WEAK or look.hard < SOFT or look.contrast < MAX_SHADING
+    return component.peak < WEAK * component.high and plain
 
 
 def _is_drawn(look: Look, facial: bool) -> bool:

@@ -90,3 +90,10 @@ def test_eyes_of_another_moment_in_a_small_copy_are_a_change_and_coding_is_not()
     coded = replace(look(eyes), contrast=15.5)
     assert benign_kind(replace(face, peak=9.1, high=6.2), coded) == NOISE
     assert benign_kind(replace(face, peak=9.1, high=6.2), replace(look(eyes), graded=True)) == NOISE
+
+
+def test_a_faint_strip_along_the_border_of_a_marked_copy_is_no_overlay() -> None:
+    strip = (0.79, 15.1, 1.0, 0.0, 0.56, 1.34, 1.0, 0.13, 5.0)
+    cloth = component(Region.BODY)
+    assert benign_kind(replace(cloth, peak=7.9, high=7.5), look(strip, edge=True)) == NOISE
+    assert benign_kind(replace(cloth, peak=17.0, high=7.5), look(strip, edge=True)) == "overlay"
