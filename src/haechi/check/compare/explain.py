@@ -125,10 +125,13 @@ def _blurred(window: Window, known: Sequence[Component]) -> list[tuple[Component
     parts = [c for c in merge(window.lacking.components, window.times_s) if not any(_same(c, k) for k in known)]
     lasting = [c for c in parts if window.times_s[c.last] - window.times_s[c.first] >= LEAST_LACKING_S]
     looked = [(part, look_at(part, window, window.lacking)) for part in lasting]
-    return [(part, look, _beauty(look)) for part, look in looked if _is_soft(look)]
+    return [(part, look, _beauty(look)) for part, look in looked if is_soft(part, look)]
 
 
-def _is_soft(look: Look) -> bool:
+def is_soft(component: Component, look: Look) -> bool:
+    """Whether what lacks detail is a face made soft; a grade alone swallows some where tones end."""
+    if look.graded and component.peak < CLEARLY * component.high:
+        return False
     return CONTRAST_LACKING[0] <= look.contrast <= CONTRAST_LACKING[1] and look.fine < FINE_LACKING
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from haechi.check.compare.changes import Component
-from haechi.check.compare.explain import NOISE, benign_kind
+from haechi.check.compare.explain import NOISE, benign_kind, is_soft
 from haechi.check.compare.look import Look
 from haechi.core.records import Region
 
@@ -97,3 +97,11 @@ def test_a_faint_strip_along_the_border_of_a_marked_copy_is_no_overlay() -> None
     cloth = component(Region.BODY)
     assert benign_kind(replace(cloth, peak=7.9, high=7.5), look(strip, edge=True)) == NOISE
     assert benign_kind(replace(cloth, peak=17.0, high=7.5), look(strip, edge=True)) == "overlay"
+
+
+def test_detail_that_a_grade_swallows_is_no_blur_unless_much_is_missing() -> None:
+    soft = (0.9, 20.0, 0.5, 0.0, 0.97, 0.6, 0.5, 0.5, 9.0)
+    mouth = component(Region.MOUTH)
+    assert is_soft(replace(mouth, peak=7.06, high=6.82), look(soft))
+    assert not is_soft(replace(mouth, peak=7.06, high=6.82), look(soft, graded=True))
+    assert is_soft(replace(mouth, peak=9.5, high=6.82), look(soft, graded=True))
