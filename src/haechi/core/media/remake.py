@@ -146,13 +146,15 @@ class _Film:
         self, descriptor: int, name: str, params: dict[str, Any], muxer: str, first: Any, change: PictureChange
     ) -> None:
         self._name, self._params, self._change = name, params, change
+        options = muxer_options(muxer, descriptor)  # before the demuxer reads on
         self._source = box.open_container(descriptor, name, int(params["max_pixels"]))
         self._stream = box.video_stream(self._source, name)
         self._sink = Sink()
-        self._target = av.open(self._sink, "w", format=muxer, options=muxer_options(muxer))
+        self._target = av.open(self._sink, "w", format=muxer, options=options)
         self._format, self._shape = first.format.name, (first.height, first.width)
-        self._encoder = self._add_encoder(first)
-        self._copies, self.dropped = copy_streams(self._source, self._target, but=self._stream)
+        self._encoder, self._copies, self.dropped = copy_streams(
+            self._source, self._target, but=self._stream, anew=lambda: self._add_encoder(first)
+        )
         copy_about(self._source, self._target, self._stream, self._encoder)
         self._beat, self._frames = Beat(), 0
         self._frame_bytes = sum(plane.buffer_size for plane in first.planes)

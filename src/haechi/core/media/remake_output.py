@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import av
 import av.error
 import numpy as np
+from av.stream import Discard
 from numpy.typing import NDArray
+
+from haechi.core.media.boxes import is_fragmented
 
 PIECE_BYTES: Final = 1 << 20
 _MUXERS: Final = {
@@ -21,6 +25,7 @@ _MUXERS: Final = {
     "mp3": {"": "mp3"},
     "ogg": {".opus": "opus", "": "ogg"},
 }
+_FRAGMENT_US: Final = "2000000"
 _NOT_METADATA: Final = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 
 Message = tuple[dict[str, Any], NDArray[Any] | None]
@@ -74,21 +79,45 @@ def muxer_of(demuxer: str, name: str) -> str | None:
     return None
 
 
-def muxer_options(muxer: str) -> dict[str, str]:
-    """What the muxer is told: keep metadata of any name, write colour tags."""
-    return {"movflags": "+use_metadata_tags+write_colr"} if muxer in ("mov", "mp4", "ipod") else {}
+def muxer_options(muxer: str, descriptor: int) -> dict[str, str]:
+    """What the muxer is told: keep metadata of any name, write colour tags, and stay in fragments.
+
+    Args:
+        muxer: FFmpeg's name.
+        descriptor: the open source.
+    """
+    if muxer not in ("mov", "mp4", "ipod"):
+        return {}
+    flags = "+use_metadata_tags+write_colr"
+    with os.fdopen(os.dup(descriptor), "rb") as source:
+        if not is_fragmented(source):
+            return {"movflags": flags}
+    # The index waits for the first fragment, which says where the pictures begin.
+    return {"movflags": f"{flags}+frag_keyframe+delay_moov+default_base_moof", "min_frag_duration": _FRAGMENT_US}
 
 
-def copy_streams(source: Any, target: Any, *, but: Any) -> tuple[dict[int, Any], list[str]]:
-    """Add every stream but one as it is.
+def copy_streams(
+    source: Any, target: Any, *, but: Any, anew: Callable[[], Any]
+) -> tuple[Any, dict[int, Any], list[str]]:
+    """Add every stream as it is but one, in their order; titles of chapters are no stream, the muxer writes them anew.
+
+    Args:
+        source: what is copied.
+        target: what it goes into.
+        but: the stream that is made anew.
+        anew: adds the new one.
 
     Returns:
-        new streams by the index of the old one, and the types of those that this container cannot take.
+        the stream made anew, the others by the index of the old one, and the types of those that this container cannot
+        take.
     """
     copies: dict[int, Any] = {}
     refused: list[str] = []
+    coded = None
     for stream in source.streams:
         if stream.index == but.index:
+            coded = anew()
+        if stream.index == but.index or _is_titles_of_chapters(stream):
             continue
         try:
             made = target.add_stream_from_template(stream)
@@ -99,7 +128,12 @@ def copy_streams(source: Any, target: Any, *, but: Any) -> tuple[dict[int, Any],
         made.time_base = stream.time_base
         made.disposition = stream.disposition
         copies[stream.index] = made
-    return copies, refused
+    return coded, copies, refused
+
+
+def _is_titles_of_chapters(stream: Any) -> bool:
+    """In MP4 a text track holds them; FFmpeg's demuxer reads it itself and gives none of its packets."""
+    return bool(stream.type == "data" and stream.name == "bin_data" and stream.discard == Discard.all)
 
 
 def copy_about(source: Any, target: Any, stream: Any, made: Any) -> None:

@@ -124,12 +124,14 @@ class _Sound:
 
     def __init__(self, descriptor: int, name: str, params: dict[str, Any], muxer: str, change: SoundChange) -> None:
         self._name, self._change = name, change
+        options = muxer_options(muxer, descriptor)  # before the demuxer reads on
         self._source = box.open_container(descriptor, name, int(params["max_pixels"]))
         self._stream: Any = box.audio_stream(self._source)
         self._sink = Sink()
-        self._target = av.open(self._sink, "w", format=muxer, options=muxer_options(muxer))
-        self._encoder = self._add_encoder()
-        self._copies, self._dropped = copy_streams(self._source, self._target, but=self._stream)
+        self._target = av.open(self._sink, "w", format=muxer, options=options)
+        self._encoder, self._copies, self._dropped = copy_streams(
+            self._source, self._target, but=self._stream, anew=self._add_encoder
+        )
         copy_about(self._source, self._target, self._stream, self._encoder)
         self._resampler = av.AudioResampler(self._encoder.format, self._encoder.layout, self._encoder.rate)
         self._written: int | None = None

@@ -14,23 +14,12 @@ Limits: where there is no such room, and in fragments (which the library refuses
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import BinaryIO, Final
 
-_SHORT, _LONG = 8, 16
+from haechi.core.media.boxes import SHORT, Box, outermost
+
 _ROOM: Final = frozenset({b"free", b"skip", b"wide"})
-# A film that was signed in pieces before holds a box for each; one that claims more than this is hostile.
-_MOST_BOXES: Final = 1 << 16
-_IMPOSSIBLE_BYTES: Final = 1 << 56
-
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    kind: bytes
-    start: int
-    header: int
-    size: int
 
 
 def heads_for_pieces(file: BinaryIO) -> Mapping[int, bytes] | None:
@@ -44,35 +33,20 @@ def heads_for_pieces(file: BinaryIO) -> Mapping[int, bytes] | None:
         must be hashed whole.
     """
     heads: dict[int, bytes] = {}
-    before: _Box | None = None
+    before: Box | None = None
     known = False
-    for box in _outermost(file):
+    for box in outermost(file):
         if box.kind == b"moof":
             return None
         if box.kind == b"mdat":
             known = True
-            if box.header == _SHORT:
-                if before is None or before.kind not in _ROOM or before.size != _SHORT:
+            if box.header == SHORT:
+                if before is None or before.kind not in _ROOM or before.size != SHORT:
                     return None
-                heads[before.start] = b"\0\0\0\1mdat" + (box.size + _SHORT).to_bytes(8, "big")
+                heads[before.start] = b"\0\0\0\1mdat" + (box.size + SHORT).to_bytes(8, "big")
         before = box
     whole = before is not None and before.start + before.size == file.seek(0, io.SEEK_END)
     return heads if known and whole else None
-
-
-def _outermost(file: BinaryIO) -> Iterator[_Box]:
-    """The outermost boxes; it ends at the first that is none, and at one that has no end of its own."""
-    place = 0
-    for _ in range(_MOST_BOXES):
-        file.seek(place)
-        head = file.read(_LONG)
-        size, header = int.from_bytes(head[:4], "big"), _SHORT
-        if size == 1:
-            size, header = int.from_bytes(head[8:], "big"), _LONG
-        if len(head) < _SHORT or not header <= size < _IMPOSSIBLE_BYTES:
-            return
-        yield _Box(head[4:8], place, header, size)
-        place += size
 
 
 class WithHeads(io.BufferedIOBase):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from haechi.core.media.boxes import is_fragmented
 from haechi.core.media.encode import write_audio
 from haechi.core.media.probe import probe_media
 from haechi.core.settings import Limits
@@ -36,6 +39,31 @@ def test_files_stay_what_they_are_and_read_back(tmp_path: Path, suffix: str) -> 
     assert after.duration_s == pytest.approx(before.duration_s, abs=0.03)
     assert MARKER.fidelity(source, target, KEY, PAYLOAD, LIMITS) is not None
     assert MARKER.fidelity(source, target, KEY, PAYLOAD + 1, LIMITS) is None
+
+
+def test_chapters_and_fragments_of_a_sound_stay(tmp_path: Path) -> None:
+    plain, source, target = (tmp_path / f"{name}.m4a" for name in ("plain", "song", "marked"))
+    write_audio(plain, stereo(8, 3), 48_000, codec="aac", bit_rate=192_000)
+    for options in ({}, {"movflags": "frag_keyframe+empty_moov+default_base_moof", "min_frag_duration": "1000000"}):
+        with av.open(str(plain)) as known, av.open(str(source), "w", format="mp4", options=options) as made:
+            copy = made.add_stream_from_template(known.streams.audio[0])
+            if not options:
+                first = {
+                    "id": 0,
+                    "start": 0,
+                    "end": 4000,
+                    "time_base": Fraction(1, 1000),
+                    "metadata": {"title": "하나"},
+                }
+                made.set_chapters([first, {**first, "id": 1, "start": 4000, "end": 8000, "metadata": {"title": "둘"}}])
+            for packet in known.demux():
+                if packet.dts is not None:
+                    packet.stream = copy
+                    made.mux(packet)
+        assert isinstance(MARKER.embed(source, target, KEY, PAYLOAD, LIMITS), Marking)
+        with av.open(str(source)) as before, av.open(str(target)) as after, target.open("rb") as file:
+            assert [one["metadata"] for one in after.chapters()] == [one["metadata"] for one in before.chapters()]
+            assert is_fragmented(file) == bool(options)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from haechi.core.errors import UnreadableMediaError
+from haechi.core.media.boxes import outermost
 from haechi.core.media.encode import write_video
 from haechi.core.media.probe import probe_media
 from haechi.core.media.remade import remake_file
@@ -97,6 +99,41 @@ def pq_film(path: Path) -> None:
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def again(source: Path, target: Path, *, chapters: bool = False, **options: str) -> Path:
+    """The same packets in another layout."""
+    with av.open(str(source)) as known, av.open(str(target), "w", options=options) as made:
+        copies = {stream.index: made.add_stream_from_template(stream) for stream in known.streams}
+        if chapters:
+            whole = {"id": 0, "start": 0, "end": 900, "time_base": Fraction(1, 1000), "metadata": {"title": "하나"}}
+            made.set_chapters([whole, {**whole, "id": 1, "start": 900, "end": 2000, "metadata": {"title": "둘"}}])
+        for packet in known.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                made.mux(packet)
+    return target
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_chapters_stay(source: Path, tmp_path: Path, suffix: str) -> None:
+    film = again(source, tmp_path / f"film{suffix}", chapters=True)
+    target = tmp_path / f"marked{suffix}"
+    assert isinstance(MARKER.embed(film, target, KEY, PAYLOAD, LIMITS), Marking)
+    with av.open(str(film)) as before, av.open(str(target)) as after:
+        assert [one["metadata"]["title"] for one in after.chapters()] == ["하나", "둘"]
+        assert after.chapters() == before.chapters()
+        assert [one.type for one in after.streams] == [one.type for one in before.streams]
+
+
+def test_a_film_in_fragments_stays_in_fragments(source: Path, tmp_path: Path) -> None:
+    film = again(source, tmp_path / "film.mp4", movflags="frag_keyframe+empty_moov+default_base_moof")
+    target = tmp_path / "marked.mp4"
+    assert isinstance(MARKER.embed(film, target, KEY, PAYLOAD, LIMITS), Marking)
+    with target.open("rb") as file:
+        kinds = [box.kind for box in outermost(file)]
+    assert kinds[:3] == [b"ftyp", b"moov", b"moof"]
+    assert packets(film) == packets(target)
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
