@@ -13,6 +13,7 @@ Marks and fingerprints say where a file comes from, never that nothing in it was
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +26,7 @@ from haechi.core.errors import InputError
 from haechi.core.media.probe import probe_media
 from haechi.core.provenance.keys import Ours
 from haechi.core.provenance.origin import Origin, read_origin
-from haechi.core.provenance.read import sidecar_of
+from haechi.core.provenance.read import read_manifest, sidecar_beside, sidecar_of
 from haechi.core.provenance.sign import needs_sidecar
 from haechi.core.records import Release
 from haechi.core.settings import Limits
@@ -90,7 +91,7 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
     fake = store.bank_by_sha256(snapshot.sha256) is not None
     same = release is not None
     # 2. The manifest.
-    sidecar = sidecar_of(path) if needs_sidecar(path) and sidecar_of(path).is_file() else None
+    sidecar = _sidecar(path, limits)
     origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
     manifest = _told(origin, "sidecar" if sidecar else "embedded") if origin else None
     release = release or signed_release(store, origin)
@@ -179,6 +180,28 @@ def _best(candidates: Sequence[Candidate]) -> Candidate | None:
     """A release goes before a fake: the two look alike, and only a comparison tells them apart."""
     releases = [one for one in candidates if one.item == "release"]
     return next(iter(releases or candidates), None)
+
+
+def _sidecar(path: Path, limits: Limits) -> Path | None:
+    """The manifest beside a file of a kind that cannot hold one.
+
+    One that does not bear the file's whole name may be that of another file, `clip.mkv` beside `clip.ogg`: it is, where
+    it fits that one and not this one.
+    """
+    sidecar = sidecar_beside(path) if needs_sidecar(path) else None
+    if sidecar is None or sidecar == sidecar_of(path) or _fits(path, sidecar, limits):
+        return sidecar
+    others = (one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one not in (path, sidecar))
+    return None if any(one.is_file() and _fits(one, sidecar, limits) for one in others) else sidecar
+
+
+def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
+    """Whether a manifest is that of these very bytes, whoever signed it."""
+    try:
+        reading = read_manifest(path, limits, sidecar=sidecar) if needs_sidecar(path) else None
+    except InputError:
+        return False
+    return reading is not None and reading.state in ("trusted", "valid", "expired")
 
 
 def _told(origin: Origin, where: str) -> dict[str, Any]:

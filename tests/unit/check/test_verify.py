@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.check import check
-from haechi.check.verify import Standing, Verification, verify
+from haechi.check.verify import Standing, Verification, _sidecar, verify
+from haechi.core.media.encode import write_video
 from haechi.core.provenance.keys import identity, new_identity, ours
 from haechi.core.provenance.read import sidecar_of
 from haechi.core.provenance.sign import Claim, sign_media
@@ -159,3 +160,17 @@ def test_check_names_the_release_of_a_padded_copy(
     assert report.release is not None
     assert (report.release.release_id, report.release.method) == (scene.done.release.id, "c2pa")
     assert identity(scene.store.home).id == scene.done.protection.signed_by
+
+
+def test_the_manifest_of_another_file_of_the_same_stem_accuses_nobody(scene: Scene, tmp_path: Path) -> None:
+    film, sound = tmp_path / "clip.mkv", tmp_path / "clip.ogg"
+    source = tmp_path / "source.mkv"
+    write_video(source, [np.full((48, 64, 3), 90, np.uint8)] * 8, 25.0)
+    sign_media(source, film, film.with_suffix(".c2pa"), CLAIM, new_identity(tmp_path / "stranger", "X"))
+    sound.write_bytes(b"OggS" + bytes(400))
+    assert _sidecar(film, Limits()) == film.with_suffix(".c2pa")
+    assert _sidecar(sound, Limits()) is None
+    film.write_bytes(film.read_bytes() + bytes(9))
+    assert _sidecar(film, Limits()) == film.with_suffix(".c2pa")  # altered: its manifest still says so
+    sound.unlink()
+    assert scene.look(film).verdict == Standing.CHANGED

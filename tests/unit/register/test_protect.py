@@ -112,6 +112,14 @@ def test_the_same_wish_is_done_once(clip: Path, store: Store, identity: Identity
 
 
 @pytest.mark.usefixtures("light")
+def test_files_of_one_stem_do_not_share_a_sidecar(clip: Path, store: Store, identity: Identity) -> None:
+    other = clip.with_suffix(".webm")
+    other.write_bytes(clip.read_bytes() + b"\0")
+    sidecars = {run(one, store, identity).sidecar for one in (clip, other)}
+    assert {one.name for one in sidecars if one is not None} == {"clip.mkv.c2pa", "clip.webm.c2pa"}
+
+
+@pytest.mark.usefixtures("light")
 def test_nothing_of_others_is_overwritten(clip: Path, store: Store, identity: Identity) -> None:
     place = clip.parent / "out"
     place.mkdir()
@@ -119,10 +127,10 @@ def test_nothing_of_others_is_overwritten(clip: Path, store: Store, identity: Id
     with pytest.raises(InputError, match="no output of ours"):
         run(clip, store, identity)
     (place / clip.name).unlink()
-    (place / "clip.c2pa").write_bytes(b"someone's manifest")
+    (place / "clip.mkv.c2pa").write_bytes(b"someone's manifest")
     with pytest.raises(InputError, match="another file"):
         run(clip, store, identity)
-    (place / "clip.c2pa").unlink()
+    (place / "clip.mkv.c2pa").unlink()
     (place / clip.name).symlink_to(clip)
     with pytest.raises(InputError, match="no output of ours"):
         run(clip, store, identity)
@@ -192,7 +200,7 @@ def test_kill_at_any_moment(point: str, clip: Path, store: Store, identity: Iden
     assert [one.id for one in store.releases()] == [done.release.id]
     assert run(clip, store, identity).reused
     assert open_store(store.home).problems() == []
-    assert {path.name for path in place.iterdir()} <= {"clip.mkv", "clip.c2pa", STAGING}
+    assert {path.name for path in place.iterdir()} <= {"clip.mkv", "clip.mkv.c2pa", STAGING}
 
 
 @pytest.mark.usefixtures("light")

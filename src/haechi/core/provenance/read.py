@@ -106,8 +106,16 @@ class ManifestReading:
 
 
 def sidecar_of(path: Path) -> Path:
-    """Where the manifest store of a file lies that cannot hold one: beside it, as c2patool has it."""
-    return path.with_suffix(".c2pa")
+    """Where the manifest store of a file goes that cannot hold one: beside it, under its whole name and `.c2pa`.
+
+    c2patool puts `.c2pa` in the suffix' place; then `clip.mkv` and `clip.webm` would want the same one.
+    """
+    return path.with_name(f"{path.name}.c2pa")
+
+
+def sidecar_beside(path: Path) -> Path | None:
+    """The manifest store that lies beside a file, under its whole name or as c2patool names it; None without one."""
+    return next((one for one in (sidecar_of(path), path.with_suffix(".c2pa")) if one.is_file()), None)
 
 
 def read_manifest(
