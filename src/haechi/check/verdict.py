@@ -5,6 +5,7 @@ Rules, in this order (DESIGN.md section 1):
  2. a match to a bank item, unless comparison shows a plain copy of a master    known_fake
  3. a comparison with the master: a changed person or voice; none               altered, authentic_copy
     a mark of a release that the file does not show: never a copy               inconclusive
+    only its sound is the release's, the pictures are others                    inconclusive
  4. a release is found but could not be compared, or damage took too much of it inconclusive
  5. an enrolled artist is depicted, and nothing above spoke                     inconclusive
  6. nothing of ours                                                             not_ours
@@ -84,6 +85,8 @@ def decide(evidence: Evidence) -> Decision:
         return Decision(Verdict.ALTERED, "comparison", _ALTERED)
     if evidence.mark_differs:
         return Decision(Verdict.INCONCLUSIVE, "watermark", _MOVED)
+    if compared and foreign_pictures(evidence.comparison):
+        return Decision(Verdict.INCONCLUSIVE, "comparison", _SOUND_ALONE)
     if compared and not _hides_artist(evidence) and not _damaged(evidence):
         return Decision(Verdict.AUTHENTIC_COPY, "comparison", _COPY)
     # 4. and 5. Something of ours, but too little evidence.
@@ -118,6 +121,11 @@ def foreign_voice(comparison: Comparison) -> bool:
     return any(float(e.detail.get("speech_like", 0.0)) >= SPEECH_LIKE for e in heard)
 
 
+def foreign_pictures(comparison: Comparison | None) -> bool:
+    """Whether other pictures are shown with our sound: nothing can be said of them."""
+    return comparison is not None and any(edit.kind == "pictures_replaced" for edit in comparison.edits)
+
+
 def changed_regions(comparison: Comparison) -> Sequence[Region]:
     """The changed parts, each once, strongest first."""
     ordered = sorted(comparison.changes, key=lambda c: -c.strength)
@@ -147,6 +155,7 @@ _ALTERED = (
     mark("A copy of better quality shows that the difference came from coding."),
 )
 _COPY = (mark("A copy of better quality shows a difference that this one is too coarse to show."),)
+_SOUND_ALONE = (mark("The master of its pictures is registered."),)
 _MOVED = (mark("A person compares it with the release whose mark it carries, and finds out how the mark got there."),)
 _UNCOMPARED = (
     mark("A copy of better quality or size, which can be laid over the master."),

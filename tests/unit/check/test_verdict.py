@@ -86,3 +86,13 @@ def test_artist_in_a_stretch_that_no_release_explains_forbids_authentic_copy() -
 def test_copy_of_which_damage_has_taken_much_is_not_called_authentic(undecoded_s: float, verdict: Verdict) -> None:
     comparison = replace(PLAIN, undecoded_s=undecoded_s)
     assert decide(Evidence(Kind.VIDEO, release=RELEASE, comparison=comparison)).verdict is verdict
+
+
+def test_our_sound_under_other_pictures_is_no_copy() -> None:
+    span = Span(0.0, 4.0)
+    alone = Comparison(edits=(Edit("pictures_replaced", span=span),), segments=(Segment(span, 0.0, 1.0, False),))
+    release = ReleaseMatch("R-1", "song", alone.segments, 9.0, "audio")
+    decision = decide(Evidence(Kind.VIDEO, release=release, comparison=alone))
+    assert (decision.verdict, decision.decided_by) == (Verdict.INCONCLUSIVE, "comparison")
+    changed = replace(alone, changes=(Change(Region.VOICE, span, None, 9.0),))
+    assert decide(Evidence(Kind.VIDEO, release=release, comparison=changed)).verdict is Verdict.ALTERED

@@ -20,10 +20,12 @@ from threadpoolctl import threadpool_limits
 from haechi.check.compare import moving
 from haechi.check.compare.sound import compare_sound
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Abstention, Comparison, Kind, Segment
+from haechi.core.records import Abstention, Comparison, Edit, Finding, Kind, Segment
 from haechi.core.settings import Limits
 
 __all__ = ["compare_files"]
+
+VERSION = 1
 
 
 def compare_files(
@@ -96,14 +98,22 @@ def _sound_only(
     if not probe_info.has_audio or not master_info.has_audio:
         reason = "One of the two has sound only and the other has none: nothing can be compared."
         return Comparison(abstentions=(Abstention("comparison", reason, "comparison.nothing_common"),))
-    return compare_sound(probe, master, hint, limits)
+    heard = compare_sound(probe, master, hint, limits)
+    return _joined(Comparison(), heard) if probe_info.kind is Kind.VIDEO else heard
 
 
 def _joined(seen: Comparison, heard: Comparison) -> Comparison:
+    """A film's pictures and sound together; where the sound alone is the master's, that is named."""
+    edits, findings = seen.edits + heard.edits, seen.findings + heard.findings
+    if heard.segments and not seen.segments:
+        spans = tuple(segment.span for segment in heard.segments)
+        edits += tuple(Edit("pictures_replaced", span=span) for span in spans)
+        statement = "Only the sound is the original's: none of its pictures were found."
+        findings += (Finding("comparison", VERSION, 3, statement, "comparison.sound_alone", spans=spans),)
     return Comparison(
         changes=seen.changes + heard.changes,
-        edits=seen.edits + heard.edits,
-        findings=seen.findings + heard.findings,
+        edits=edits,
+        findings=findings,
         abstentions=seen.abstentions + heard.abstentions,
         segments=seen.segments or heard.segments,
         pictures=seen.pictures + heard.pictures,

@@ -30,6 +30,8 @@ def said(say: Language, report: Report) -> str:
         return say("This is your original, byte for byte.")
     if verdict is Verdict.AUTHENTIC and report.decided_by == "c2pa":
         return say("You signed this file, and nothing in it has changed since.")
+    if verdict is Verdict.INCONCLUSIVE and any(edit.kind == "pictures_replaced" for edit in report.edits):
+        return say("Only the sound is yours: other pictures are shown with it, and nothing can be said of them.")
     if verdict is Verdict.INCONCLUSIVE and report.decided_by.startswith(("release_match", "comparison")):
         return say("It could not be compared with your original well enough to tell whether it was changed.")
     names = listing(say, dict.fromkeys(visible(artist.name) for artist in report.artists))

@@ -213,6 +213,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     "comparison.voice_changed": (mark("The voice differs from the original in the marked places."),),
     "comparison.audio_same": (mark("The sound agrees with the sound of the original."),),
     "comparison.audio_replaced": (mark("The sound is not the sound of the original: another one was put under it."),),
+    "comparison.sound_alone": (mark("Only the sound is the original's: none of its pictures were found."),),
     "comparison.audio_changed": (mark("The sound differs from the original in places."),),
     "face_identity.found": (
         mark("It seems to show {name}."),
@@ -289,6 +290,7 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "grey": (mark("turned to black and white"),),
     "picture_in_picture": (mark("shown inside another picture"),),
     "audio_replaced": (mark("another sound put under the picture"),),
+    "pictures_replaced": (mark("other pictures shown with the sound"),),
     "audio_removed": (mark("sound removed"),),
     "music_bed": (mark("music laid under the sound"),),
     "audio_filter": (mark("sound filtered"),),
