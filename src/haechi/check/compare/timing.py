@@ -239,10 +239,17 @@ def _scores(ratio: NDArray[np.float32], times: Floats, master_s: Floats, offsets
 def _best_offset(
     ratio: NDArray[np.float32], times: Floats, master_s: Floats, speed: float, middle: float
 ) -> tuple[float, float, float]:
-    anchors = master_s - speed * middle
+    anchors = _reached(master_s, speed * float(times[-1] - times[0])) - speed * middle
     scores = _scores(ratio, times, master_s, anchors, speed)
     k = int(scores.argmin())
     return float(scores[k]), float(anchors[k]), speed
+
+
+def _reached(master_s: Floats, length_s: float) -> Floats:
+    """The master's moments and as many before and behind as may lie in the middle of frames that show its ends only."""
+    gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 1.0
+    beyond = gap * np.arange(1, max(0.0, length_s / 2 - MIN_PIECE_S) / max(gap, 1e-3) + 1)
+    return np.concatenate([master_s[0] - beyond[::-1], master_s, master_s[-1] + beyond])
 
 
 def _polish(

@@ -80,3 +80,12 @@ def test_foreign_footage_is_not_matched() -> None:
     got = align(*both(probe, master), times(len(probe)), times(len(master)))
     assert np.array_equal(got.matched[:80], np.arange(40, 120))
     assert (got.matched[80:] == -1).mean() > 0.95
+
+
+def test_a_short_master_behind_longer_other_footage_is_laid_where_it_lies() -> None:
+    master = footage(11, 3)
+    master = master.mean(0) + 0.06 * (master - master.mean(0))  # a face that hardly moves
+    probe = np.concatenate([footage(12, 4), master])
+    got = align(*both(probe, master), times(len(probe)), times(len(master)))
+    assert abs(got.lines[0].offset_s + 4.0) < 0.02
+    assert np.array_equal(got.matched[100:], np.arange(75))
