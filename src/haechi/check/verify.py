@@ -2,7 +2,8 @@
 
 Steps of `verify`:
 1. The same bytes as a release or a confirmed fake.
-2. The manifest, in the file or beside it: does it hold, and did we sign it?
+2. The manifest, in the file or beside it, or, if the user asks for that, on the server that the file names: does it
+   hold, and did we sign it?
 3. The invisible mark, read blind: which release, and whose copy.
 4. The fingerprint: which release or fake it was made from. If no mark was read, again with that release's master.
 5. The file held against the release that the mark names: a mark can be moved, and then that is the word for it.
@@ -22,7 +23,9 @@ from typing import Any
 
 from haechi.check.marks import Pointer, held_against_release, read_mark, read_mark_informed
 from haechi.check.match import Candidate, match
+from haechi.check.remote import Failure, read_remote
 from haechi.core.errors import InputError
+from haechi.core.fetch import Client
 from haechi.core.media.probe import probe_media
 from haechi.core.provenance.keys import Ours
 from haechi.core.provenance.origin import Origin, read_origin
@@ -58,7 +61,8 @@ class Verification:
         sha256: of the file.
         verdict: one word for it all.
         release: which it is or comes from, or None.
-        manifest: what the manifest says and where it was ("embedded", "sidecar", "store"), or None.
+        manifest: what the manifest says and where it was ("embedded", "sidecar", "remote", "store", or "elsewhere" when
+            the file names an address from which nothing was read), or None.
         watermark: the invisible mark and what it leads to, or None.
         fingerprint: the match that led to the release or fake, or None.
     """
@@ -72,7 +76,9 @@ class Verification:
     fingerprint: dict[str, Any] | None
 
 
-def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: str = "") -> Verification:
+def verify(
+    path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: str = "", remote: Client | None = None
+) -> Verification:
     """Verify one file; see the module for the steps.
 
     Args:
@@ -81,6 +87,7 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
         limits: what reading may cost.
         ours: what counts as signed by us.
         trust_pem: certificates whose descendants the user trusts, PEM.
+        remote: fetches a manifest that lies on a server; None: nothing is fetched.
 
     Raises:
         InputError: the file cannot be read, or changed meanwhile.
@@ -91,9 +98,7 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
     fake = store.bank_by_sha256(snapshot.sha256) is not None
     same = release is not None
     # 2. The manifest.
-    sidecar = _sidecar(path, limits)
-    origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
-    manifest = _told(origin, "sidecar" if sidecar else "embedded") if origin else None
+    origin, manifest = _read_manifest(path, limits, ours, trust_pem, remote)
     release = release or signed_release(store, origin)
     # 3. The mark, 4. the fingerprint, 5. the mark's word against the content.
     proven = same or is_authentic(origin)
@@ -109,6 +114,25 @@ def verify(path: Path, store: Store, limits: Limits, ours: Ours, *, trust_pem: s
     verdict = _standing(origin, fake=fake, proven=proven, moved=moved, from_release=release is not None)
     watermark = pointer.as_data() if pointer is not None else None
     return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, _fingerprint(found))
+
+
+def _read_manifest(
+    path: Path, limits: Limits, ours: Ours, trust_pem: str, remote: Client | None
+) -> tuple[Origin | None, dict[str, Any] | None]:
+    """Step 2: who signed the file, and what its manifest says."""
+    sidecar = _sidecar(path, limits)
+    origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
+    if origin is None:
+        return None, None
+    url = origin.reading.remote_url
+    if url is None:
+        return origin, _told(origin, "sidecar" if sidecar else "embedded")
+    if remote is None:
+        return origin, _told(origin, "elsewhere")
+    found = read_remote(path, url, remote, limits, ours, trust_pem=trust_pem)
+    if isinstance(found, Failure):
+        return origin, _told(origin, "elsewhere", remote_failure={"code": found.code, "reason": found.reason})
+    return found.origin, _told(found.origin, "remote", remote_url=url, fetched_from=found.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +228,9 @@ def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
     return reading is not None and reading.state in ("trusted", "valid", "expired")
 
 
-def _told(origin: Origin, where: str) -> dict[str, Any]:
-    return {"found": where, **origin.reading.as_data(), "by_us": origin.by_us}
+def _told(origin: Origin, where: str, **more: Any) -> dict[str, Any]:
+    fetching = {"fetched_from": None, "remote_failure": None}
+    return {"found": where, **origin.reading.as_data(), "by_us": origin.by_us, **fetching, **more}
 
 
 def _kept(store: Store, release: Release, pointer: Pointer | None) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from haechi.core.language import Language, mark
 
 if TYPE_CHECKING:
     from haechi.check.verify import Verification
+    from haechi.core.fetch import Client
 
 _WORDS = {
     "known_fake": mark("A fake that a reviewer confirmed."),
@@ -36,6 +37,8 @@ _ONLY_A_MARK = {
     True: mark("It carries a mark of yours, but shows too little to tell whether the mark belongs to it."),
     False: mark("It carries a mark of yours, but of a number that is not known here."),
 }
+# characters of an address or a server's words
+_MOST_SHOWN = 500
 _STATES = {
     "trusted": mark("intact, by a signer who is known"),
     "valid": mark("intact, but anyone can sign: the signer is not known"),
@@ -43,6 +46,14 @@ _STATES = {
     "invalid": mark("the file or the credentials were changed after signing"),
     "damaged": mark("damaged or kept elsewhere"),
     "detached": mark("stripped from this file; kept when it was signed"),
+}
+_FAILURES = {
+    "refused": mark("they were not fetched: {reason}"),
+    "no_answer": mark("they could not be fetched: {reason}"),
+    "status": mark("they could not be fetched: the server answers {reason}"),
+    "too_large": mark("they were not fetched: they are larger than any honest ones"),
+    "too_slow": mark("they were not fetched: the server is too slow"),
+    "no_manifest": mark("what the server sent cannot be read as content credentials: {reason}"),
 }
 
 
@@ -53,7 +64,8 @@ def add_to(app: typer.Typer) -> None:
         short_help=mark("Say what a file carries, who signed it, and which release it is."),
         help=mark(
             "Say what a file carries, who signed it, whether it was changed since, and which release it comes from. "
-            "Content credentials that were stripped are found again by invisible mark and fingerprint."
+            "Content credentials that were stripped are found again by invisible mark and fingerprint. Those that lie "
+            "on a server are named; they are fetched with --remote only, and the server learns of it."
         ),
         epilog=mark("Example: haechi verify teaser.jpg --trust issuer.pem"),
     )(_verify)
@@ -66,6 +78,10 @@ def _verify(
         Path | None,
         typer.Option(metavar="PEM", help=mark("Certificates of issuers to trust as well."), show_default=False),
     ] = None,
+    remote: Annotated[
+        bool,
+        typer.Option("--remote", help=mark("Fetch content credentials that lie on the server that the file names.")),
+    ] = False,
     json: Json = False,
 ) -> None:
     from haechi.check.verify import verify
@@ -76,7 +92,8 @@ def _verify(
     settings = session.settings
     trust_pem = _certificates(trust) if trust is not None else ""
     try:
-        found = verify(path, session.store(), settings.limits, ours(settings.home), trust_pem=trust_pem)
+        us, client = ours(settings.home), _client() if remote else None
+        found = verify(path, session.store(), settings.limits, us, trust_pem=trust_pem, remote=client)
     except InputError as error:
         session.note(failure_line(path, str(error)))
         raise typer.Exit(UNREADABLE) from error
@@ -84,6 +101,13 @@ def _verify(
         session.emit(_record(found))
     else:
         _tell(session, found)
+
+
+def _client() -> Client:
+    from haechi.check.remote import MANIFEST_LIMITS
+    from haechi.core.fetch import Client
+
+    return Client(limits=MANIFEST_LIMITS, any_kind=True)
 
 
 def _certificates(path: Path) -> str:
@@ -132,16 +156,42 @@ def _tell(session: Session, found: Verification) -> None:
         release = f"{found.release.id} {visible(found.release.title)}"
         session.result("  " + say(mark("release: {release}"), release=release))
     if found.manifest is not None:
-        words = _STATES[found.manifest["state"]]
-        state = say(words)
-        who = found.manifest.get("issuer") or found.manifest.get("signed_by") or "?"
-        session.result("  " + say(mark("content credentials of {who}: {state}"), who=visible(str(who)), state=state))
-        for problem in found.manifest.get("problems", []):
-            about = visible(problem["ingredient"]) + ": " if problem["ingredient"] else ""
-            session.result(f"    {about}{visible(problem['code'])}")
+        _tell_manifest(session, found.manifest)
     if found.watermark is not None:
         session.result("  " + _mark_words(say, found.watermark))
     if found.fingerprint is not None:
         score = number(found.fingerprint["score"])
         method = found.fingerprint["method"]
         session.result("  " + say(mark("fingerprint: {method}, score {score}"), method=method, score=score))
+
+
+def _tell_manifest(session: Session, manifest: Mapping[str, Any]) -> None:
+    from haechi.check.report_page.text import visible
+
+    say = session.say
+    words = _STATES[manifest["state"]]
+    state = say(words)
+    who = manifest.get("issuer") or manifest.get("signed_by") or "?"
+    if manifest["found"] == "elsewhere":
+        session.result("  " + _remote_words(say, manifest))
+    else:
+        session.result("  " + say(mark("content credentials of {who}: {state}"), who=visible(str(who)), state=state))
+    if manifest["found"] == "remote":
+        address = visible(manifest["fetched_from"], _MOST_SHOWN)
+        session.result("    " + say(mark("they were fetched from {address}"), address=address))
+    for problem in manifest.get("problems", []):
+        about = visible(problem["ingredient"]) + ": " if problem["ingredient"] else ""
+        session.result(f"    {about}{visible(problem['code'])}")
+
+
+def _remote_words(say: Language, manifest: Mapping[str, Any]) -> str:
+    """Where the credentials lie, and why they were not read."""
+    from haechi.check.report_page.text import visible
+
+    failure = manifest["remote_failure"]
+    why = say(mark("nothing was fetched; --remote would fetch them"))
+    if failure is not None:
+        words = _FAILURES[failure["code"]]
+        why = say(words, reason=visible(failure["reason"], _MOST_SHOWN))
+    address = visible(manifest["remote_url"], _MOST_SHOWN)
+    return say(mark("content credentials lie on a server, at {address}: {why}"), address=address, why=why)

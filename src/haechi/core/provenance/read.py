@@ -34,6 +34,8 @@ from haechi.core.settings import Limits
 
 MAX_ANSWER_BYTES = 32 << 20
 MAX_TEXT = 500
+# an address must not be cut to one that leads elsewhere: whoever fetches refuses what is longer than 4,096 characters
+MAX_URL = 4097
 MAX_ITEMS = 200
 BASE_WAIT_S = 30.0
 SLOWEST_BYTES_PER_S = 20e6
@@ -82,7 +84,7 @@ class ManifestReading:
         ingredients: titles of the files it was made from.
         problems: failures of the manifest and of its ingredients.
         manifest: label of the newest manifest.
-        remote_url: where the credentials lie when they are not in the file; nothing was fetched.
+        remote_url: where the credentials lie when they are not in the file; nothing was fetched from there.
     """
 
     state: str
@@ -187,7 +189,7 @@ def _without_manifest(kind: str, message: str) -> ManifestReading | None:
     if kind == "RemoteManifest" or message.startswith("Remote"):
         url = next((word for word in message.split() if word.startswith(("http://", "https://"))), None)
         problem = Problem("manifest.inaccessible", "the credentials lie on a server and were not fetched")
-        return ManifestReading("damaged", problems=(problem,), remote_url=_text(url))
+        return ManifestReading("damaged", problems=(problem,), remote_url=_text(url, MAX_URL))
     return ManifestReading("damaged", problems=(Problem("unreadable", _text(message) or kind),))
 
 
@@ -286,9 +288,9 @@ def _maps(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value[:MAX_ITEMS] if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _text(value: Any) -> str | None:
+def _text(value: Any, longest: int = MAX_TEXT) -> str | None:
     """A text of the file made fit to show: printable, one line, bounded; None when it is no text or empty."""
     if not isinstance(value, str):
         return None
-    clean = "".join(char if char.isprintable() else " " for char in value[:MAX_TEXT]).strip()
+    clean = "".join(char if char.isprintable() else " " for char in value[:longest]).strip()
     return clean or None

@@ -95,8 +95,9 @@ def test_a_type_that_cannot_hold_credentials_has_none(tmp_path: Path) -> None:
     assert read_manifest(saved(tmp_path, b"\x1a\x45\xdf\xa3" + b"\x00" * 200, "clip.mkv")) is None
 
 
-def test_a_remote_manifest_is_named_and_not_fetched(tmp_path: Path, plain: bytes) -> None:
-    url = "https://credentials.invalid/manifests/1"
+@pytest.mark.parametrize("name", ["1", "1" * 3000])
+def test_a_remote_manifest_is_named_in_full_and_not_fetched(tmp_path: Path, plain: bytes, name: str) -> None:
+    url = f"https://credentials.invalid/manifests/{name}"
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{url}"/>'
