@@ -139,7 +139,12 @@ def protect(
     staged = staging / _place_name(original, output) / output.name
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
-        made = _make(original, staged, store, limits, wish, request, progress)
+        try:
+            made = _make(original, staged, store, limits, wish, request, progress)
+        except Exception:
+            # Unsigned copies do not stay beside what goes out; only a kill leaves them, for the next run to clear up.
+            shutil.rmtree(staged.parent, ignore_errors=True)
+            raise
     # 6. Publish. What another run of ours has put there meanwhile stays.
     original.confirm()
     _see_that_place_is_free(store, original, output, wish)

@@ -164,6 +164,7 @@ def test_an_output_that_does_not_verify_is_not_published(
         run(clip, store, identity)
     assert not (clip.parent / "out" / clip.name).exists()
     assert store.releases() == []
+    assert files_below(clip.parent / "out") == []
 
 
 @pytest.mark.usefixtures("light")
