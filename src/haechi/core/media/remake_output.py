@@ -99,7 +99,7 @@ def muxer_options(muxer: str, descriptor: int) -> dict[str, str]:
 def copy_streams(
     source: Any, target: Any, *, but: Any, anew: Callable[[], Any]
 ) -> tuple[Any, dict[int, Any], list[str]]:
-    """Add every stream as it is but one, in their order; titles of chapters are no stream, the muxer writes them anew.
+    """Add every stream as it is but one, in their order; the muxer writes titles of chapters and time codes anew.
 
     Args:
         source: what is copied.
@@ -117,7 +117,10 @@ def copy_streams(
     for stream in source.streams:
         if stream.index == but.index:
             coded = anew()
-        if stream.index == but.index or _is_titles_of_chapters(stream):
+        if stream.index == but.index or _is_titles_of_chapters(stream) or _is_time_code(stream, but):
+            continue
+        if stream.type == "data" and stream.name is None:  # no codec: the muxer would fail halfway
+            refused.append(stream.type)
             continue
         try:
             made = target.add_stream_from_template(stream)
@@ -134,6 +137,12 @@ def copy_streams(
 def _is_titles_of_chapters(stream: Any) -> bool:
     """In MP4 a text track holds them; FFmpeg's demuxer reads it itself and gives none of its packets."""
     return bool(stream.type == "data" and stream.name == "bin_data" and stream.discard == Discard.all)
+
+
+def _is_time_code(stream: Any, of: Any) -> bool:
+    """A track of time codes: the muxer writes it anew from what the film's own metadata say."""
+    said = stream.metadata.get("timecode")
+    return bool(stream.type == "data" and stream.name is None and said and said == of.metadata.get("timecode"))
 
 
 def copy_about(source: Any, target: Any, stream: Any, made: Any) -> None:

@@ -126,6 +126,22 @@ def test_chapters_stay(source: Path, tmp_path: Path, suffix: str) -> None:
         assert [one.type for one in after.streams] == [one.type for one in before.streams]
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_time_codes_stay(source: Path, tmp_path: Path, suffix: str) -> None:
+    film, target = tmp_path / f"film{suffix}", tmp_path / f"marked{suffix}"
+    with av.open(str(source)) as known, av.open(str(film), "w") as made:
+        copy = made.add_stream_from_template(known.streams.video[0])
+        copy.metadata["timecode"] = "01:00:00:00"
+        for packet in known.demux(known.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = copy
+                made.mux(packet)
+    assert isinstance(MARKER.embed(film, target, KEY, PAYLOAD, LIMITS), Marking)
+    with av.open(str(film)) as before, av.open(str(target)) as after:
+        told = [[(one.type, one.metadata.get("timecode")) for one in each.streams] for each in (before, after)]
+    assert told[0] == told[1] == [("video", "01:00:00:00"), ("data", "01:00:00:00")]
+
+
 def test_a_film_in_fragments_stays_in_fragments(source: Path, tmp_path: Path) -> None:
     film = again(source, tmp_path / "film.mp4", movflags="frag_keyframe+empty_moov+default_base_moof")
     target = tmp_path / "marked.mp4"
