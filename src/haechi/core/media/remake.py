@@ -12,7 +12,8 @@ file is parsed outside the child, and memory does not grow with the length.
 3. Frames of the source that `params["seen"]` asks for go out on the way, as {"t": seconds} and their luma.
 4. At the end {"done": facts}.
 Encoder settings: `VIDEO_CODECS` and `AUDIO_CODECS`.
-Limits: an MP4's index comes last (no "fast start") unless it comes in fragments; interlaced film, alpha, RGB and palettes are refused.
+Limits: an MP4's index comes last (no "fast start") unless it comes in fragments; interlaced film, alpha, RGB and
+palettes are refused.
 """
 
 from __future__ import annotations
