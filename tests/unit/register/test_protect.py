@@ -10,19 +10,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
 from haechi.core.errors import InputError, IntegrityError
-from haechi.core.media.probe import hash_file
+from haechi.core.media.boxes import outermost
+from haechi.core.media.encode import write_video
+from haechi.core.media.probe import hash_file, probe_media, same_facts
 from haechi.core.provenance.keys import Identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
 from haechi.core.provenance.read import sidecar_of
 from haechi.core.settings import Limits
 from haechi.core.store import Store, open_store
+from haechi.core.watermark.mark_key import make_mark_key
 from haechi.register import protect as protecting
 from haechi.register.protect import STAGING, Protected, Wish, protect
+from unit.core.watermark.video.films import film
 
 SCRIPT = Path(__file__).with_name("protecting.py")
 POINTS = ("signed", "verified", "manifest kept", "registered", "noted", "manifest published", "published")
@@ -94,6 +99,30 @@ def test_a_photo_without_mark_comes_out_signed_registered_and_with_the_same_pixe
     assert store.blob_path(done.protection.manifest).stat().st_size > 1000
     assert open_store(store.home).problems() == []
     assert files_below(photo.parent / "out") == [photo.name]
+
+
+def test_a_film_in_fragments_comes_out_marked_signed_and_in_fragments(
+    tmp_path: Path, store: Store, identity: Identity
+) -> None:
+    plain, source = tmp_path / "plain.mp4", tmp_path / "film.mp4"
+    write_video(plain, film(322, 242, 50, seed=1), 20.0, crf=14)
+    layout = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    with av.open(str(plain)) as known, av.open(str(source), "w", options=layout) as made:
+        copy = made.add_stream_from_template(known.streams.video[0])
+        for packet in known.demux():
+            if packet.dts is not None:
+                packet.stream = copy
+                made.mux(packet)
+    done = run(source, store, identity, mark_key=make_mark_key(store.home))
+    assert done.mark is not None
+    with done.output.open("rb") as file:
+        kinds = [box.kind for box in outermost(file)]
+    assert kinds.index(b"moov") < kinds.index(b"moof")
+    assert kinds.count(b"moov") == 1
+    assert same_facts(probe_media(source, Limits()), probe_media(done.output, Limits()))
+    origin = read_origin(done.output, Limits(), ours(store.home))
+    assert origin is not None
+    assert origin.by_us
 
 
 @pytest.mark.usefixtures("light")
