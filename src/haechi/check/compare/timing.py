@@ -24,6 +24,8 @@ TOLERANCE_S = 0.07
 BETTER = 0.45
 # So many probe frames vote for a line.
 N_LINE_ROWS = 120
+# So many moments beyond the master's ends are tried; time stamps of damaged files lie hours apart.
+MOST_BEYOND = 300
 # How many times less another speed must cost, above what no line can avoid.
 FREE, STEADY = 2.0, 8.0
 # ... and how much less, as a share of what no line can avoid; coding alone never makes so much.
@@ -248,7 +250,8 @@ def _best_offset(
 def _reached(master_s: Floats, length_s: float) -> Floats:
     """The master's moments and as many before and behind as may lie in the middle of frames that show its ends only."""
     gap = float(np.median(np.diff(master_s))) if len(master_s) > 1 else 1.0
-    beyond = gap * np.arange(1, max(0.0, length_s / 2 - MIN_PIECE_S) / max(gap, 1e-3) + 1)
+    count = min(int(max(0.0, length_s / 2 - MIN_PIECE_S) / max(gap, 1e-3)), MOST_BEYOND)
+    beyond = gap * np.arange(1, count + 1)
     return np.concatenate([master_s[0] - beyond[::-1], master_s, master_s[-1] + beyond])
 
 

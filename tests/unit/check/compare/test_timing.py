@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,3 +91,11 @@ def test_a_short_master_behind_longer_other_footage_is_laid_where_it_lies() -> N
     got = align(*both(probe, master), times(len(probe)), times(len(master)))
     assert abs(got.lines[0].offset_s + 4.0) < 0.02
     assert np.array_equal(got.matched[100:], np.arange(75))
+
+
+def test_time_stamps_hours_apart_do_not_make_the_search_endless() -> None:
+    master = footage(13, 3)
+    stamps = np.concatenate([times(40), 40_000.0 + times(35)])
+    began = time.process_time()
+    align(*both(master, master), stamps, times(len(master)) / 25)
+    assert time.process_time() - began < 10
