@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from haechi.core.fetch import Client
+from unit.core.provenance.remote import naming
 from web_server import Site, serving
 
 Haechi = Callable[..., Any]
@@ -25,13 +26,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, type[Site]]]:
 
 def pointing(path: Path, plain: bytes, url: str) -> Path:
     """A picture whose XMP says that its credentials lie at an address."""
-    xmp = (
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        f'<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{url}"/>'
-        "</rdf:RDF></x:xmpmeta>"
-    ).encode()
-    body = b"http://ns.adobe.com/xap/1.0/\x00" + xmp
-    path.write_bytes(plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:])
+    path.write_bytes(naming(plain, url))
     return path
 
 

@@ -19,6 +19,7 @@ from haechi.core.provenance.keys import Identity, new_identity
 from haechi.core.provenance.read import ManifestReading, read_manifest
 from haechi.core.provenance.sign import Claim, sign_media
 from haechi.core.settings import Limits
+from unit.core.provenance.remote import naming
 
 Sign = Callable[..., bytes]
 CREATED = {
@@ -98,14 +99,7 @@ def test_a_type_that_cannot_hold_credentials_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["1", "1" * 3000])
 def test_a_remote_manifest_is_named_in_full_and_not_fetched(tmp_path: Path, plain: bytes, name: str) -> None:
     url = f"https://credentials.invalid/manifests/{name}"
-    xmp = (
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        f'<rdf:Description rdf:about="" xmlns:dcterms="http://purl.org/dc/terms/" dcterms:provenance="{url}"/>'
-        "</rdf:RDF></x:xmpmeta>"
-    ).encode()
-    body = b"http://ns.adobe.com/xap/1.0/\x00" + xmp
-    data = plain[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + plain[2:]
-    reading = found(saved(tmp_path, data))
+    reading = found(saved(tmp_path, naming(plain, url)))
     assert [problem.code for problem in reading.problems] == ["manifest.inaccessible"]
     assert reading.remote_url == url
 
