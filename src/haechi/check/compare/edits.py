@@ -16,6 +16,11 @@ from haechi.check.compare.colour import Tone
 from haechi.check.compare.geometry import Placement, invert
 from haechi.core.records import Edit, Segment
 
+# What surrounds a picture is smooth with so much of its detail, and is the picture itself where it correlates so.
+SMOOTH, OWN_FILL = 0.35, 0.82
+# Side at which it is looked at, and how much larger than it need be a picture behind itself is drawn.
+FILL_SIDE, FILL_ZOOMS = 64, (1.0, 1.25, 1.6)
+
 Image = NDArray[np.uint8]
 
 
@@ -80,7 +85,33 @@ def surroundings(probe: Image, covered: NDArray[np.bool_], seen: NDArray[np.bool
         return Surroundings(share, "border" if _all_sides(outside) else "letterbox")
     detail = float(np.abs(cv2.Laplacian(probe, cv2.CV_32F))[outside].mean())
     inner = float(np.abs(cv2.Laplacian(probe, cv2.CV_32F))[seen].mean()) if seen.any() else detail
-    return Surroundings(share, "blurred_fill" if detail < 0.35 * inner else "picture_in_picture")
+    filled = detail < SMOOTH * inner and _is_own_fill(probe, covered, outside)
+    return Surroundings(share, "blurred_fill" if filled else "picture_in_picture")
+
+
+def _is_own_fill(probe: Image, covered: NDArray[np.bool_], outside: NDArray[np.bool_]) -> bool:
+    """Whether what lies around a picture is that picture again, enlarged or stretched over all and blurred."""
+    rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
+    height, width = probe.shape
+    size = (max(8, round(FILL_SIDE * width / max(probe.shape))), max(8, round(FILL_SIDE * height / max(probe.shape))))
+    inner = probe[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    shown, around = _small(probe, size), cv2.resize(outside.astype(np.uint8), size, interpolation=cv2.INTER_AREA) > 0
+    stretched = _small(inner, size)
+    filling = max(size[0] / inner.shape[1], size[1] / inner.shape[0])
+    fills = [stretched]
+    for zoom in FILL_ZOOMS:
+        wide = [max(size[k], round(zoom * filling * inner.shape[1 - k])) for k in (0, 1)]
+        x, y = ((wide[k] - size[k]) // 2 for k in (0, 1))
+        fills.append(_small(inner, (wide[0], wide[1]))[y : y + size[1], x : x + size[0]])
+    # What is all of one colour correlates with nothing.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return any(float(np.corrcoef(fill[around], shown[around])[0, 1]) > OWN_FILL for fill in fills)
+
+
+def _small(picture: Image, size: tuple[int, int]) -> NDArray[np.float32]:
+    """A picture at (w, h), without the detail that a blur takes."""
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), 2.0), np.float32)
 
 
 def tonal(tone: Tone) -> list[Edit]:

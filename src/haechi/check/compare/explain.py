@@ -43,8 +43,8 @@ OWN_HUE, SOLID, DRAWN_CONTRAST, DRAWN_FINE = 21.0, 0.5, 60.0, 12.0
 FULL, BLENDED = 0.85, 0.55
 # Contrast and hardness.
 CUT_OUT = (30.0, 0.7)
-# A whole video made small is richer in detail than a piece of the scene pasted in.
-SMALL_PICTURE = 2.0
+# A whole video made small is richer in detail than a piece of the scene pasted in, or has other colours.
+SMALL_PICTURE, FOREIGN_HUE = 2.0, 30.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
 REMNANT = 0.85
 # Beside what was taken off a difference must stand out over its threshold.
@@ -242,9 +242,7 @@ def benign_kind(component: Component, look: Look) -> str | None:
         return "overlay"
     if not facial and (look.edge or (component.region is not Region.BACKGROUND and _is_cut_out(look))):
         return "overlay"
-    if not facial and look.corner and look.moved < MOVED and look.fine > SMALL_PICTURE:
-        return "overlay"
-    return None
+    return "overlay" if not facial and _is_small_picture(look) else None
 
 
 def _is_noise(component: Component, look: Look) -> bool:
@@ -305,6 +303,12 @@ def _is_piece_of_scene(look: Look) -> bool:
         return True
     own = look.hue is not None and look.hue < OWN_HUE
     return own and look.solid > SOLID and look.contrast < DRAWN_CONTRAST and look.fine < DRAWN_FINE
+
+
+def _is_small_picture(look: Look) -> bool:
+    """A whole other picture in a corner: richer in detail than a piece of the scene, or in colours that are not its."""
+    foreign = look.hue is not None and look.hue > FOREIGN_HUE and look.hard > MIN_HARD
+    return look.corner and look.moved < MOVED and (look.fine > SMALL_PICTURE or foreign)
 
 
 def _is_cut_out(look: Look) -> bool:

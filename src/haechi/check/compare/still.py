@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, coarse, residual
+from haechi.check.compare.border import coloured, drawn_border
 from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
-from haechi.check.compare.palette import Colours, palette_of, reduced
+from haechi.check.compare.palette import palette_of, reduced
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
 from haechi.check.compare.window import Window, lay, without_rim
@@ -63,7 +64,7 @@ def compare_still(
     gathered = Gathered()
     if found is not None:
         moment, placement, scene = found
-        window = _compare_one(ours, palette_of(picture), moment, placement, RegionPainter(models))
+        window = _compare_one(picture, moment, placement, RegionPainter(models))
         window = replace(window, colours=in_colour(picture, scene, window.placement, window.seen))
         back = window.placement.rescaled(
             max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.shape)
@@ -112,9 +113,8 @@ def _most_alike(ours: Image, theirs: Sequence[Image], placement: Placement) -> i
     return int(np.argmin(costs))
 
 
-def _compare_one(
-    ours: Image, palette: Colours | None, moment: Clip, start: Placement, painter: RegionPainter
-) -> Window:
+def _compare_one(picture: Image, moment: Clip, start: Placement, painter: RegionPainter) -> Window:
+    ours, palette = bright(picture), palette_of(picture)
     if start.scale > 1.15:
         factor = 1.0 / start.scale
         size = (max(16, round(ours.shape[1] * factor)), max(16, round(ours.shape[0] * factor)))
@@ -124,9 +124,10 @@ def _compare_one(
     master = _shrunk(moment, start)
     start = start.rescaled(1.0, max(master.shape) / max(moment.shape))
     placement = refine([(ours, master.frames[0])], start, rounds=3)
-    covered = visible(master.shape, placement.matrix, shape)
-    seen = without_rim(covered)
     laid, chroma = lay(master, 0, placement, shape)
+    covered = visible(master.shape, placement.matrix, shape)
+    covered &= ~drawn_border(coloured(ours, colour_planes(picture)), coloured(laid, chroma))
+    seen = without_rim(covered)
     tone = fit_tone([(ours, laid, chroma)], seen)
     expected = tone.apply(laid, chroma)
     clean = np.clip(expected, 0, 255).astype(np.uint8)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, residual, timing
+from haechi.check.compare.border import coloured, drawn_border
 from haechi.check.compare.clip import Clip, Stack, Times, stacked
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
 from haechi.check.compare.geometry import Placement, resized, visible, warp
@@ -100,16 +101,17 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
     if len(kept) < 2:
         return None
     shape, bands = probe.shape, residual.Bands.of(probe.shape)
-    covered = visible(master.shape, placement.matrix, shape)
-    seen = without_rim(covered)
     index, times, probes = alignment.matched[kept], probe.times_s[kept], probe.frames[kept]
+    chroma = None if probe.chroma is None else probe.chroma[kept]
+    covered = visible(master.shape, placement.matrix, shape)
+    covered &= ~_border(master, index, placement, probes, chroma)
+    seen = without_rim(covered)
     with ThreadPoolExecutor(1) as aside:
         painting = aside.submit(
             painter.paint, [master.frames[i] for i in index], times, placement.matrix, shape, bands.cell
         )
 
         # 1. Tone and sharpness.
-        chroma = None if probe.chroma is None else probe.chroma[kept]
         index = at_other_speed(index, alignment.lines, times, probes, master, placement, seen)
         tone, expected, hues = _predict(master, index, placement, probes, chroma, seen)
 
@@ -193,6 +195,17 @@ def _predict(
     expected = [tone.apply(*one).astype(np.float16) for one in laid]
     hues = None if chroma is None else hues_apart(chroma, [planes for _, planes in laid], seen)
     return tone, expected, hues
+
+
+def _border(
+    master: Clip, index: NDArray[np.int64], placement: Placement, probes: Stack, chroma: NDArray[np.int8] | None
+) -> NDArray[np.bool_]:
+    """Where a border was drawn over the master, bool (h, w)."""
+    shape = (probes.shape[1], probes.shape[2])
+    some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
+    ours = [coloured(probes[k], None if chroma is None else chroma[k]) for k in some]
+    theirs = [coloured(*lay(master, int(index[k]), placement, shape)) for k in some]
+    return drawn_border(np.concatenate(ours), np.concatenate(theirs))
 
 
 def judged_anew(window: Window, probe: Stack) -> Window:

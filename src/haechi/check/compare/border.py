@@ -1,0 +1,69 @@
+"""Find a border of one colour that was drawn over the picture: it hides the master there, and changes nothing else.
+
+Method: rows and columns from the outside in, as long as each shows nothing but the colour of the outermost ones, in all
+frames. Two opposite sides make a border where the master shows mostly something else under both, and where both end in
+an edge: a plain backdrop runs on into the picture, and what was taken away in front of it must not be hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# (n, h, w, 3): luma, Cr and Cb.
+Colours = NDArray[np.float32]
+
+# Levels that coding leaves of an even colour, and that something else is off.
+EVEN: Final = 9.0
+OTHER: Final = 16.0
+# Shares of a line that must be even; of the border under which the master differs; of its inner end that is an edge.
+WHOLE, COVERING, ENDING = 0.97, 0.6, 0.6
+# Width, as a share of the shorter side of the picture.
+WIDTHS: Final = (0.012, 0.2)
+# Coding mixes the border into so many lines behind it.
+MIXED: Final = 4
+
+
+def coloured(luma: NDArray[np.uint8], chroma: NDArray[Any] | None) -> Colours:
+    """One frame for `drawn_border`, float32 (1, h, w, 3), from luma (h, w) and smaller colour planes (a, b, 2)."""
+    size = (luma.shape[1], luma.shape[0])
+    planes = np.zeros((1, 1, 2), np.float32) if chroma is None else chroma.astype(np.float32)
+    return np.dstack([luma.astype(np.float32), cv2.resize(planes, size, interpolation=cv2.INTER_LINEAR)])[None]
+
+
+def drawn_border(ours: Colours, theirs: Colours) -> NDArray[np.bool_]:
+    """Where an even border covers the master, bool (h, w); all false without one.
+
+    Args:
+        ours: some frames of the probe, float32 (n, h, w, 3).
+        theirs: what the master shows in each, in probe geometry, same shape.
+    """
+    found = np.zeros(ours.shape[1:3], bool)
+    for strips, one, other in (
+        (found, ours, theirs),
+        (found.T, np.swapaxes(ours, 1, 2), np.swapaxes(theirs, 1, 2)),
+    ):
+        before, behind = _strip(one, other), _strip(one[:, ::-1], other[:, ::-1])
+        if before and behind:
+            strips[:before] = True
+            strips[-behind:] = True
+    return found
+
+
+def _strip(ours: Colours, theirs: Colours) -> int:
+    """Height of the border along the first rows; 0 without one."""
+    height, width = ours.shape[1:3]
+    least, most = (max(2, round(share * min(height, width))) for share in WIDTHS)
+    colour = np.median(ours[:, :least], axis=(0, 1, 2))
+    apart = np.linalg.norm(ours[:, : most + MIXED + 1] - colour, axis=-1)
+    # How much of each row is the border's in the frame that shows least of it.
+    even = (apart < EVEN).mean(axis=2).min(axis=0)
+    deep = int(np.argmax(even < WHOLE)) if (even < WHOLE).any() else len(even)
+    if not least <= deep <= most:
+        return 0
+    covering = float((np.linalg.norm(theirs[:, :deep] - colour, axis=-1) > OTHER).mean())
+    ending = float((apart[:, deep + MIXED] > EVEN).mean())
+    return deep if covering > COVERING and ending > ENDING else 0
