@@ -181,7 +181,7 @@ class _Pair:
         seen = self._theirs.covered(placement.matrix, self.probe.shape)
         times = (self.probe.times_s, self.master.times_s)
         first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
-        exact = distances(self._ours, theirs, seen, first.matched)
+        exact = distances(self._ours, theirs, seen, first.matched, settled=settled)
         return timing.align(*exact, *times, better=better, settled=settled)
 
     def costs(self, placement: Placement) -> NDArray[np.float32]:
