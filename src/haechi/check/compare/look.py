@@ -82,7 +82,7 @@ def look_at(component: Component, window: Window, judged: Judged | None = None) 
         alike=_alike(ours, theirs, inside),
         fine=_fine(ours, theirs, inside),
         face_cover=_face_cover(component, window),
-        corner=_corner(apart),
+        corner=is_corner(apart),
         edge=_at_edge(box, mask.shape),
         graded=any(edit.kind == "filter" for edit in tonal(window.tone)),
         hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
@@ -189,9 +189,12 @@ def _face_cover(component: Component, window: Window) -> float:
     return float(component.footprint[face].mean()) if face.any() else 0.0
 
 
-def _corner(apart: Floats) -> bool:
+def is_corner(apart: Floats) -> bool:
     """Whether what differs is a full rectangle near a corner of the picture, as a small inserted video is."""
-    ink = cv2.morphologyEx((apart > 12.0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    square = np.ones((5, 5), np.uint8)
+    closed = cv2.morphologyEx((apart > 12.0).astype(np.uint8), cv2.MORPH_CLOSE, square)
+    # The dark lines at a picture's border are no part of what lies beside them.
+    ink = cv2.morphologyEx(closed, cv2.MORPH_OPEN, square)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(ink)
     del labels
     if count < 2:

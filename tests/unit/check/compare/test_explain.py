@@ -105,3 +105,13 @@ def test_detail_that_a_grade_swallows_is_no_blur_unless_much_is_missing() -> Non
     assert is_soft(replace(mouth, peak=7.06, high=6.82), look(soft))
     assert not is_soft(replace(mouth, peak=7.06, high=6.82), look(soft, graded=True))
     assert is_soft(replace(mouth, peak=9.5, high=6.82), look(soft, graded=True))
+
+
+def test_a_small_picture_in_a_corner_is_told_by_its_detail_or_by_colours_that_are_not_the_scenes() -> None:
+    inset = (0.43, 124.4, 0.61, 0.0, 0.16, 1.76, 0.83, 0.51, 59.9)
+    cloth = component(Region.BODY)
+    assert benign_kind(cloth, look(inset, corner=True)) == "overlay"
+    assert benign_kind(cloth, look(inset)) is None
+    assert benign_kind(cloth, replace(look(inset, corner=True), hue=15.0)) is None
+    assert benign_kind(cloth, replace(look(inset, corner=True), hue=15.0, fine=2.4)) == "overlay"
+    assert benign_kind(cloth, replace(look(inset, corner=True), moved=0.4)) is None
