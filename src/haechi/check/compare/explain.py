@@ -7,7 +7,8 @@ A component of `changes` says that content differs from the master; this module 
  blurred       a face, or a part of it, that lacks detail (`lacking`) where nothing else was found: a change
  moved         content that the master shows at another moment or place: a change, and never an overlay (`cloned`)
  natural       anything else: a change
-Of still pictures, `drawn` has a say as well: it looks at colours, which these measurements do not.
+`drawn` has a say as well: it looks at colours, which these measurements do not. Frames of moving pictures are read in
+colour only where something would be a change.
 Limits: a photographic sticker on the background counts as a change; a flat-coloured repaint of a large area can pass
 as an overlay, which the report lists with its place.
 """
@@ -77,6 +78,8 @@ AS_DETAILED = 1.1
 MOVED = 0.25
 # Natural log odds (`drawn`) from which a change of a still counts as drawn, and under which an overlay does not.
 DRAWN_ODDS, DRAWN_ODDS_ON_FACE, NATURAL_ODDS = 0.0, 1.0, -2.0
+# The same for a moving picture: its frames have less colour. Changes reach .7, graphics that luma misses begin at 7.6.
+DRAWN_ODDS_MOVING = 2.5
 # Fine detail that a beauty filter leaves: less is a face made unrecognisable.
 SMOOTHED = (0.55, 0.9)
 
@@ -216,11 +219,19 @@ def _face(window: Window, frame: int) -> NDArray[np.bool_]:
 
 def _kind(component: Component, look: Look, window: Window) -> str | None:
     kind = benign_kind(component, look)
-    if kind is None and _odds(component, window) > (DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS):
+    if kind is None and _is_drawn_in_colour(component, window):
         kind = "overlay"
     elif kind == "overlay" and not look.edge and _odds(component, window) < NATURAL_ODDS:
         kind = None
     return None if kind == "overlay" and is_cloned(component, window) else kind
+
+
+def _is_drawn_in_colour(component: Component, window: Window) -> bool:
+    """Whether what reads as a change in luma plainly was drawn by its colours."""
+    if window.read_colours is not None:
+        pair = window.read_colours(component.peak_frame)
+        return pair is not None and (log_odds(*pair, mask_of(component, window)) or 0.0) > DRAWN_ODDS_MOVING
+    return _odds(component, window) > (DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS)
 
 
 def _odds(component: Component, window: Window) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from haechi.check.compare.changes import Component, strongest
 from haechi.check.compare.clip import Stack, Times
 from haechi.check.compare.colour import Tone
 from haechi.check.compare.geometry import Placement
+from haechi.check.compare.in_colour import Pair, in_colour
 from haechi.check.compare.timing import Line
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
@@ -134,6 +136,7 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     extend_segments(gathered.segments, window.alignment.lines, placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
+    window = _with_colours(window, placement, files)
     told = explain.differences(window)
     for component, look, kind in told:
         span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
@@ -151,6 +154,20 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     add_edits(gathered, window, placement, files)
     left = explain.unexplained(window, told)
     extend_curves(gathered, window.times_s, dict(strongest(left, window.parts.codes).items()))
+
+
+def _with_colours(window: Window, placement: Placement, files: Files) -> Window:
+    """A window of moving pictures whose frames can be looked at in colour; they are only read where that decides."""
+    if window.colours is not None:
+        return window
+    small = placement.rescaled(max(window.probe.shape[1:]) / max(files.probe_shape), 1.0)
+
+    @cache
+    def read(frame: int) -> Pair | None:
+        ours, theirs, _ = _both_frames(float(window.times_s[frame]), window.alignment.lines, files)
+        return None if ours is None or theirs is None else in_colour(ours, theirs, small, window.seen)
+
+    return replace(window, read_colours=read)
 
 
 def conclude(gathered: Gathered, files: Files) -> Comparison:
@@ -285,10 +302,7 @@ class Moment:
 def side_by_side(moment: Moment, lines: Sequence[Line], placement: Placement, files: Files) -> list[Picture]:
     """Probe, master and heat map of a moment; empty when it does not decode."""
     time_s, change = moment.time_s, moment.change
-    master_s = _master_time(lines, time_s)
-    with ThreadPoolExecutor(1) as other:
-        theirs_later = other.submit(_colour_frame, files.master, master_s, files.limits)
-        ours, theirs = _colour_frame(files.probe, time_s, files.limits), theirs_later.result()
+    ours, theirs, master_s = _both_frames(time_s, lines, files)
     if ours is None:
         return []
     heat = pictures.heat(pictures.shown(ours), moment.strength, 2 * moment.high)
@@ -297,6 +311,16 @@ def side_by_side(moment: Moment, lines: Sequence[Line], placement: Placement, fi
         matched = pictures.into_probe(theirs, placement, (ours.shape[0], ours.shape[1]), files.master_shape)
         made.insert(1, pictures.picture("master", matched, master_s, change))
     return made
+
+
+def _both_frames(
+    time_s: float, lines: Sequence[Line], files: Files
+) -> tuple[pictures.Image | None, pictures.Image | None, float]:
+    """The probe's frame at a moment, the master's that it shows, BGR at full size, and when that is."""
+    master_s = _master_time(lines, time_s)
+    with ThreadPoolExecutor(1) as other:
+        theirs = other.submit(_colour_frame, files.master, master_s, files.limits)
+        return _colour_frame(files.probe, time_s, files.limits), theirs.result(), master_s
 
 
 def _master_time(lines: Sequence[Line], time_s: float) -> float:

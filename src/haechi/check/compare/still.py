@@ -21,6 +21,7 @@ from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
+from haechi.check.compare.in_colour import at_scale, in_colour
 from haechi.check.compare.palette import palette_of, reduced
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
@@ -36,8 +37,6 @@ STILL_FACTOR = 1.3
 # So many moments of a master clip are tried for a screenshot that no match has placed.
 N_MOMENTS = 120
 QUALITIES = (95, 85, 70, 50, 30, 15)
-# A grade is fitted so many times, each time without what lies far off; and to so many pixels at the least.
-N_GRADED, FEWEST_GRADED = 4, 200
 
 Image = NDArray[np.uint8]
 
@@ -158,49 +157,9 @@ def _compare_one(picture: Image, moment: Clip, start: Placement, painter: Region
     return replace(window, placement=placement.rescaled(1.0, max(moment.shape) / max(master.shape)))
 
 
-def in_colour(picture: Image, scene: Image, placement: Placement, seen: NDArray[np.bool_]) -> tuple[Image, Image]:
-    """The probe at working size and what the master predicts there, BGR uint8 (h, w, 3) each.
-
-    Args:
-        picture: the probe, BGR.
-        scene: the master, BGR.
-        placement: of the master in the probe at working size.
-        seen: bool (h, w), where the probe shows the master.
-    """
-    size = (seen.shape[1], seen.shape[0])
-    ours = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    small = _at_scale(scene, placement)
-    placement = placement.rescaled(1.0, max(small.shape) / max(scene.shape))
-    laid = [warp(np.ascontiguousarray(small[..., k]), placement.matrix, seen.shape) for k in range(3)]
-    graded = [_graded(plane, ours[..., k], seen) for k, plane in enumerate(laid)]
-    return ours, np.stack(graded, axis=-1)
-
-
-def _graded(plane: Image, wanted: Image, seen: NDArray[np.bool_]) -> Image:
-    """A colour plane brought to the probe's contrast and brightness; what differs is left out of the fit."""
-    x, y = plane[seen].astype(np.float64), wanted[seen].astype(np.float64)
-    kept = np.ones(len(x), bool)
-    gain, bias = 1.0, 0.0
-    for _ in range(N_GRADED):
-        if int(kept.sum()) < FEWEST_GRADED or x[kept].std() < 1.0:
-            break
-        gain, bias = (float(v) for v in np.polyfit(x[kept], y[kept], 1))
-        off = np.abs(y - gain * x - bias)
-        kept = off <= max(4.0, 2.5 * float(np.median(off)))
-    return np.clip(np.round(plane * gain + bias), 0, 255).astype(np.uint8)
-
-
 def _shrunk(master: Clip, placement: Placement) -> Clip:
     """The master at about the probe's scale."""
-    return replace(master, frames=_at_scale(master.frames[0], placement)[None])
-
-
-def _at_scale(picture: Image, placement: Placement) -> Image:
-    """A picture of the master at about the probe's scale, so that the warp does not alias."""
-    factor = placement.scale
-    if factor > 0.8:
-        return picture
-    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    return replace(master, frames=at_scale(master.frames[0], placement)[None])
 
 
 def _shifted_jpeg(clean: Image, quality: int) -> Image:

@@ -8,7 +8,7 @@ window but its small result. The frames of a window are:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,7 @@ from haechi.check.compare.border import coloured, drawn_border
 from haechi.check.compare.clip import Clip, Stack, Times, stacked
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
 from haechi.check.compare.geometry import Placement, resized, visible, warp
+from haechi.check.compare.in_colour import Pair
 from haechi.check.compare.lacking import judge_lacking
 from haechi.check.compare.locate import Located
 from haechi.check.compare.regions import Parts, RegionPainter
@@ -57,7 +58,8 @@ class Window:
         hues: how far the colours are apart, float32 (n, about h / 4, about w / 4), levels of Cr and Cb, less what the
             whole picture's colours are apart; None where colours are not known.
         undecoded_s: how much of the window damage has taken, seconds.
-        colours: the picture and what the master predicts, BGR uint8 (h, w, 3) each; None for moving pictures.
+        colours: the picture and what the master predicts, of a still picture; None for moving ones.
+        read_colours: reads the same of a moving picture's frame, by its index; None for stills, or where nobody asks.
     """
 
     times_s: Times
@@ -75,7 +77,8 @@ class Window:
     lacking: changes.Judged | None = None
     hues: NDArray[np.float32] | None = None
     undecoded_s: float = 0.0
-    colours: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+    colours: Pair | None = None
+    read_colours: Callable[[int], Pair | None] | None = None
 
     @property
     def strength(self) -> changes.Volume:
@@ -218,10 +221,29 @@ def judged_anew(window: Window, probe: Stack) -> Window:
     bands = residual.Bands.of((probe.shape[1], probe.shape[2]))
     energies, harmless = residual.measure(probe, list(window.expected), window.nulls, window.seen, bands)
     judged = changes.judge(energies, harmless, window.parts.codes, window.times_s)
-    colours = window.colours
-    if colours is not None:
-        colours = np.where((probe[0] == window.probe[0])[..., None], *colours), colours[1]
-    return replace(window, probe=probe, judged=judged, colours=colours)
+    anew = replace(window, probe=probe, judged=judged)
+    if window.colours is not None:
+        anew = replace(anew, colours=_taken_back(window.colours, probe[0] == window.probe[0]))
+    if window.read_colours is not None:
+        anew = replace(anew, read_colours=_Anew(window, probe, window.read_colours))
+    return anew
+
+
+@dataclass(frozen=True, slots=True)
+class _Anew:
+    """Reads a frame in colour with what was taken back from its luma taken back."""
+
+    window: Window
+    probe: Stack
+    read: Callable[[int], Pair | None]
+
+    def __call__(self, frame: int) -> Pair | None:
+        pair = self.read(frame)
+        return None if pair is None else _taken_back(pair, self.probe[frame] == self.window.probe[frame])
+
+
+def _taken_back(pair: Pair, kept: NDArray[np.bool_]) -> Pair:
+    return np.where(kept[..., None], *pair), pair[1]
 
 
 def lay(master: Clip, index: int, placement: Placement, shape: tuple[int, int]) -> tuple[NDArray[np.uint8], Chroma]:
