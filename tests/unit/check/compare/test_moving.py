@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from clips import Frames, repaint_mouth
+from clips import Frames, camera, repaint_mouth
 from haechi.check.compare import compare_files
 from haechi.core.media.probe import probe_media
 from haechi.core.records import Comparison, Region
@@ -94,10 +94,40 @@ def _edited(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
     if edit == "vignette":
         y, x = np.mgrid[-1:1:384j, -1:1:384j]
         return np.round(frame * (1 - 0.15 * (x * x + y * y))[..., None]).astype(np.uint8)
+    if edit == "sticker":
+        out = frame.copy()
+        cv2.circle(out, (90, 300), 40, (56, 56, 240), -1, cv2.LINE_AA)
+        for x in (76, 104):
+            cv2.circle(out, (x, 290), 6, (20, 20, 30), -1, cv2.LINE_AA)
+        cv2.ellipse(out, (90, 305), (18, 12), 0, 10, 170, (20, 20, 30), 4, cv2.LINE_AA)
+        return out
     out, line = frame.copy(), 180 if edit == "caption_on_chin" else 350
     for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
         cv2.putText(out, "hello fans", (60, line), cv2.FONT_HERSHEY_SIMPLEX, 1.4, colour, width, cv2.LINE_AA)
     return out
+
+
+def test_a_sticker_on_grass_is_told_by_its_colours_and_a_piece_of_the_scene_pasted_there_is_a_change(
+    make_clip: Make, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    frames = [camera(_with_lawn(astronaut), k / 25) for k in range(75)]
+    master = make_clip(frames, crf=14)
+    got = compare(make_clip([_edited(frame, "sticker") for frame in frames], crf=26), master, models)
+    assert got.changes == () and {edit.kind for edit in got.edits} == {"overlay"}
+    pasted = [frame.copy() for frame in frames]
+    for frame in pasted:
+        frame[270:330, 40:130] = frame[40:100, 250:340]
+    (change,) = compare(make_clip(pasted, crf=26), master, models).changes
+    assert change.box is not None and abs(change.box.x + change.box.w / 2 - 85) < 20
+
+
+def _with_lawn(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The photograph with grass along its lower border: detail that a plain sticker has less of."""
+    blades = np.random.default_rng(5).normal(0, 90, photograph.shape[:2]).astype(np.float32)
+    blades = cv2.GaussianBlur(blades, (0, 0), 1.0, sigmaY=3.0)
+    lawn = photograph.astype(np.float32)
+    lawn[330:] = np.array([60, 150, 90]) + 1.6 * blades[330:, :, None]
+    return np.clip(lawn, 0, 255).astype(np.uint8)
 
 
 def test_piece_of_the_master_at_another_speed(
