@@ -180,9 +180,12 @@ class _Pair:
         theirs = self._theirs.laid(placement.matrix, self.probe.shape)
         seen = self._theirs.covered(placement.matrix, self.probe.shape)
         times = (self.probe.times_s, self.master.times_s)
-        first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
-        exact = distances(self._ours, theirs, seen, first.matched, settled=settled)
-        return timing.align(*exact, *times, better=better, settled=settled)
+        found = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
+        # What lies over the probe may have led to a wrong moment; only from the right one are its faint parts told.
+        for faint in (False, True) if settled else (False,):
+            exact = distances(self._ours, theirs, seen, found.matched, faint=faint)
+            found = timing.align(*exact, *times, better=better, settled=settled)
+        return found
 
     def costs(self, placement: Placement) -> NDArray[np.float32]:
         """How far every probe frame is from every master frame, float32 (n_probe, n_master)."""

@@ -107,7 +107,7 @@ def distances(
     seen: NDArray[np.bool_],
     matched: NDArray[np.int64] | None = None,
     *,
-    settled: bool = False,
+    faint: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
 
@@ -118,7 +118,8 @@ def distances(
         master: thumbnails float32 (n_master, h, w), in probe geometry.
         seen: bool (h, w), where the probe shows the master.
         matched: int64 (n_probe,) from a first alignment, or None.
-        settled: whether that is right but for single frames: then what is foreign is left out with its faint parts.
+        faint: whether what is foreign is left out with its faint parts: the alignment must be right but for single
+            frames.
 
     Returns:
         Mean squared difference of moving content, and correlation of the whole pictures or of the half that agrees
@@ -136,7 +137,7 @@ def distances(
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
         gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
-        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]], seen if settled else None)
+        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]], seen if faint else None)
         x, y = _centred(x[:, ours]), _centred(y[:, ours])
     # Each pair with the gain that fits it best: contrast may differ from frame to frame.
     power, product = (x**2).sum(1)[:, None], x @ y.T

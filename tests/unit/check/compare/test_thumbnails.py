@@ -26,7 +26,7 @@ def test_a_border_is_left_out_with_the_places_where_it_has_the_brightness_of_wha
         probe[strip] = 120
     seen, own = np.ones(SIZE, bool), np.arange(10)
     hidden, _ = distances(probe, master, seen, own)
-    clear, _ = distances(probe, master, seen, own, settled=True)
+    clear, _ = distances(probe, master, seen, own, faint=True)
     assert np.diagonal(hidden).min() > 3 and np.diagonal(clear).max() < 1
     # What moves beside it still tells one moment from the next.
     assert clear[4, 5] > 10 * np.diagonal(clear).max()
@@ -37,4 +37,4 @@ def test_faint_differences_by_themselves_are_not_left_out() -> None:
     probe = master.copy()
     probe[:, 30:40, 20:40] += 10
     seen, own = np.ones(SIZE, bool), np.arange(10)
-    assert np.allclose(*(distances(probe, master, seen, own, settled=settled)[0] for settled in (False, True)))
+    assert np.allclose(*(distances(probe, master, seen, own, faint=faint)[0] for faint in (False, True)))
