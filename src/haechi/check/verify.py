@@ -65,6 +65,7 @@ class Verification:
             the file names an address from which nothing was read), or None.
         watermark: the invisible mark and what it leads to, or None.
         fingerprint: the match that led to the release or fake, or None.
+        parent: the earlier release that it was made from, after a manifest of ours, or None.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Verification:
     manifest: dict[str, Any] | None
     watermark: dict[str, Any] | None
     fingerprint: dict[str, Any] | None
+    parent: Release | None = None
 
 
 def verify(
@@ -113,7 +115,8 @@ def verify(
     moved = pointer is not None and pointer.differs
     verdict = _standing(origin, fake=fake, proven=proven, moved=moved, from_release=release is not None)
     watermark = pointer.as_data() if pointer is not None else None
-    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, _fingerprint(found))
+    parent = _release_of_ours(store, origin, origin.reading.parent if origin is not None else None)
+    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, _fingerprint(found), parent)
 
 
 def _read_manifest(
@@ -194,9 +197,13 @@ def is_authentic(origin: Origin | None) -> bool:
 
 def signed_release(store: Store, origin: Origin | None) -> Release | None:
     """The release that a manifest of ours belongs to; a label in anyone else's says nothing."""
-    if origin is None or not origin.by_us or origin.reading.manifest is None:
+    return _release_of_ours(store, origin, origin.reading.manifest if origin is not None else None)
+
+
+def _release_of_ours(store: Store, origin: Origin | None, label: str | None) -> Release | None:
+    if origin is None or not origin.by_us or label is None:
         return None
-    known = store.protections(label=origin.reading.manifest)
+    known = store.protections(label=label)
     return store.release(known[0].release_id) if known else None
 
 

@@ -104,7 +104,7 @@ def _protect(
     from haechi.register.marking import company_key
     from haechi.register.protect import Wish
     from haechi.register.release import check_description
-    from haechi.workflows.protect import plan
+    from haechi.workflows.protect import made_from, plan
 
     session: Session = context.obj
     recipient = _recipient(session, recipient, no_watermark)
@@ -116,6 +116,7 @@ def _protect(
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
     store = acting_store(session)
     check_description(store, artist, published)
+    wish = replace(wish, made_from=lambda path, own: made_from(path, own, store, session.settings.limits))
     if not no_watermark:
         wish = replace(wish, mark_key=company_key(store))
     note_passed_over(session, tasks.passed_over)

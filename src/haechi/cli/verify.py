@@ -129,6 +129,7 @@ def _record(found: Verification) -> dict[str, Any]:
         "manifest": found.manifest,
         "watermark": found.watermark,
         "fingerprint": found.fingerprint,
+        "parent": found.parent.id if found.parent else None,
     }
 
 
@@ -155,6 +156,9 @@ def _tell(session: Session, found: Verification) -> None:
     if found.release is not None:
         release = f"{found.release.id} {visible(found.release.title)}"
         session.result("  " + say(mark("release: {release}"), release=release))
+    if found.parent is not None:
+        parent = f"{found.parent.id} {visible(found.parent.title)}"
+        session.result("  " + say(mark("made from release {release}"), release=parent))
     if found.manifest is not None:
         _tell_manifest(session, found.manifest)
     if found.watermark is not None:

@@ -2,9 +2,9 @@
 
 Steps of `protect`:
 1. The source: not a confirmed fake, and no credentials in it that fail. What the same request has made of it before,
-   and still stands, is the answer.
+   and still stands, is the answer. If it carries no credentials, an earlier output that it was made from is its parent.
 2. Mark it (`marking`) in the staging folder, which lies beside the place of the output, with numbers of its own.
-3. Take the marked copy's ISCC, and sign it, with the source as what it was made from.
+3. Take the marked copy's ISCC, and sign it, with the source, or its parent, as what it was made from.
 4. Verify the output as a stranger would, read afresh: the manifest holds, names our certificate and has no problem; the
    media facts are those of the source; a marked picture is as good as the source (40 dB or more) and its mark is read
    back; an unmarked one has the very same pixels.
@@ -62,6 +62,8 @@ class Wish:
         tsa: address of a time stamp authority, or None.
         mark_key: the company's watermark key; None leaves the mark out.
         recipient: whose copy it is, or None.
+        made_from: finds the earlier output that a source without credentials was made from, given the id of the release
+            whose master the source is, if any; None: nobody looks for one.
     """
 
     identity: Identity
@@ -71,6 +73,7 @@ class Wish:
     tsa: str | None = None
     mark_key: bytes | None = field(default=None, repr=False)
     recipient: str | None = None
+    made_from: Callable[[Path, str | None], Protection | None] | None = field(default=None, repr=False)
 
     def digest(self, artist_id: str | None, source_name: str) -> str:
         """Names the request: with the same source it gives the same release."""
@@ -135,12 +138,13 @@ def protect(
     _see_that_place_is_free(store, original, output, wish)
     if (known := _done_before(original, output, request, store)) is not None:
         return known
-    _see_that_credentials_hold(store, original, limits)
+    carries = _see_that_credentials_hold(store, original, limits)
     staged = staging / _place_name(original, output) / output.name
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
         try:
-            made = _make(original, staged, store, limits, wish, request, progress)
+            parent = None if carries else _parent(original, store, limits, wish)
+            made = _make(original, staged, store, limits, wish, request, parent, progress)
         except Exception:
             # Unsigned copies do not stay beside what goes out; only a kill leaves them, for the next run to clear up.
             shutil.rmtree(staged.parent, ignore_errors=True)
@@ -151,6 +155,18 @@ def protect(
     sidecar = _publish(staged, output)
     shutil.rmtree(staged.parent, ignore_errors=True)
     return _protected(store, source, output, sidecar, *made, reused=False)
+
+
+def _parent(original: Snapshot, store: Store, limits: Limits, wish: Wish) -> Protection | None:
+    """What an earlier output of the same source names, or else what is found."""
+    for earlier in store.protections(source_sha256=original.sha256):
+        reading = read_manifest(original.path, limits, sidecar=store.blob_path(earlier.manifest))
+        if reading is not None and reading.parent is not None:
+            return next(iter(store.protections(label=reading.parent)), None)
+    if wish.made_from is None:
+        return None
+    own = store.release_by_sha256(original.sha256)
+    return wish.made_from(original.path, own.id if own is not None else None)
 
 
 def _place_name(original: Snapshot, output: Path) -> str:
@@ -165,6 +181,7 @@ def _make(
     limits: Limits,
     wish: Wish,
     request: str,
+    parent: Protection | None,
     progress: Callable[[float], None] | None,
 ) -> tuple[Release, Protection]:
     """Steps 2 to 5: the output in the staging folder, verified and registered."""
@@ -175,7 +192,7 @@ def _make(
     copy = _marked(original.path, info, staged.parent, store, limits, wish)
     # 3. Sign.
     bindings = bindings_of(copy, info, wish.mark_key, limits)
-    claim = _claim(original.path, store, wish, bindings)
+    claim = _claim(original.path, store, wish, bindings, parent)
     manifest = sign_media(
         copy.path, staged, sidecar_of(staged), claim, wish.identity, tsa=wish.tsa, original=original.path
     )
@@ -196,10 +213,13 @@ def _make(
     return release, protection
 
 
-def _claim(original: Path, store: Store, wish: Wish, bindings: tuple[SoftBinding, ...]) -> Claim:
+def _claim(
+    original: Path, store: Store, wish: Wish, bindings: tuple[SoftBinding, ...], parent: Protection | None
+) -> Claim:
     artist = store.artist(wish.artist) if wish.artist is not None else None
     title = wish.title or original.stem
-    return Claim(title, wish.identity.name, artist.name if artist else None, original.name, now(), bindings)
+    earlier = store.blob_path(parent.manifest).read_bytes() if parent is not None else None
+    return Claim(title, wish.identity.name, artist.name if artist else None, original.name, now(), bindings, earlier)
 
 
 def _sync_staged(staged: Path) -> None:
@@ -282,17 +302,18 @@ def _done_before(original: Snapshot, output: Path, request: str, store: Store) -
     return None
 
 
-def _see_that_credentials_hold(store: Store, original: Snapshot, limits: Limits) -> None:
-    """What the source carries becomes part of its history: nothing that fails may."""
+def _see_that_credentials_hold(store: Store, original: Snapshot, limits: Limits) -> bool:
+    """What the source carries becomes part of its history: nothing that fails may. Whether it carries anything."""
     if store.bank_by_sha256(original.sha256) is not None:
         raise InputError(f"{original.path} is a confirmed fake in the bank; remove it there first if that is wrong")
     reading = read_manifest(original.path, limits)
     if reading is None:
-        return
+        return False
     problems = ", ".join(problem.code for problem in reading.problems)
     if problems or reading.state not in ("trusted", "valid"):
         reason = f"its content credentials do not hold ({problems or reading.state})"
         raise InputError(f"{original.path}: {reason}; protect the original, or a copy without them")
+    return True
 
 
 def _finish_staged(

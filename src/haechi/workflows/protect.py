@@ -2,6 +2,7 @@
 
 Every source has its place below the output folder: a named file under its name, a file of a named folder under its path
 in that folder. One run at a time writes to an output folder. No file's failure stops the others.
+An edit of an earlier release that lost its credentials is led back to it (`made_from`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from haechi.check.marks import held_against_release, key_for, read_mark
+from haechi.check.match import match
 from haechi.core.errors import InputError
+from haechi.core.media.probe import probe_media
+from haechi.core.records import Protection
+from haechi.core.settings import Limits
+from haechi.core.store import Store
 from haechi.register.protect import STAGING
 from haechi.workflows.files import Failed, list_files
 
@@ -97,3 +104,31 @@ def staging(folder: Path, tasks: Sequence[Task | Failed]) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
     finally:
         os.close(descriptor)
+
+
+def made_from(path: Path, own: str | None, store: Store, limits: Limits) -> Protection | None:
+    """The earlier output whose mark a file bears, or None.
+
+    A mark is a pointer, never a proof: a fingerprint must lead to the same release, and where the mark says that the
+    release lies, the file must show it.
+
+    Args:
+        path: the file, which has no credentials.
+        own: id of the release whose master the file is, which it cannot be made from; None where it is none.
+        store: the registry.
+        limits: what reading may cost.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    info = probe_media(path, limits)
+    if key_for(store, info.kind) is None:
+        return None
+    # The fingerprint first: looking in vain for the mark of a film that was never marked takes many times as long.
+    matched = {one.item_id for one in match(path, info, store, limits) if one.item == "release"} - {own}
+    pointer = read_mark(path, info, store, limits) if matched else None
+    if pointer is None or pointer.mark is None or pointer.release is None or pointer.release.id not in matched:
+        return None
+    if not held_against_release(pointer, path, info, store, limits).agrees:
+        return None
+    return next(iter(store.protections(label=pointer.mark.label)), None)

@@ -78,6 +78,10 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert "haechi check" in said
     assert "stripped from this file" in said
     assert f"invisible mark: release {records[0]['release']}" in said
+    edits = tmp_path / "edits"
+    assert haechi("protect", copy, "-o", edits).code == 0
+    assert f"made from release {records[0]['release']} a" in haechi("verify", edits / copy.name).out
+    assert json.loads(haechi("verify", edits / copy.name, "--json").out)["parent"] == records[0]["release"]
 
 
 def test_a_mark_in_a_picture_that_shows_nothing_is_told_as_that(haechi: Haechi, tmp_path: Path) -> None:

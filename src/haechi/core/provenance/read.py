@@ -82,6 +82,7 @@ class ManifestReading:
         actions: what the manifest says was done, e.g. "c2pa.created", "c2pa.edited", in order.
         source_types: digital source types of those actions, last part of the IRI, e.g. "trainedAlgorithmicMedia".
         ingredients: titles of the files it was made from.
+        parent: label of the manifest of the file that was opened to make it, as far as that carried one.
         problems: failures of the manifest and of its ingredients.
         manifest: label of the newest manifest.
         remote_url: where the credentials lie when they are not in the file; nothing was fetched from there.
@@ -96,6 +97,7 @@ class ManifestReading:
     actions: tuple[str, ...] = ()
     source_types: tuple[str, ...] = ()
     ingredients: tuple[str, ...] = ()
+    parent: str | None = None
     problems: tuple[Problem, ...] = ()
     manifest: str | None = None
     remote_url: str | None = None
@@ -215,6 +217,7 @@ def _reading(answer: Mapping[str, Any]) -> ManifestReading:
         actions=tuple(name for name in (_text(action.get("action")) for action in actions) if name),
         source_types=tuple(types),
         ingredients=tuple(title for title in titles if title),
+        parent=_parent(manifest),
         problems=problems,
         manifest=label,
     )
@@ -232,6 +235,11 @@ def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for assertion in _maps(manifest.get("assertions")):
         if str(assertion.get("label", "")).startswith("c2pa.actions"):
             yield from _maps(_map(assertion.get("data")).get("actions"))
+
+
+def _parent(manifest: Mapping[str, Any]) -> str | None:
+    opened = (one for one in _maps(manifest.get("ingredients")) if one.get("relationship") == "parentOf")
+    return next((_text(one.get("active_manifest")) for one in opened), None)
 
 
 def _source_type(action: Mapping[str, Any]) -> str | None:

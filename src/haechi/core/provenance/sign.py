@@ -1,10 +1,11 @@
 """Signing of media files: a C2PA manifest that says whose release this is and what may be done with it.
 
 Steps of `sign_media`:
-1. The claims: opened from the file as it was (`parentOf`; credentials that it carried are kept inside) and published;
-   who made it and whose rights it is; not to be used for training or mining; what it is found again by when the
-   manifest was stripped: its ISCC, and a keyed digest of its mark's number, never the number itself (whoever knows the
-   numbers of many marked pictures could work out the pattern).
+1. The claims: opened from the file as it was (`parentOf`; credentials that it carried are kept inside), or from the
+   earlier output that a file without credentials was made from (`parent`), and published; who made it and whose rights
+   it is; not to be used for training or mining; what it is found again by when the manifest was stripped: its ISCC, and
+   a keyed digest of its mark's number, never the number itself (whoever knows the numbers of many marked pictures could
+   work out the pattern).
 2. Sign into a new file. The input is only read: signing in place would empty it.
 What is written is not synced to the disk: whoever keeps it syncs it (`core.durable`) before relying on it.
 No action says how the content came about ("created" with a digital source type): we do not know it.
@@ -16,8 +17,9 @@ Source: C2PA Technical Specification 2.2; CAWG Metadata 1.1, Training and Data M
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +29,7 @@ import c2pa
 from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
 from haechi.core.provenance.formats import HEAD_BYTES, Place, place_of_manifest
 from haechi.core.provenance.keys import Identity
+from haechi.core.provenance.parent import RESOURCE, Parent, parent_of
 from haechi.core.provenance.pieces import WithHeads, heads_for_pieces
 from haechi.core.records import SoftBinding
 
@@ -64,6 +67,7 @@ class Claim:
         source_name: name of the file that was opened.
         published_at: ISO 8601, UTC.
         bindings: what the manifest is found again by; those on C2PA's list go into `c2pa.soft-binding`.
+        parent: manifest store of the earlier output of ours that the file was made from, if it has no credentials.
     """
 
     title: str
@@ -72,6 +76,7 @@ class Claim:
     source_name: str
     published_at: str
     bindings: tuple[SoftBinding, ...] = ()
+    parent: bytes | None = field(default=None, repr=False)
 
 
 def sign_media(
@@ -166,10 +171,11 @@ def _sign(
     if heads is not None:
         core["merkle_tree_chunk_size_in_kb"] = _PIECE_KIB
     settings = {**_SETTINGS, "core": core}
+    made_from = parent_of(claim.parent, claim.source_name, _SETTINGS) if claim.parent is not None else None
     algorithm = c2pa.C2paSigningAlg[identity.algorithm.upper()]
     with (
         c2pa.Context(c2pa.Settings.from_dict(settings)) as context,
-        c2pa.Builder(_definition(claim, place), context=context) as builder,
+        c2pa.Builder(_definition(claim, place, made_from), context=context) as builder,
         c2pa.Signer.from_callback(sign, algorithm, identity.chain_pem, tsa) as signer,
         source.open("rb") as reading,
         original.open("rb") as opened,
@@ -178,7 +184,10 @@ def _sign(
         builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         if not place.embedded:
             builder.set_no_embed()
-        builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, opened)
+        if made_from is None:
+            builder.add_ingredient({"title": claim.source_name, "relationship": "parentOf"}, place.mime, opened)
+        elif made_from.manifest is not None:
+            builder.add_resource(RESOURCE, io.BytesIO(made_from.manifest))
         return bytes(builder.sign(signer, place.mime, WithHeads(reading, heads) if heads else reading, writing))
 
 
@@ -190,7 +199,7 @@ def _heads(source: Path, place: Place) -> Mapping[int, bytes] | None:
         return heads_for_pieces(file)
 
 
-def _definition(claim: Claim, place: Place) -> dict[str, Any]:
+def _definition(claim: Claim, place: Place, made_from: Parent | None) -> dict[str, Any]:
     software = {"name": "Haechi", "version": version("haechi")}
     actions: list[dict[str, Any]] = [
         {"action": "c2pa.published", "when": claim.published_at, "softwareAgent": software}
@@ -211,6 +220,7 @@ def _definition(claim: Claim, place: Place) -> dict[str, Any]:
         "claim_generator_info": [software],
         "title": claim.title,
         "format": place.mime,
+        "ingredients": [made_from.definition] if made_from is not None else [],
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": actions}},
             {"label": "cawg.metadata", "data": about, "kind": "Json"},

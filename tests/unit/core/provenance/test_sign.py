@@ -6,7 +6,8 @@ import io
 import json
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import sleep
 
@@ -23,13 +24,14 @@ from haechi.core.provenance.certificates import make_root, make_signer
 from haechi.core.provenance.formats import place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
-from haechi.core.provenance.read import read_manifest, sidecar_of
+from haechi.core.provenance.read import read_manifest, sidecar_beside, sidecar_of
 from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
 from haechi.core.settings import Limits
 
 CLAIM = Claim("첫눈", "예시 Entertainment", "하늘", "source.bin", "2026-05-01T00:00:00+00:00")
 LIMITS = Limits()
 SAMPLED_BYTES = 300
+ENDS_S = 3
 Sign = Callable[[Path], Path]
 
 
@@ -101,6 +103,12 @@ def fragments(path: Path) -> Path:
                 packet.stream = stream
                 target.mux(packet)
     return path
+
+
+def ending_identity(home: Path, monkeypatch: pytest.MonkeyPatch) -> Identity:
+    """One whose certificate ends in `ENDS_S` at the latest."""
+    monkeypatch.setattr(certificates, "_EARLIER", timedelta(days=certificates.SIGNER_DAYS) - timedelta(seconds=ENDS_S))
+    return new_identity(home, "Short")
 
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
@@ -201,6 +209,44 @@ def test_an_earlier_manifest_is_kept_inside(tmp_path: Path, signed: Sign, identi
         assert len(json.loads(reader.json())["manifests"]) == 2
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.mp4", "a.wav", "a.mkv"])
+def test_the_parent_of_a_file_without_credentials_goes_along_whole(
+    name: str, tmp_path: Path, identity: Identity
+) -> None:
+    earlier = (MAKERS | BESIDE)[name](tmp_path / name)
+    target = tmp_path / f"signed {name}"
+    other = new_identity(tmp_path / "earlier key", "Under another root")
+    manifest = sign_media(earlier, target, sidecar_of(target), CLAIM, other)
+    known = read_manifest(target, sidecar=sidecar_beside(target))
+    assert known is not None
+    edit, second = picture(tmp_path / "edit.jpg"), tmp_path / "second.jpg"
+    sign_media(edit, second, sidecar_of(second), replace(CLAIM, parent=manifest), identity)
+    reading = read_manifest(second, trust_anchors_pem=identity.anchor_pem)
+    assert reading is not None
+    assert (reading.state, reading.problems, reading.ingredients) == ("trusted", (), ("첫눈",))
+    assert (reading.parent, reading.actions) == (known.manifest, ("c2pa.opened", "c2pa.published"))
+    with c2pa.Reader(io.BytesIO(second.read_bytes())) as reader:
+        assert known.manifest in json.loads(reader.json())["manifests"]
+
+
+def test_a_parent_that_does_not_hold_any_more_is_only_named(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = ending_identity(tmp_path / "short", monkeypatch)
+    first, second = tmp_path / "first.jpg", tmp_path / "second.jpg"
+    manifest = sign_media(picture(tmp_path / "a.jpg"), first, sidecar_of(first), CLAIM, short)
+    sleep(ENDS_S + 1.5)
+    claim = replace(CLAIM, source_name="edit.jpg", parent=manifest)
+    sign_media(picture(tmp_path / "edit.jpg"), second, sidecar_of(second), claim, identity)
+    reading = read_manifest(second, trust_anchors_pem=identity.anchor_pem)
+    assert reading is not None
+    assert (reading.state, reading.problems, reading.ingredients) == ("trusted", (), ("첫눈",))
+    assert reading.parent is None
+    with c2pa.Reader(io.BytesIO(second.read_bytes())) as reader:
+        (ingredient,) = json.loads(reader.json())["manifests"][reading.manifest]["ingredients"]
+    assert ingredient["description"].startswith("edit.jpg had no content credentials")
+
+
 def test_metadata_are_kept(tmp_path: Path, signed: Sign) -> None:
     source = tmp_path / "a.jpg"
     exif = Image.Exif()
@@ -267,12 +313,10 @@ def test_another_customer_of_our_issuer_is_a_stranger(tmp_path: Path) -> None:
 
 
 def test_an_ended_certificate_is_told_from_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    end = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
-    monkeypatch.setattr(certificates, "_EARLIER", timedelta(days=certificates.SIGNER_DAYS) - timedelta(seconds=3))
-    short = new_identity(tmp_path / "short", "Short")
+    short = ending_identity(tmp_path / "short", monkeypatch)
     target = tmp_path / "out.jpg"
     sign_media(picture(tmp_path / "a.jpg"), target, sidecar_of(target), CLAIM, short)
-    sleep(max(0.0, (end - datetime.now(UTC)).total_seconds() + 1.5))
+    sleep(ENDS_S + 1.5)
     reading = read_manifest(target, trust_anchors_pem=short.anchor_pem)
     assert reading is not None
     assert reading.state == "expired"

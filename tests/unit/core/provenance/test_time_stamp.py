@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -132,6 +133,16 @@ def test_a_stamped_signature_outlives_its_certificate(
     changed = read_origin(target, Limits(), ours(home))
     assert changed is not None
     assert (changed.by_us, changed.reading.state) == (False, "invalid")
+
+
+def test_a_stamped_parent_goes_along(tmp_path: Path, authority: tuple[str, Path]) -> None:
+    identity, second = new_identity(tmp_path / "home", "Example"), tmp_path / "second.jpg"
+    first = stamped(tmp_path, identity, authority[0])
+    manifest = sign_media(first, tmp_path / "b.jpg", sidecar_of(tmp_path / "b.jpg"), CLAIM, identity, tsa=authority[0])
+    sign_media(tmp_path / "a.jpg", second, sidecar_of(second), replace(CLAIM, parent=manifest), identity)
+    found = read_origin(second, Limits(), ours(tmp_path / "home"))
+    assert found is not None
+    assert (found.by_us, found.reading.problems, found.reading.parent is not None) == (True, (), True)
 
 
 @pytest.mark.parametrize("path", ["busy", None])
