@@ -6,6 +6,7 @@ Steps of `verify`:
    hold, and did we sign it?
 3. The invisible mark, read blind: which release, and whose copy.
 4. The fingerprint: which release or fake it was made from. If no mark was read, again with that release's master.
+   What does not decode is damaged: what its manifest then fails by is no tampering.
 5. The file held against the release that the mark names: a mark can be moved, and then that is the word for it.
 6. A file whose manifest was stripped, and that a mark or a fingerprint led to a release: the manifest that we keep.
 7. One word for it all.
@@ -24,7 +25,7 @@ from typing import Any
 from haechi.check.marks import Pointer, held_against_release, read_mark, read_mark_informed
 from haechi.check.match import Candidate, match
 from haechi.check.remote import Failure, read_remote
-from haechi.core.errors import InputError
+from haechi.core.errors import InputError, UnreadableMediaError
 from haechi.core.fetch import Client
 from haechi.core.media.probe import probe_media
 from haechi.core.provenance.keys import Ours
@@ -66,6 +67,7 @@ class Verification:
         watermark: the invisible mark and what it leads to, or None.
         fingerprint: the match that led to the release or fake, or None.
         parent: the earlier release that it was made from, after a manifest of ours, or None.
+        damage: why it does not decode, one line; None where it does or nobody tried.
     """
 
     path: Path
@@ -76,6 +78,7 @@ class Verification:
     watermark: dict[str, Any] | None
     fingerprint: dict[str, Any] | None
     parent: Release | None = None
+    damage: str | None = None
 
 
 def verify(
@@ -113,10 +116,12 @@ def verify(
     snapshot.confirm()
     # 7. One word.
     moved = pointer is not None and pointer.differs
-    verdict = _standing(origin, fake=fake, proven=proven, moved=moved, from_release=release is not None)
+    broken, known = trail.damage is not None, release is not None
+    verdict = _standing(origin, fake=fake, proven=proven, broken=broken, moved=moved, from_release=known)
     watermark = pointer.as_data() if pointer is not None else None
     parent = _release_of_ours(store, origin, origin.reading.parent if origin is not None else None)
-    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, _fingerprint(found), parent)
+    led = _fingerprint(found)
+    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, led, parent, trail.damage)
 
 
 def _read_manifest(
@@ -140,11 +145,12 @@ def _read_manifest(
 
 @dataclass(frozen=True, slots=True)
 class _Trail:
-    """What led from the content to a release or a fake."""
+    """What led from the content to a release or a fake, or why the content could not be looked at."""
 
     release: Release | None
     found: Candidate | None = None
     pointer: Pointer | None = None
+    damage: str | None = None
 
 
 def _follow(
@@ -159,9 +165,9 @@ def _follow(
         if proven:
             return _Trail(release, None, pointer)
         found = None if release is not None else _best(match(path, info, store, limits))
-    except InputError:
+    except InputError as error:
         if lenient or proven:
-            return _Trail(release)
+            return _Trail(release, damage=_damage(error))
         raise
     if found is not None and found.item == "release":
         release = store.release(found.item_id)
@@ -173,11 +179,21 @@ def _follow(
     return _Trail(release, found, pointer)
 
 
-def _standing(origin: Origin | None, *, fake: bool, proven: bool, moved: bool, from_release: bool) -> Standing:
+def _damage(error: InputError) -> str | None:
+    """What a file suffers from that does not decode; an error that names a setting tells of a limit, not of damage."""
+    limit = Limits.model_config["env_prefix"]
+    return str(error) if isinstance(error, UnreadableMediaError) and limit not in str(error) else None
+
+
+def _standing(
+    origin: Origin | None, *, fake: bool, proven: bool, broken: bool, moved: bool, from_release: bool
+) -> Standing:
     if fake:
         return Standing.KNOWN_FAKE
     if proven:
         return Standing.AUTHENTIC
+    if broken:
+        return Standing.DAMAGED
     if moved:
         return Standing.TRANSPLANTED
     if origin is not None and origin.reading.state != "valid":

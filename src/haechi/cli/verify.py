@@ -37,6 +37,7 @@ _ONLY_A_MARK = {
     True: mark("It carries a mark of yours, but shows too little to tell whether the mark belongs to it."),
     False: mark("It carries a mark of yours, but of a number that is not known here."),
 }
+_BROKEN = mark("DAMAGED: it cannot be decoded, and what it carries proves nothing. Get the file again from its source.")
 # characters of an address or a server's words
 _MOST_SHOWN = 500
 _STATES = {
@@ -47,6 +48,7 @@ _STATES = {
     "damaged": mark("damaged or kept elsewhere"),
     "detached": mark("stripped from this file; kept when it was signed"),
 }
+_STATES_OF_BROKEN = mark("they cannot be held against a file that is damaged")
 _FAILURES = {
     "refused": mark("they were not fetched: {reason}"),
     "no_answer": mark("they could not be fetched: {reason}"),
@@ -129,6 +131,7 @@ def _record(found: Verification) -> dict[str, Any]:
         "manifest": found.manifest,
         "watermark": found.watermark,
         "fingerprint": found.fingerprint,
+        "damage": found.damage,
         "parent": found.parent.id if found.parent else None,
     }
 
@@ -152,7 +155,11 @@ def _tell(session: Session, found: Verification) -> None:
     words = _WORDS[found.verdict.value]
     if found.verdict == "unknown" and found.watermark is not None:
         words = _ONLY_A_MARK[found.watermark["release"] is not None]
+    if found.damage is not None and found.verdict == "damaged":
+        words = _BROKEN
     session.result(f"{visible(str(found.path))}: {say(words)}")
+    if found.damage is not None:
+        session.result("  " + visible(found.damage))
     if found.release is not None:
         release = f"{found.release.id} {visible(found.release.title)}"
         session.result("  " + say(mark("release: {release}"), release=release))
@@ -160,7 +167,7 @@ def _tell(session: Session, found: Verification) -> None:
         parent = f"{found.parent.id} {visible(found.parent.title)}"
         session.result("  " + say(mark("made from release {release}"), release=parent))
     if found.manifest is not None:
-        _tell_manifest(session, found.manifest)
+        _tell_manifest(session, found.manifest, broken=words == _BROKEN)
     if found.watermark is not None:
         session.result("  " + _mark_words(say, found.watermark))
     if found.fingerprint is not None:
@@ -169,11 +176,13 @@ def _tell(session: Session, found: Verification) -> None:
         session.result("  " + say(mark("fingerprint: {method}, score {score}"), method=method, score=score))
 
 
-def _tell_manifest(session: Session, manifest: Mapping[str, Any]) -> None:
+def _tell_manifest(session: Session, manifest: Mapping[str, Any], *, broken: bool) -> None:
     from haechi.check.report_page.text import visible
 
+    if broken and manifest.get("issuer") is None:  # there may be none: what is cut off does not tell
+        return
     say = session.say
-    words = _STATES[manifest["state"]]
+    words = _STATES_OF_BROKEN if broken else _STATES[manifest["state"]]
     state = say(words)
     who = manifest.get("issuer") or manifest.get("signed_by") or "?"
     if manifest["found"] == "elsewhere":

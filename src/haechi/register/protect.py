@@ -311,6 +311,7 @@ def _see_that_credentials_hold(store: Store, original: Snapshot, limits: Limits)
         return False
     problems = ", ".join(problem.code for problem in reading.problems)
     if problems or reading.state not in ("trusted", "valid"):
+        probe_media(original.path, limits)  # of a file that is cut off, this says so
         reason = f"its content credentials do not hold ({problems or reading.state})"
         raise InputError(f"{original.path}: {reason}; protect the original, or a copy without them")
     return True

@@ -12,6 +12,7 @@ from PIL import Image
 
 from haechi.check import check
 from haechi.check.verify import Standing, Verification, _sidecar, verify
+from haechi.core.errors import UnreadableMediaError
 from haechi.core.media.encode import write_video
 from haechi.core.provenance.keys import identity, new_identity, ours
 from haechi.core.provenance.read import sidecar_of
@@ -31,6 +32,7 @@ class Scene:
 
     store: Store
     photo: Path
+    wish: Wish
     done: Protected
 
     def look(self, path: Path, trust_pem: str = "") -> Verification:
@@ -45,7 +47,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, astronaut: NDArray[np.uint8]
     Image.fromarray(astronaut[:, :, ::-1]).save(photo, quality=92)
     wish = Wish(new_identity(store.home, "예시 Entertainment"), title="첫눈")
     done = protect(photo, folder / "out" / "photo.jpg", folder / "out" / "staging", store, Limits(), wish)
-    return Scene(store, photo, done)
+    return Scene(store, photo, wish, done)
 
 
 def stranger_signs(folder: Path, source: Path) -> tuple[Path, str]:
@@ -82,6 +84,34 @@ def test_a_changed_byte_is_changed_whoever_signed(scene: Scene, tmp_path: Path) 
     changed.write_bytes(data)
     found = scene.look(changed)
     assert (found.verdict, found.release) == (Standing.CHANGED, scene.done.release)
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "cut.png", "cut.webp"])
+@pytest.mark.parametrize("kept", [0.99, 0.5])
+def test_what_is_cut_off_is_damaged_whatever_its_credentials_say(
+    name: str, kept: float, scene: Scene, tmp_path: Path
+) -> None:
+    whole, signed = tmp_path / name, tmp_path / f"signed {name}"
+    with Image.open(scene.photo) as photo:
+        photo.save(whole)
+    sign_media(whole, signed, sidecar_of(signed), CLAIM, identity(scene.store.home))
+    data = signed.read_bytes()
+    signed.write_bytes(data[: int(len(data) * kept)])
+    found = scene.look(signed)
+    assert found.verdict is Standing.DAMAGED
+    assert found.damage is not None
+    assert "damaged or cut off" in found.damage
+    with pytest.raises(UnreadableMediaError, match="damaged or cut off"):
+        protect(signed, tmp_path / "out" / name, tmp_path / "staging", scene.store, Limits(), scene.wish)
+
+
+def test_a_changed_file_beyond_a_limit_is_changed_not_damaged(scene: Scene, tmp_path: Path) -> None:
+    changed = tmp_path / "changed.jpg"
+    data = bytearray(scene.done.output.read_bytes())
+    data[-2000] ^= 1
+    changed.write_bytes(data)
+    found = verify(changed, scene.store, Limits(max_pixels=1000), ours(scene.store.home))
+    assert (found.verdict, found.damage) == (Standing.CHANGED, None)
 
 
 def test_a_stranger_is_never_authentic(scene: Scene, tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:

@@ -84,6 +84,18 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert json.loads(haechi("verify", edits / copy.name, "--json").out)["parent"] == records[0]["release"]
 
 
+def test_what_is_cut_off_is_told_as_damaged_first(haechi: Haechi, photos: Path, tmp_path: Path) -> None:
+    assert haechi("keys", "new", "--name", "예시").code == 0
+    (record,) = haechi("protect", photos / "a.png", "-o", tmp_path / "out", "--json").lines
+    cut = tmp_path / "cut.png"
+    cut.write_bytes(Path(json.loads(record)["output"]).read_bytes()[:-500])
+    first, why = haechi("verify", cut).lines
+    assert f"{cut}: DAMAGED: it cannot be decoded" in first
+    assert why.strip().endswith("the picture is damaged or cut off; get the file again from its source")
+    found = json.loads(haechi("verify", cut, "--json").out)
+    assert (found["verdict"], found["damage"]) == ("damaged", why.strip())
+
+
 def test_a_mark_in_a_picture_that_shows_nothing_is_told_as_that(haechi: Haechi, tmp_path: Path) -> None:
     flat = tmp_path / "flat.png"
     Image.new("RGB", (400, 400), (200, 200, 200)).save(flat)
