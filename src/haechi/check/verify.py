@@ -68,6 +68,7 @@ class Verification:
         fingerprint: the match that led to the release or fake, or None.
         parent: the earlier release that it was made from, after a manifest of ours, or None.
         damage: why it does not decode, one line; None where it does or nobody tried.
+        same_bytes: whose bytes it has, "master" or "output" of the release, or None.
     """
 
     path: Path
@@ -79,6 +80,7 @@ class Verification:
     fingerprint: dict[str, Any] | None
     parent: Release | None = None
     damage: str | None = None
+    same_bytes: str | None = None
 
 
 def verify(
@@ -101,17 +103,17 @@ def verify(
     snapshot = take_snapshot(path)
     release = store.release_of_bytes(snapshot.sha256)
     fake = store.bank_by_sha256(snapshot.sha256) is not None
-    same = release is not None
+    same = _whose_bytes(store, snapshot.sha256, release)
     # 2. The manifest.
     origin, manifest = _read_manifest(path, limits, ours, trust_pem, remote)
     release = release or signed_release(store, origin)
     # 3. The mark, 4. the fingerprint, 5. the mark's word against the content.
-    proven = same or is_authentic(origin)
+    proven = same is not None or is_authentic(origin)
     trail = _follow(path, store, limits, release, fake=fake, proven=proven, lenient=origin is not None)
     release, found, pointer = trail.release, trail.found, trail.pointer
     fake = fake or (found is not None and found.item == "bank")
-    # 6. A stripped manifest.
-    if manifest is None and release is not None:
+    # 6. A stripped manifest; a master never had one of ours.
+    if manifest is None and release is not None and same != "master":
         manifest = _kept(store, release, pointer)
     snapshot.confirm()
     # 7. One word.
@@ -121,7 +123,14 @@ def verify(
     watermark = pointer.as_data() if pointer is not None else None
     parent = _release_of_ours(store, origin, origin.reading.parent if origin is not None else None)
     led = _fingerprint(found)
-    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, led, parent, trail.damage)
+    return Verification(path, snapshot.sha256, verdict, release, manifest, watermark, led, parent, trail.damage, same)
+
+
+def _whose_bytes(store: Store, sha256: str, release: Release | None) -> str | None:
+    """An output that was protected once more is a master, too; it went out all the same."""
+    if release is None:
+        return None
+    return "output" if store.protections(output_sha256=sha256) else "master"
 
 
 def _read_manifest(

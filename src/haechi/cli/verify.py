@@ -38,6 +38,10 @@ _ONLY_A_MARK = {
     False: mark("It carries a mark of yours, but of a number that is not known here."),
 }
 _BROKEN = mark("DAMAGED: it cannot be decoded, and what it carries proves nothing. Get the file again from its source.")
+_MASTER = {
+    True: mark("Authentic: your registered master itself, which is not signed."),
+    False: mark("Authentic: your registered master itself."),
+}
 # characters of an address or a server's words
 _MOST_SHOWN = 500
 _STATES = {
@@ -131,6 +135,7 @@ def _record(found: Verification) -> dict[str, Any]:
         "manifest": found.manifest,
         "watermark": found.watermark,
         "fingerprint": found.fingerprint,
+        "same_bytes": found.same_bytes,
         "damage": found.damage,
         "parent": found.parent.id if found.parent else None,
     }
@@ -157,6 +162,8 @@ def _tell(session: Session, found: Verification) -> None:
         words = _ONLY_A_MARK[found.watermark["release"] is not None]
     if found.damage is not None and found.verdict == "damaged":
         words = _BROKEN
+    if found.same_bytes == "master" and found.verdict == "authentic":
+        words = _MASTER[found.manifest is None]
     session.result(f"{visible(str(found.path))}: {say(words)}")
     if found.damage is not None:
         session.result("  " + visible(found.damage))

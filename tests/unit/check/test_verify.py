@@ -65,6 +65,16 @@ def test_the_protected_file_is_authentic(scene: Scene) -> None:
     assert (found.manifest["found"], found.manifest["state"], found.manifest["by_us"]) == ("embedded", "trusted", True)
 
 
+def test_of_the_registered_master_nothing_was_stripped(scene: Scene) -> None:
+    found = scene.look(scene.photo)
+    assert (found.verdict, found.release) == (Standing.AUTHENTIC, scene.done.release)
+    assert (found.same_bytes, found.manifest) == ("master", None)
+    again = scene.photo.parent / "again" / "photo.jpg"
+    protect(scene.done.output, again, again.parent / "staging", scene.store, Limits(), scene.wish)
+    for output in (scene.done.output, again):
+        assert (scene.look(output).verdict, scene.look(output).same_bytes) == (Standing.AUTHENTIC, "output")
+
+
 def test_a_stripped_copy_is_led_back_to_its_manifest(scene: Scene, tmp_path: Path) -> None:
     copy = tmp_path / "copy.jpg"
     with Image.open(scene.done.output) as image:

@@ -71,6 +71,9 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert set(verified) >= {"manifest", "watermark", "fingerprint"}
     assert verified["watermark"].items() >= {"release": records[0]["release"], "reader": "blind"}.items()
     assert "Authentic" in haechi("verify", records[0]["output"]).out
+    master = haechi("verify", photos / "a.png").out
+    assert "your registered master itself, which is not signed" in master
+    assert "stripped" not in master
     copy = tmp_path / "copy.jpg"
     with Image.open(records[0]["output"]) as image:
         image.convert("RGB").save(copy, quality=80)
