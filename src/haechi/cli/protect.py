@@ -70,6 +70,10 @@ _UNMARKED = {
     "times": mark("not marked: its time stamps or its length would not stay what they are"),
     "short": mark("not marked: too short or too quiet for a mark to be read"),
 }
+_MISNAMED = mark(
+    "its content is {what}, but its name ends in {suffix}, and so does what goes out: programs may refuse to open it; "
+    "rename it and protect it again"
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -168,7 +172,11 @@ def _recipient(session: Session, name: str | None, no_watermark: bool) -> str | 
 
 def _show(session: Session, done: Protected, json: bool) -> None:
     from haechi.check.report_page.text import number, visible
+    from haechi.cli.lines import failure_line
 
+    if done.misnamed is not None:
+        words = session.say(_MISNAMED, **_misnamed_fields(done))
+        session.note(failure_line(done.source, words))
     if json:
         session.emit(_record(done))
         return
@@ -185,6 +193,10 @@ def _show(session: Session, done: Protected, json: bool) -> None:
     if done.reused:
         parts.append(say(mark("was protected already")))
     session.result(f"{done.release.id}  {' · '.join(parts)}")
+
+
+def _misnamed_fields(done: Protected) -> Mapping[str, str]:
+    return {"what": done.misnamed or "", "suffix": done.source.suffix}
 
 
 def _record(done: Protected) -> Mapping[str, Any]:
@@ -205,8 +217,15 @@ def _record(done: Protected) -> Mapping[str, Any]:
         },
         "watermark": _mark_record(done.mark),
         "unmarked": _unmarked_record(done),
+        "warnings": _warning_records(done),
         "reused": done.reused,
     }
+
+
+def _warning_records(done: Protected) -> Sequence[Mapping[str, Any]]:
+    if done.misnamed is None:
+        return []
+    return [{"code": "name", "reason": _MISNAMED.format(**_misnamed_fields(done))}]
 
 
 def _mark_record(found: Mark | None) -> Mapping[str, Any] | None:

@@ -35,6 +35,7 @@ from haechi.core.durable import sync
 from haechi.core.errors import InputError, IntegrityError
 from haechi.core.media.decode import read_image
 from haechi.core.media.probe import MediaInfo, hash_file, probe_media, same_facts
+from haechi.core.provenance.formats import misnamed
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
 from haechi.core.provenance.sign import Claim, needs_sidecar, sign_media
@@ -94,6 +95,7 @@ class Protected:
         protection: what was signed.
         mark: what the output bears, or None.
         reused: an earlier run had done it.
+        misnamed: what the output is, e.g. "JPEG", where its name, the source's, says that it is something else.
     """
 
     source: Path
@@ -103,6 +105,7 @@ class Protected:
     protection: Protection
     mark: Mark | None
     reused: bool
+    misnamed: str | None
 
 
 def protect(
@@ -269,7 +272,7 @@ def _protected(
     reused: bool,
 ) -> Protected:
     mark = next(iter(store.marks(label=protection.label)), None)
-    return Protected(source, output, sidecar, release, protection, mark, reused)
+    return Protected(source, output, sidecar, release, protection, mark, reused, misnamed(output))
 
 
 def _see_that_place_is_free(store: Store, original: Snapshot, output: Path, wish: Wish) -> None:

@@ -183,6 +183,21 @@ def test_what_cannot_be_marked_is_signed_and_says_why(haechi: Haechi, tmp_path: 
     assert plain["unmarked"]["code"] == "asked"
 
 
+def test_a_name_that_claims_another_format_is_told_and_the_file_protected(
+    haechi: Haechi, photos: Path, tmp_path: Path
+) -> None:
+    assert haechi("keys", "new", "--name", "예시").code == 0
+    jpeg, out = photos / "봄" / "b.jpg", tmp_path / "out"
+    wrong = jpeg.rename(tmp_path / "wrong.png")
+    for _ in ("first", "again"):
+        run = haechi("protect", wrong, photos / "a.png", "-o", out, "--no-watermark", "--json")
+        assert run.code == 0
+        assert f"{wrong}: its content is JPEG, but its name ends in .png" in run.err
+        assert "a.png: its content" not in run.err
+        assert [[one["code"] for one in json.loads(line)["warnings"]] for line in run.lines] == [["name"], []]
+    assert json.loads(haechi("verify", out / "wrong.png", "--json").out)["verdict"] == "authentic"
+
+
 def test_each_reason_for_no_mark_has_its_own_sentence(haechi: Haechi, tmp_path: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()

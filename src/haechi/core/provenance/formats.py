@@ -2,12 +2,14 @@
 
 Measured with c2pa-python 0.38.1: inside JPEG, PNG, WebP, GIF, TIFF, AVIF, HEIC, MP4, MOV, M4A, WAV, AVI, MP3 and FLAC;
 beside Matroska, WebM, Ogg, Opus, raw AAC, and QuickTime files of before 2001, which have no `ftyp` box.
+The name of a file does not count; `misnamed` says where it claims something else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 HEAD_BYTES: Final = 32
@@ -33,6 +35,31 @@ _BRANDS: Final[Mapping[bytes, str]] = {
 }
 _BESIDE: Final[Mapping[bytes, str]] = {b"\x1aE\xdf\xa3": "video/x-matroska", b"OggS": "application/ogg"}
 _UNKNOWN: Final = "application/octet-stream"
+_HEIF: Final = (".heic", ".heif", ".hif", ".avif", ".avifs")
+# of all brands that are not told apart, rare ones of HEIF among them
+_ISO: Final = ("MP4 or QuickTime", (".mp4", ".m4v", ".mov", ".qt", ".m4a", ".m4b", ".3gp", ".3g2", *_HEIF))
+# What people call it and which names it may have. An ID3 tag stands before MP3, FLAC and AAC alike; FLAC gets one when
+# it is signed.
+_NAMES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+    "image/jpeg": ("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif")),
+    "image/png": ("PNG", (".png", ".apng")),
+    "image/gif": ("GIF", (".gif",)),
+    "image/tiff": ("TIFF", (".tif", ".tiff")),
+    "image/webp": ("WebP", (".webp",)),
+    "image/avif": ("AVIF", (".avif", ".avifs")),
+    "image/heic": ("HEIC", (".heic", ".heif", ".hif")),
+    "image/heif": ("HEIF", _HEIF),
+    "video/mp4": _ISO,
+    "video/quicktime": _ISO,
+    "audio/mp4": _ISO,
+    "video/avi": ("AVI", (".avi",)),
+    "audio/wav": ("WAV", (".wav", ".wave")),
+    "audio/flac": ("FLAC", (".flac",)),
+    "audio/mpeg": ("MP3", (".mp3", ".mp2", ".flac", ".aac")),
+    "video/x-matroska": ("Matroska or WebM", (".mkv", ".mka", ".webm")),
+    "application/ogg": ("Ogg", (".ogg", ".oga", ".ogv", ".opus", ".spx")),
+}
+_KNOWN: Final = frozenset(suffix for _, suffixes in _NAMES.values() for suffix in suffixes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +90,27 @@ def place_of_manifest(head: bytes) -> Place:
         if head.startswith(magic):
             return Place(mime, embedded=False)
     return Place(_UNKNOWN, embedded=False)
+
+
+def head_of(path: Path) -> bytes:
+    """What the kind of a file is told from.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def misnamed(path: Path) -> str | None:
+    """What a file is, e.g. "JPEG", where its name says that it is something else; None where the two agree.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    suffix = path.suffix.lower()
+    what, suffixes = _NAMES.get(place_of_manifest(head_of(path)).mime, ("", ()))
+    return what if what and suffix in _KNOWN and suffix not in suffixes else None
 
 
 def _is_mpeg_layer_3(head: bytes) -> bool:

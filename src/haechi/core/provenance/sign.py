@@ -27,7 +27,7 @@ from typing import Any, Final
 import c2pa
 
 from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
-from haechi.core.provenance.formats import HEAD_BYTES, Place, place_of_manifest
+from haechi.core.provenance.formats import Place, head_of, place_of_manifest
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.parent import RESOURCE, Parent, parent_of
 from haechi.core.provenance.pieces import WithHeads, heads_for_pieces
@@ -152,8 +152,7 @@ def needs_sidecar(path: Path) -> bool:
 
 
 def _place(path: Path) -> Place:
-    with path.open("rb") as file:
-        return place_of_manifest(file.read(HEAD_BYTES))
+    return place_of_manifest(head_of(path))
 
 
 def _sign(

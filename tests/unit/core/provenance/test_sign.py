@@ -21,7 +21,7 @@ from haechi.core.errors import IntegrityError, UnsupportedMediaError
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.provenance import certificates, sign
 from haechi.core.provenance.certificates import make_root, make_signer
-from haechi.core.provenance.formats import place_of_manifest
+from haechi.core.provenance.formats import misnamed, place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
 from haechi.core.provenance.read import read_manifest, sidecar_beside, sidecar_of
@@ -368,3 +368,15 @@ def test_the_place_is_told_from_the_bytes_not_the_name() -> None:
     assert not place_of_manifest(b"\xff\xf1\x50\x80").embedded  # ADTS: raw AAC
     assert place_of_manifest(b"\xff\xfb\x90\x00").mime == "audio/mpeg"
     assert not place_of_manifest(b"").embedded
+
+
+@pytest.mark.parametrize("name", MAKERS | BESIDE)
+def test_a_name_that_claims_something_else_is_told(name: str, tmp_path: Path, signed: Sign) -> None:
+    path = (MAKERS | BESIDE)[name](tmp_path / name)
+    assert misnamed(path) is None
+    assert misnamed(signed(path)) is None
+    for other in (".bin", "", ".DNG"):
+        assert misnamed(path.rename(path.with_suffix(other))) is None
+        path = path.with_suffix(other)
+    if name != "a.aac":  # whose first bytes nobody knows
+        assert misnamed(path.rename(path.with_suffix(".GIF" if name != "a.gif" else ".jpg"))) is not None
