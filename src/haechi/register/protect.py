@@ -11,7 +11,8 @@ Steps of `protect`:
 5. Once the output lies on the disk, register the source as the release's master, unmarked, so that marks can be read by
    subtracting it; and keep the output's digest, its numbers and its manifest, so that a copy whose metadata were
    stripped still leads back to it.
-6. See that the source is still the one that was hashed; rename the manifest, then the output, to their places.
+6. See that the source is still the one that was hashed; rename the manifest, then the output, to their places. If that
+   fails, the finished output, never an unsigned copy, waits in the staging folder for the next run.
 A release has one master and any number of outputs: one for each recipient, or each folder.
 
 Invariants: the source is only read. A file appears at the output's place whole, verified and registered, or not at all;
@@ -139,10 +140,11 @@ def protect(
     original = take_snapshot(source)
     request = wish.digest(artist_id, source.stem)
     _see_that_place_is_free(store, original, output, wish)
+    staged = staging / _place_name(original, output) / output.name
     if (known := _done_before(original, output, request, store)) is not None:
+        shutil.rmtree(staged.parent, ignore_errors=True)  # left by a kill right after it was published
         return known
     carries = _see_that_credentials_hold(store, original, limits)
-    staged = staging / _place_name(original, output) / output.name
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
         try:
@@ -153,7 +155,7 @@ def protect(
             shutil.rmtree(staged.parent, ignore_errors=True)
             raise
     # 6. Publish. What another run of ours has put there meanwhile stays.
-    original.confirm()
+    _see_that_source_stands(original, staged)
     _see_that_place_is_free(store, original, output, wish)
     sidecar = _publish(staged, output)
     shutil.rmtree(staged.parent, ignore_errors=True)
@@ -213,6 +215,8 @@ def _make(
         )
         protection = _protection(original, staged, release, copy, wish, request, (label, digest, claim.published_at))
         store.add_protection(protection, mark_of(copy, info, label, wish.recipient, fidelity), bindings)
+    if copy.path != original.path:
+        copy.path.unlink()
     return release, protection
 
 
@@ -375,14 +379,31 @@ def _same_pixels(one: Path, other: Path, limits: Limits) -> bool:
     return np.array_equal(read_image(one, limits).image, read_image(other, limits).image)
 
 
+def _see_that_source_stands(original: Snapshot, staged: Path) -> None:
+    """Of a source that has changed no run would ever take up what waits."""
+    try:
+        original.confirm()
+    except InputError:
+        shutil.rmtree(staged.parent, ignore_errors=True)
+        raise
+
+
 def _publish(staged: Path, output: Path) -> Path | None:
-    """Rename to the final places, the manifest first: the output never stands without it."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    sidecar = sidecar_of(output) if needs_sidecar(staged) else None
-    if sidecar is not None and sidecar_of(staged).exists():
-        sidecar_of(staged).replace(sidecar)
-    staged.replace(output)
-    sync(output.parent)
+    """Rename to the final places, the manifest first: the output never stands without it.
+
+    Raises:
+        InputError: the system does not let it.
+    """
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        sidecar = sidecar_of(output) if needs_sidecar(staged) else None
+        if sidecar is not None and sidecar_of(staged).exists():
+            sidecar_of(staged).replace(sidecar)
+        staged.replace(output)
+        sync(output.parent)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{output}: finished, but not put there ({reason}); run the same command again") from error
     return sidecar
 
 

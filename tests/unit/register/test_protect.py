@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import signal
 import subprocess
@@ -229,6 +230,64 @@ def test_kill_at_any_moment(point: str, clip: Path, store: Store, identity: Iden
     assert run(clip, store, identity).reused
     assert open_store(store.home).problems() == []
     assert {path.name for path in place.iterdir()} <= {"clip.mkv", "clip.mkv.c2pa", STAGING}
+    assert list((place / STAGING).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "at"),
+    [(Path, "replace", "clip.mkv.c2pa"), (Path, "replace", "clip.mkv"), (protecting, "sync", "out")],
+)
+@pytest.mark.usefixtures("light")
+def test_publishing_that_failed_is_resumed_and_leaves_nothing_behind(
+    owner: Any, name: str, at: str, clip: Path, store: Store, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the manifest or the output gets its place, or when they are synced there."""
+    function, place = getattr(owner, name), clip.parent / "out"
+
+    def full(path: Path, *given: Any) -> Any:
+        if path.name == at:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return function(path, *given)
+
+    with monkeypatch.context() as patched, pytest.raises(InputError, match=r"No space left .* same command again"):
+        patched.setattr(owner, name, full)
+        run(clip, store, identity)
+    (known,) = store.protections(source_sha256=hash_file(clip))
+    with monkeypatch.context() as patched:
+        patched.setattr(protecting, "sign_media", lambda *_, **__: pytest.fail("signed again"))
+        done = run(clip, store, identity)
+    assert (done.protection, done.reused) == (known, name == "sync")
+    assert files_below(place) == ["clip.mkv", "clip.mkv.c2pa"]
+    assert list((place / STAGING).iterdir()) == []
+
+
+def test_no_unsigned_copy_waits_for_publishing(photo: Path, store: Store, identity: Identity) -> None:
+    place = photo.parent / "out"
+    place.mkdir()
+    (place / "taken").touch()
+    target = place / "taken" / photo.name
+    wish = Wish(identity, mark_key=make_mark_key(store.home))
+    with pytest.raises(InputError, match="same command again"):
+        protect(photo, target, place / STAGING, store, Limits(), wish)
+    (waiting,) = (path for path in (place / STAGING).rglob("*") if path.is_file())
+    assert store.protections(output_sha256=hash_file(waiting))
+
+
+@pytest.mark.usefixtures("light")
+def test_what_waits_for_publishing_goes_when_its_source_changed(
+    clip: Path, store: Store, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = protecting._make
+
+    def and_then_it_changes(*given: Any) -> Any:
+        made = make(*given)
+        clip.write_bytes(MATROSKA + b"more")
+        return made
+
+    monkeypatch.setattr(protecting, "_make", and_then_it_changes)
+    with pytest.raises(InputError, match="changed while"):
+        run(clip, store, identity)
+    assert files_below(clip.parent / "out") == []
 
 
 @pytest.mark.usefixtures("light")
