@@ -205,14 +205,16 @@ def _standing(
         return Standing.DAMAGED
     if moved:
         return Standing.TRANSPLANTED
-    if origin is not None and origin.reading.state != "valid":
+    # What lies on a server and was not read says nothing, neither for the file nor against it.
+    unread = origin is None or origin.reading.remote_url is not None
+    if origin is not None and not unread and origin.reading.state != "valid":
         states = {"invalid": Standing.CHANGED, "damaged": Standing.DAMAGED, "expired": Standing.EXPIRED}
         # Ours or trusted, but something in its history does not hold: no better than a stranger's.
         sound = Standing.UNKNOWN_SIGNER if origin.reading.problems else Standing.TRUSTED
         return states.get(origin.reading.state, sound)
     if from_release:
         return Standing.FROM_RELEASE
-    return Standing.UNKNOWN if origin is None else Standing.UNKNOWN_SIGNER
+    return Standing.UNKNOWN if unread else Standing.UNKNOWN_SIGNER
 
 
 def is_authentic(origin: Origin | None) -> bool:

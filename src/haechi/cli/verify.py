@@ -26,7 +26,7 @@ _WORDS = {
         "A MARK OF YOURS IN FOREIGN CONTENT: the invisible mark was moved here from a release of yours."
     ),
     "changed": mark("CHANGED: it was altered after it was signed."),
-    "damaged": mark("Its content credentials are damaged or out of reach: they prove nothing."),
+    "damaged": mark("Its content credentials are damaged: they prove nothing."),
     "trusted": mark("Not changed since it was signed by an issuer whom you trust."),
     "expired": mark("Its content credentials have run out with the signer's certificate: they prove nothing now."),
     "from_release": mark("Made from a release of yours. Whether it was altered, haechi check tells."),
@@ -37,6 +37,7 @@ _ONLY_A_MARK = {
     True: mark("It carries a mark of yours, but shows too little to tell whether the mark belongs to it."),
     False: mark("It carries a mark of yours, but of a number that is not known here."),
 }
+_OUT_OF_REACH = mark("Nothing of yours was found, and its content credentials lie out of reach.")
 _BROKEN = mark("DAMAGED: it cannot be decoded, and what it carries proves nothing. Get the file again from its source.")
 _MASTER = {
     True: mark("Authentic: your registered master itself, which is not signed."),
@@ -49,7 +50,7 @@ _STATES = {
     "valid": mark("intact, but anyone can sign: the signer is not known"),
     "expired": mark("run out with the signer's certificate"),
     "invalid": mark("the file or the credentials were changed after signing"),
-    "damaged": mark("damaged or kept elsewhere"),
+    "damaged": mark("damaged"),
     "detached": mark("stripped from this file; kept when it was signed"),
 }
 _STATES_OF_BROKEN = mark("they cannot be held against a file that is damaged")
@@ -153,17 +154,23 @@ def _mark_words(say: Language, found: Mapping[str, Any]) -> str:
     return say(mark("invisible mark: release {release} (score {score})"), release=release, score=score)
 
 
+def _verdict_words(found: Verification) -> str:
+    if found.verdict == "unknown" and found.watermark is not None:
+        return _ONLY_A_MARK[found.watermark["release"] is not None]
+    if found.verdict == "unknown" and found.manifest is not None:
+        return _OUT_OF_REACH
+    if found.verdict == "damaged" and found.damage is not None:
+        return _BROKEN
+    if found.verdict == "authentic" and found.same_bytes == "master":
+        return _MASTER[found.manifest is None]
+    return _WORDS[found.verdict.value]
+
+
 def _tell(session: Session, found: Verification) -> None:
     from haechi.check.report_page.text import number, visible
 
     say = session.say
-    words = _WORDS[found.verdict.value]
-    if found.verdict == "unknown" and found.watermark is not None:
-        words = _ONLY_A_MARK[found.watermark["release"] is not None]
-    if found.damage is not None and found.verdict == "damaged":
-        words = _BROKEN
-    if found.same_bytes == "master" and found.verdict == "authentic":
-        words = _MASTER[found.manifest is None]
+    words = _verdict_words(found)
     session.result(f"{visible(str(found.path))}: {say(words)}")
     if found.damage is not None:
         session.result("  " + visible(found.damage))

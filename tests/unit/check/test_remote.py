@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import c2pa
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.check.remote import MANIFEST_LIMITS
@@ -18,6 +20,8 @@ from haechi.core.fetch import Client, FetchLimits, Guard
 from haechi.core.provenance.keys import Identity, new_identity, ours
 from haechi.core.settings import Limits
 from haechi.core.store import Store, open_store
+from haechi.register.release import register_release
+from unit.core.provenance.remote import naming
 from web_server import Site, serving
 
 ACTION = {
@@ -90,7 +94,7 @@ def test_nothing_is_fetched_unless_asked(scene: Scene, tmp_path: Path) -> None:
     url = f"{scene.url}/manifest"
     picture(tmp_path / "a.jpg", url, new_identity(tmp_path / "theirs", "Theirs"))
     found = scene.look(tmp_path / "a.jpg", None)
-    assert found.verdict == Standing.DAMAGED
+    assert found.verdict == Standing.UNKNOWN
     wanted = {"found": "elsewhere", "remote_url": url, "fetched_from": None, "remote_failure": None}
     assert told(found).items() >= wanted.items()
     assert scene.server.seen == []
@@ -142,12 +146,25 @@ def test_every_failure_leaves_the_verdict_as_it_was(
 ) -> None:
     picture(tmp_path / "a.jpg", f"{scene.url}/{place}", new_identity(tmp_path / "theirs", "Theirs"))
     found = scene.look(tmp_path / "a.jpg", scene.client())
-    assert (found.verdict, told(found)["found"]) == (Standing.DAMAGED, "elsewhere")
+    assert (found.verdict, told(found)["found"]) == (Standing.UNKNOWN, "elsewhere")
     failure = told(found)["remote_failure"]
     assert failure["code"] == code
     assert reason in failure["reason"]
     assert "\n" not in failure["reason"]
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_what_cannot_be_fetched_hides_no_release(scene: Scene, tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
+    Image.fromarray(astronaut[:, :, ::-1]).save(tmp_path / "master.png")
+    release = register_release(tmp_path / "master.png", scene.store, Limits())
+    copy = io.BytesIO()
+    Image.fromarray(astronaut[:, :, ::-1]).save(copy, "JPEG", quality=80)
+    path = tmp_path / "copy.jpg"
+    path.write_bytes(naming(copy.getvalue(), f"{scene.url}/gone"))
+    for client in (None, scene.client()):
+        found = scene.look(path, client)
+        assert (found.verdict, found.release) == (Standing.FROM_RELEASE, release)
+        assert told(found)["found"] == "elsewhere"
 
 
 def test_too_much_and_too_slow_are_cut_off(scene: Scene, tmp_path: Path) -> None:

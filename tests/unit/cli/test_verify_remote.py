@@ -56,7 +56,7 @@ def test_every_failure_is_one_sentence(haechi: Haechi, site: Any, plain: bytes, 
         path = pointing(tmp_path / f"{name}.jpg", plain, f"{site[0]}/{name}")
         told = haechi("verify", path, "--remote")
         assert (told.code, told.err) == (0, "")
-        assert "damaged or out of reach" in told.out
+        assert "Nothing of yours was found, and its content credentials lie out of reach." in told.out
         assert sum(words in line for line in told.lines) == 1
     record = json.loads(haechi("verify", path, "--remote", "--json").out)
     assert record["manifest"]["remote_failure"]["code"] == "refused"
