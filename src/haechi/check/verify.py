@@ -30,7 +30,7 @@ from haechi.core.fetch import Client
 from haechi.core.media.probe import probe_media
 from haechi.core.provenance.keys import Ours
 from haechi.core.provenance.origin import Origin, read_origin
-from haechi.core.provenance.read import read_manifest, sidecar_beside, sidecar_of
+from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_beside, sidecar_of
 from haechi.core.provenance.sign import needs_sidecar
 from haechi.core.records import Release
 from haechi.core.settings import Limits
@@ -137,8 +137,7 @@ def _read_manifest(
     path: Path, limits: Limits, ours: Ours, trust_pem: str, remote: Client | None
 ) -> tuple[Origin | None, dict[str, Any] | None]:
     """Step 2: who signed the file, and what its manifest says."""
-    sidecar = _sidecar(path, limits)
-    origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
+    origin, sidecar = _read_origin(path, limits, ours, trust_pem)
     if origin is None:
         return None, None
     url = origin.reading.remote_url
@@ -240,17 +239,20 @@ def _best(candidates: Sequence[Candidate]) -> Candidate | None:
     return next(iter(releases or candidates), None)
 
 
-def _sidecar(path: Path, limits: Limits) -> Path | None:
-    """The manifest beside a file of a kind that cannot hold one.
+def _read_origin(path: Path, limits: Limits, ours: Ours, trust_pem: str) -> tuple[Origin | None, Path | None]:
+    """Who signed a file, and the manifest beside it that says so, for a file of a kind that cannot hold one.
 
-    One that does not bear the file's whole name may be that of another file, `clip.mkv` beside `clip.ogg`: it is, where
-    it fits that one and not this one.
+    A manifest that does not bear the file's whole name may be that of another file, `clip.mkv` beside `clip.ogg`: it
+    is, where it fits that one and not this one.
     """
     sidecar = sidecar_beside(path) if needs_sidecar(path) else None
-    if sidecar is None or sidecar == sidecar_of(path) or _fits(path, sidecar, limits):
-        return sidecar
+    origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
+    if sidecar is None or sidecar == sidecar_of(path) or (origin is not None and _is_intact(origin.reading)):
+        return origin, sidecar
     others = (one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one not in (path, sidecar))
-    return None if any(one.is_file() and _fits(one, sidecar, limits) for one in others) else sidecar
+    if any(one.is_file() and _fits(one, sidecar, limits) for one in others):
+        return read_origin(path, limits, ours, trust_pem=trust_pem), None
+    return origin, sidecar
 
 
 def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
@@ -259,7 +261,11 @@ def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
         reading = read_manifest(path, limits, sidecar=sidecar) if needs_sidecar(path) else None
     except InputError:
         return False
-    return reading is not None and reading.state in ("trusted", "valid", "expired")
+    return reading is not None and _is_intact(reading)
+
+
+def _is_intact(reading: ManifestReading) -> bool:
+    return reading.state in ("trusted", "valid", "expired")
 
 
 def _told(origin: Origin, where: str, **more: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.check import check
-from haechi.check.verify import Standing, Verification, _sidecar, verify
-from haechi.core.errors import UnreadableMediaError
+from haechi.check import verify as verifying
+from haechi.check.verify import Standing, Verification, verify
+from haechi.core.errors import InputError, UnreadableMediaError
 from haechi.core.media.encode import write_video
+from haechi.core.provenance import origin
 from haechi.core.provenance.keys import identity, new_identity, ours
-from haechi.core.provenance.read import sidecar_of
+from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_of
 from haechi.core.provenance.sign import Claim, sign_media
 from haechi.core.records import Verdict
 from haechi.core.settings import Limits, Settings
@@ -202,15 +205,29 @@ def test_check_names_the_release_of_a_padded_copy(
     assert identity(scene.store.home).id == scene.done.protection.signed_by
 
 
-def test_the_manifest_of_another_file_of_the_same_stem_accuses_nobody(scene: Scene, tmp_path: Path) -> None:
+def test_the_manifest_of_another_file_of_the_same_stem_accuses_nobody(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     film, sound = tmp_path / "clip.mkv", tmp_path / "clip.ogg"
     source = tmp_path / "source.mkv"
     write_video(source, [np.full((48, 64, 3), 90, np.uint8)] * 8, 25.0)
     sign_media(source, film, film.with_suffix(".c2pa"), CLAIM, new_identity(tmp_path / "stranger", "X"))
     sound.write_bytes(b"OggS" + bytes(400))
-    assert _sidecar(film, Limits()) == film.with_suffix(".c2pa")
-    assert _sidecar(sound, Limits()) is None
+    reads: list[tuple[Path, Path | None]] = []
+
+    def counted(path: Path, *given: Any, sidecar: Path | None = None, **named: Any) -> ManifestReading | None:
+        reads.append((path, sidecar))
+        return read_manifest(path, *given, sidecar=sidecar, **named)
+
+    for module in (verifying, origin):
+        monkeypatch.setattr(module, "read_manifest", counted)
+    beside = film.with_suffix(".c2pa")
+    found = scene.look(film)
+    assert (found.verdict, reads) == (Standing.UNKNOWN_SIGNER, [(film, beside)])  # once is enough
+    with pytest.raises(InputError):  # nothing in it decodes
+        scene.look(sound)
+    assert (film, beside) in reads[1:]
     film.write_bytes(film.read_bytes() + bytes(9))
-    assert _sidecar(film, Limits()) == film.with_suffix(".c2pa")  # altered: its manifest still says so
+    assert scene.look(film).verdict == Standing.CHANGED  # its manifest still says so, and fits nothing else
     sound.unlink()
     assert scene.look(film).verdict == Standing.CHANGED
