@@ -30,6 +30,7 @@ from haechi.check.match import Candidate, match
 from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
 from haechi.check.verdict import Evidence, decide
 from haechi.check.verify import is_authentic, signed_release
+from haechi.core.fetch import Client
 from haechi.core.fingerprint.index import load_kernels
 from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
@@ -64,6 +65,7 @@ def check_file(
     pictures: bool = True,
     progress: Progress | None = None,
     matched: Sequence[Candidate] | None = None,
+    remote: Client | None = None,
 ) -> Report:
     """Check one file against the registry; see the module for the steps.
 
@@ -74,6 +76,7 @@ def check_file(
         pictures: whether to make pictures for the report.
         progress: called with the share done, 0 to 1.
         matched: what `match` gave for this file, when the caller has asked it already.
+        remote: fetches content credentials that lie on a server; None: nothing is fetched.
 
     Raises:
         InputError: the file cannot be read, or changed meanwhile; nothing is said of it.
@@ -88,7 +91,7 @@ def check_file(
         load_kernels()  # for step 4, while a child looks through the file
     info = probe_media(path, settings.limits)
     # 2. Content credentials.
-    known.origin = note_manifest(notes, path, settings)
+    known.origin = note_manifest(notes, path, settings, remote)
     say(0.05)
     # 3. The mark, 4. Match.
     candidates = _candidates(notes, path, info, known, store, settings, matched)

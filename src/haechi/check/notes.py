@@ -9,6 +9,8 @@ from typing import Any
 
 from haechi.check.marks import Pointer
 from haechi.check.match import Candidate
+from haechi.check.remote import Credentials, follow_remote
+from haechi.core.fetch import Client
 from haechi.core.provenance.keys import ours
 from haechi.core.provenance.origin import Origin, read_origin
 from haechi.core.records import Abstention, BankItem, Finding, Kind, Release
@@ -36,19 +38,35 @@ def note_same_bytes(notes: Notes, same: Release | None, bank: BankItem | None) -
         notes.findings.append(Finding("same_bytes", 1, 1, text, "same_bytes.release", 1.0, data=data))
 
 
-def note_manifest(notes: Notes, path: Path, settings: Settings) -> Origin | None:
-    """Read the content credentials and say what they are."""
-    origin = read_origin(path, settings.limits, ours(settings.home))
+def note_manifest(notes: Notes, path: Path, settings: Settings, remote: Client | None) -> Origin | None:
+    """Read the content credentials and say what they are; `remote` fetches those that lie on a server."""
+    us = ours(settings.home)
+    origin = read_origin(path, settings.limits, us)
     if origin is None:
         text = "The file carries no content credentials (C2PA)."
         notes.abstentions.append(Abstention("c2pa", text, "c2pa.absent"))
         return None
-    notes.findings.append(_manifest_finding(origin))
-    return origin
+    held = follow_remote(path, origin, remote, settings.limits, us)
+    notes.findings.append(_manifest_finding(held) if held.origin.reading.remote_url is None else _unread(held))
+    if held.fetched_from is not None:
+        text = f"The content credentials were fetched from {held.fetched_from}."
+        data = {"fetched_from": held.fetched_from}
+        notes.findings.append(Finding("c2pa", 1, 1, text, "c2pa.fetched", None, data=data))
+    return held.origin
 
 
-def _manifest_finding(origin: Origin) -> Finding:
-    reading = origin.reading
+def _unread(held: Credentials) -> Finding:
+    """Credentials on a server say nothing, neither for the file nor against it, until somebody has read them."""
+    data, text = held.as_data(), f"Content credentials lie on a server, at {held.remote_url}; "
+    if held.failure is None:
+        return Finding("c2pa", 1, 1, f"{text}they were not fetched.", "c2pa.elsewhere", None, data=data)
+    data["reason"] = held.failure.reason or None
+    text += f"they could not be fetched ({held.failure.reason or held.failure.code})."
+    return Finding("c2pa", 1, 1, text, "c2pa.unfetched", None, data=data)
+
+
+def _manifest_finding(held: Credentials) -> Finding:
+    origin, reading = held.origin, held.origin.reading
     code = "c2pa.damaged" if reading.state == "damaged" else "c2pa.present"
     who = reading.issuer or "an unknown issuer"
     text = {
@@ -57,12 +75,9 @@ def _manifest_finding(origin: Origin) -> Finding:
         "valid": f"Content credentials signed by {who}; intact, but the signer is not known to us.",
         "expired": f"Content credentials signed by {who}, whose certificate has ended since; they prove nothing now.",
         "invalid": "Content credentials are present, but the file was changed after signing or they are not valid.",
-        "damaged": "Content credentials are present but damaged."
-        if reading.remote_url is None
-        else "Content credentials are kept on another server; they were not fetched.",
+        "damaged": "Content credentials are present but damaged.",
     }[reading.state]
-    data = {**reading.as_data(), "by_us": origin.by_us}
-    return Finding("c2pa", 1, 1, text, code, None, data=data)
+    return Finding("c2pa", 1, 1, text, code, None, data=held.as_data())
 
 
 def note_mark(notes: Notes, pointer: Pointer | None, *, searched: bool) -> None:

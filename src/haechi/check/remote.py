@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 
 from haechi.core.errors import InputError, PolicyError, RemoteError
 from haechi.core.fetch import Client, Exchange, FetchLimits
@@ -48,6 +48,55 @@ class Fetched:
 
     origin: Origin
     address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the credentials of a file say, wherever they lay.
+
+    Attributes:
+        origin: after the manifest that was fetched, or else the one at hand; that only names an address if its reading
+            has a `remote_url`.
+        remote_url: where they lie, when that is on a server.
+        fetched_from: address that gave them in the end, after redirects; None when nothing was fetched.
+        failure: why nothing was read from the server, when somebody tried.
+    """
+
+    origin: Origin
+    remote_url: str | None = None
+    fetched_from: str | None = None
+    failure: Failure | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """In JSON types."""
+        failure = {"code": self.failure.code, "reason": self.failure.reason} if self.failure is not None else None
+        read = self.origin.reading.as_data() | {"by_us": self.origin.by_us, "remote_url": self.remote_url}
+        return read | {"fetched_from": self.fetched_from, "remote_failure": failure}
+
+
+def follow_remote(
+    path: Path, origin: Origin, client: Client | None, limits: Limits, ours: Ours, *, trust_pem: str = ""
+) -> Credentials:
+    """What the credentials of a file say; if they lie on a server, fetched from there.
+
+    Args:
+        path: the file.
+        origin: as read from the file, or from beside it.
+        client: that may fetch, as of `read_remote`; None: nothing is fetched.
+        limits: what reading may cost.
+        ours: what counts as signed by us.
+        trust_pem: certificates whose descendants the user trusts, PEM.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    url = origin.reading.remote_url
+    if url is None or client is None:
+        return Credentials(origin, url)
+    found = read_remote(path, url, client, limits, ours, trust_pem=trust_pem)
+    if isinstance(found, Failure):
+        return Credentials(origin, url, failure=found)
+    return Credentials(found.origin, url, fetched_from=found.address)
 
 
 def read_remote(

@@ -24,7 +24,7 @@ from typing import Any
 
 from haechi.check.marks import Pointer, held_against_release, read_mark, read_mark_informed
 from haechi.check.match import Candidate, match
-from haechi.check.remote import Failure, read_remote
+from haechi.check.remote import follow_remote
 from haechi.core.errors import InputError, UnreadableMediaError
 from haechi.core.fetch import Client
 from haechi.core.media.probe import probe_media
@@ -140,15 +140,11 @@ def _read_manifest(
     origin, sidecar = _read_origin(path, limits, ours, trust_pem)
     if origin is None:
         return None, None
-    url = origin.reading.remote_url
-    if url is None:
-        return origin, _told(origin, "sidecar" if sidecar else "embedded")
-    if remote is None:
-        return origin, _told(origin, "elsewhere")
-    found = read_remote(path, url, remote, limits, ours, trust_pem=trust_pem)
-    if isinstance(found, Failure):
-        return origin, _told(origin, "elsewhere", remote_failure={"code": found.code, "reason": found.reason})
-    return found.origin, _told(found.origin, "remote", remote_url=url, fetched_from=found.address)
+    held = follow_remote(path, origin, remote, limits, ours, trust_pem=trust_pem)
+    where = "sidecar" if sidecar else "embedded"
+    if held.remote_url is not None:
+        where = "remote" if held.fetched_from is not None else "elsewhere"
+    return held.origin, {"found": where, **held.as_data()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +262,6 @@ def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
 
 def _is_intact(reading: ManifestReading) -> bool:
     return reading.state in ("trusted", "valid", "expired")
-
-
-def _told(origin: Origin, where: str, **more: Any) -> dict[str, Any]:
-    fetching = {"fetched_from": None, "remote_failure": None}
-    return {"found": where, **origin.reading.as_data(), "by_us": origin.by_us, **fetching, **more}
 
 
 def _kept(store: Store, release: Release, pointer: Pointer | None) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import typer
 
 from haechi.cli.failures import UNREADABLE, as_haechi_error
 from haechi.cli.options import Json, ReportFolder, file_argument
+from haechi.cli.remote import Remote, manifest_client
 from haechi.cli.session import Session
 from haechi.core.language import mark
 
@@ -28,7 +29,8 @@ def add_to(app: typer.Typer) -> None:
         short_help=mark("Check suspicious files against everything registered."),
         help=mark(
             "Check suspicious files: which release each was made from, what was changed and where. "
-            "Folders are searched for media. A check that was stopped goes on where it stopped."
+            "Folders are searched for media. A check that was stopped goes on where it stopped. Nothing is fetched; "
+            "with --remote, content credentials that lie on a server are, and the server learns of it."
         ),
         epilog=mark("Example: haechi check downloads suspicious.mp4 --report reports"),
     )(_check)
@@ -45,6 +47,7 @@ def _check(
     again: Annotated[
         bool, typer.Option("--again", help=mark("Check again what an earlier run has checked already."))
     ] = False,
+    remote: Remote = False,
 ) -> None:
     # The decoders load beside all else.
     from haechi.core.media.sandbox import warm_up
@@ -58,7 +61,7 @@ def _check(
     listing = list_files(paths)
     tally = Tally(listing.passed_over)
     with session.bar() as bar:
-        for outcome in _outcomes(session, listing, report, again, bar):
+        for outcome in _outcomes(session, listing, report, again, remote, bar):
             tally.count(outcome)
             with bar.paused():
                 if isinstance(outcome, Failed):
@@ -76,7 +79,7 @@ def _check(
 
 
 def _outcomes(
-    session: Session, listing: Listing, folder: Path | None, again: bool, bar: Bar
+    session: Session, listing: Listing, folder: Path | None, again: bool, remote: bool, bar: Bar
 ) -> Iterator[Checked | Failed]:
     from haechi.core.media.sandbox import warm_up
 
@@ -92,23 +95,26 @@ def _outcomes(
     return triage(
         listing.entries,
         store,
-        _checker(session, store, listing, folder is not None, bar),
-        software_id=software_id(session.settings),
+        _checker(session, store, listing, folder is not None, remote, bar),
+        software_id=software_id(session.settings, remote=remote),
         pages=pages,
         again=again,
     )
 
 
-def _checker(session: Session, store: Store, listing: Listing, pictures: bool, bar: Bar) -> Callable[[Path], Report]:
+def _checker(
+    session: Session, store: Store, listing: Listing, pictures: bool, remote: bool, bar: Bar
+) -> Callable[[Path], Report]:
     """Check one file; what nobody foresaw becomes that file's failure, and the others are still checked."""
     from haechi.check.check import check_file
 
+    client = manifest_client(remote)
     places = {entry: index for index, entry in enumerate(listing.entries)}
 
     def checked(path: Path) -> Report:
         progress = bar.begin(path.name, places[path], len(places))
         try:
-            return check_file(path, store, session.settings, pictures=pictures, progress=progress)
+            return check_file(path, store, session.settings, pictures=pictures, progress=progress, remote=client)
         except Exception as error:
             raise as_haechi_error(error) from error
 

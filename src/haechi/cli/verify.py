@@ -11,13 +11,13 @@ import typer
 
 from haechi.cli.failures import UNREADABLE
 from haechi.cli.options import Json, file_argument
+from haechi.cli.remote import Remote, manifest_client
 from haechi.cli.session import Session
 from haechi.core.errors import InputError
 from haechi.core.language import Language, mark
 
 if TYPE_CHECKING:
     from haechi.check.verify import Verification
-    from haechi.core.fetch import Client
 
 _WORDS = {
     "known_fake": mark("A fake that a reviewer confirmed."),
@@ -85,10 +85,7 @@ def _verify(
         Path | None,
         typer.Option(metavar="PEM", help=mark("Certificates of issuers to trust as well."), show_default=False),
     ] = None,
-    remote: Annotated[
-        bool,
-        typer.Option("--remote", help=mark("Fetch content credentials that lie on the server that the file names.")),
-    ] = False,
+    remote: Remote = False,
     json: Json = False,
 ) -> None:
     from haechi.check.verify import verify
@@ -99,7 +96,7 @@ def _verify(
     settings = session.settings
     trust_pem = _certificates(trust) if trust is not None else ""
     try:
-        us, client = ours(settings.home), _client() if remote else None
+        us, client = ours(settings.home), manifest_client(remote)
         found = verify(path, session.store(), settings.limits, us, trust_pem=trust_pem, remote=client)
     except InputError as error:
         session.note(failure_line(path, str(error)))
@@ -108,13 +105,6 @@ def _verify(
         session.emit(_record(found))
     else:
         _tell(session, found)
-
-
-def _client() -> Client:
-    from haechi.check.remote import MANIFEST_LIMITS
-    from haechi.core.fetch import Client
-
-    return Client(limits=MANIFEST_LIMITS, any_kind=True)
 
 
 def _certificates(path: Path) -> str:

@@ -23,14 +23,16 @@ _PACKAGES = (
 _CACHES = "__pycache__"
 
 
-def software_id(settings: Settings) -> str:
+def software_id(settings: Settings, *, remote: bool = False) -> str:
     """Digest of the code, the packages it computes with, the model files, the limits and our certificates.
+
+    Reports for which credentials were to be fetched from servers (`remote`) are of another kind.
 
     The files of the installed package are hashed, so that a change of code never meets a report of the code
     before.
     """
     digest = hashlib.sha256()
-    for line in _lines(settings):
+    for line in [*_lines(settings), *(["remote"] if remote else [])]:
         digest.update(line.encode() + b"\n")
     return f"sha256:{digest.hexdigest()}"
 

@@ -14,11 +14,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from haechi.check import check
 from haechi.check.remote import MANIFEST_LIMITS
+from haechi.check.report import report_json
+from haechi.check.report_page.text import sentence
+from haechi.check.report_page.wording import FINDINGS
 from haechi.check.verify import Standing, Verification, verify
 from haechi.core.fetch import Client, FetchLimits, Guard
+from haechi.core.language import translate
 from haechi.core.provenance.keys import Identity, new_identity, ours
-from haechi.core.settings import Limits
+from haechi.core.records import Finding, Verdict
+from haechi.core.settings import Limits, Settings
 from haechi.core.store import Store, open_store
 from haechi.register.release import register_release
 from unit.core.provenance.remote import naming
@@ -183,3 +189,31 @@ def test_a_private_address_is_not_called(scene: Scene, tmp_path: Path) -> None:
     assert failure["code"] == "refused"
     assert "127.0.0.1 is not a public address" in failure["reason"]
     assert scene.server.seen == []
+
+
+def test_check_fetches_when_asked_and_never_otherwise(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_identify", lambda *_: ())
+    monkeypatch.setattr(check, "_detect", lambda *_: None)
+    path, us = tmp_path / "a.jpg", new_identity(scene.store.home, "Us")
+    url = f"{scene.url}/elsewhere"
+    scene.server.manifest = picture(path, url, us)
+    settings = Settings(home=scene.store.home)
+
+    def credentials(client: Client | None) -> tuple[Verdict, dict[str, Finding]]:
+        report = check.check_file(path, scene.store, settings, pictures=False, remote=client)
+        assert report_json(report)["schema"] == "haechi.report/1"
+        return report.verdict, {one.code: one for one in report.findings if one.name == "c2pa"}
+
+    verdict, found = credentials(None)
+    assert (verdict, list(found), scene.server.seen) == (Verdict.NOT_OURS, ["c2pa.elsewhere"], [])
+    verdict, found = credentials(scene.client())
+    assert (verdict, list(found)) == (Verdict.AUTHENTIC, ["c2pa.present", "c2pa.fetched"])
+    assert found["c2pa.fetched"].data == {"fetched_from": f"{scene.url}/manifest"}
+    verdict, found = credentials(Client(any_kind=True))
+    assert (verdict, list(found)) == (Verdict.NOT_OURS, ["c2pa.unfetched"])
+    words = sentence(translate("en"), FINDINGS, "c2pa.unfetched", found["c2pa.unfetched"].data)
+    assert words is not None
+    assert f"at {url}, and could not be fetched: " in words
+    assert "127.0.0.1 is not a public address" in words

@@ -1,4 +1,4 @@
-"""`verify --remote` as a user runs it, with a server on this machine."""
+"""`verify --remote` and `check --remote` as a user runs it, with a server on this machine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from haechi.core.fetch import Client
+from haechi.core.records import Report
 from unit.core.provenance.remote import naming
 from web_server import Site, serving
 
@@ -60,3 +61,25 @@ def test_every_failure_is_one_sentence(haechi: Haechi, site: Any, plain: bytes, 
         assert sum(words in line for line in told.lines) == 1
     record = json.loads(haechi("verify", path, "--remote", "--json").out)
     assert record["manifest"]["remote_failure"]["code"] == "refused"
+
+
+def test_check_passes_on_who_fetches_and_keeps_such_reports_apart(
+    haechi: Haechi,
+    checks: Haechi,
+    make_report: Callable[..., Report],
+    plain: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checks(make_report)
+    clients: list[Client | None] = []
+
+    def checked(path: Path, *_: object, remote: Client | None, **__: object) -> Report:
+        clients.append(remote)
+        return make_report(path)
+
+    monkeypatch.setattr("haechi.check.check.check_file", checked)
+    (tmp_path / "a.jpg").write_bytes(plain)
+    for options in ((), ("--remote",), ("--remote",)):
+        assert haechi("check", tmp_path / "a.jpg", *options).code == 0
+    assert [client is not None for client in clients] == [False, True]

@@ -32,4 +32,5 @@ def test_weights_limits_packages_and_certificates_change_the_id(
     ids.add(software_id(settings))
     new_identity(settings.home, "Example")
     ids.add(software_id(settings))
-    assert len(ids) == 5
+    ids.add(software_id(settings, remote=True))
+    assert len(ids) == 6

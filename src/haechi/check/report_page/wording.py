@@ -154,6 +154,12 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
         mark("It carries Content Credentials (C2PA)."),
     ),
     "c2pa.damaged": (mark("It carries Content Credentials, but they are damaged and cannot be read."),),
+    "c2pa.elsewhere": (mark("Its Content Credentials lie on a server, at {remote_url}; they were not fetched."),),
+    "c2pa.unfetched": (
+        mark("Its Content Credentials lie on a server, at {remote_url}, and could not be fetched: {reason}"),
+        mark("Its Content Credentials lie on a server, at {remote_url}, and could not be fetched."),
+    ),
+    "c2pa.fetched": (mark("Its Content Credentials were fetched from {fetched_from}."),),
     "c2pa.absent": (mark("It carries no Content Credentials (C2PA). Most files on the web carry none."),),
     "watermark.found.recipient": (
         mark(
