@@ -12,7 +12,7 @@ import os
 import resource
 import signal
 import sys
-from typing import Any
+from typing import Any, Final
 
 import c2pa
 
@@ -23,7 +23,7 @@ _ANY_TYPE = "application/octet-stream"
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 # What a certificate may be for (extended key usage) to count as a signer's: those that the library takes by itself and
 # C2PA's own, the only one in certificates below C2PA's official trust list: without it those would read "invalid".
-_PURPOSES = "\n".join(
+PURPOSES: Final = "\n".join(
     (
         "1.3.6.1.5.5.7.3.4",  # e-mail protection
         "1.3.6.1.5.5.7.3.8",  # time stamping
@@ -70,9 +70,9 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _read(file: Any, manifests: bytes | None, anchors_pem: str) -> dict[str, Any]:
-    settings = dict(_SETTINGS) | {"trust": {"trust_config": _PURPOSES}}
+    settings = dict(_SETTINGS) | {"trust": {"trust_config": PURPOSES}}
     if anchors_pem:
-        settings["trust"] = {"trust_anchors": anchors_pem, "trust_config": _PURPOSES}
+        settings["trust"] = {"trust_anchors": anchors_pem, "trust_config": PURPOSES}
         settings["verify"] = {**_SETTINGS["verify"], "verify_trust": True}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -161,10 +162,14 @@ def test_a_certificate_for_c2pa_alone_is_taken(
     identity = identity_for("1.3.6.1.4.1.62558.2.1")
     source, target = tmp_path / "a.jpg", tmp_path / "signed.jpg"
     source.write_bytes(plain)
-    sign_media(source, target, tmp_path / "signed.c2pa", CLAIM, identity)
-    reading = read_manifest(target, trust_anchors_pem=identity.anchor_pem)
-    assert reading is not None
-    assert (reading.state, reading.problems) == ("trusted", ())
+    edit, again = tmp_path / "edit.jpg", tmp_path / "again.jpg"
+    manifest = sign_media(source, target, tmp_path / "signed.c2pa", CLAIM, identity)
+    sign_media(target, again, tmp_path / "again.c2pa", CLAIM, identity)
+    sign_media(source, edit, tmp_path / "edit.c2pa", replace(CLAIM, parent=manifest), identity)
+    for path in (target, again, edit):
+        reading = read_manifest(path, trust_anchors_pem=identity.anchor_pem)
+        assert reading is not None
+        assert (reading.state, reading.problems) == ("trusted", ())
 
 
 def test_a_certificate_for_servers_does_not_sign(
