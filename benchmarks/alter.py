@@ -22,7 +22,7 @@ from benchmarks import alterations, benign, overlays, scenery, sound_edits
 from benchmarks.chains import CHAINS, send
 from benchmarks.clips import Clip, Material, excerpt, read_material, save_truth, truth_of
 from benchmarks.retiming import NotPossibleError
-from benchmarks.sources import data_folder, find_sources
+from benchmarks.sources import Source, data_folder, find_sources
 from haechi.core.settings import Settings
 
 README = """Test clips with ground truth. One JSON truth per clip, beside it: NAME.json -> NAME.mp4 (or .mkv).
@@ -152,18 +152,15 @@ def make_clip(
 
 
 def make_source(
-    index: int,
-    names: Sequence[str],
-    data: Path,
+    mine: Source,
+    sources: Sequence[Source],
     folder: Path,
     kinds: Sequence[str],
     chains: Sequence[str],
     seeds: int = 1,
 ) -> Iterator[str]:
-    """Make all clips of one source; yields one line each."""
+    """Make all clips of one source, foreign footage from the other ones; yields one line each."""
     settings = Settings()
-    sources = find_sources(data)
-    mine = next(s for s in sources if s.name == names[index])
     others = [s for s in sources if s.split == mine.split and s.person != mine.person]
     read = partial(read_material, models=settings.models, cache=folder / "cache", limits=settings.limits)
     material = read(mine.path, mine.name)
@@ -190,14 +187,14 @@ def main() -> None:
     if data is None:
         sys.exit("No benchmark media: set HAECHI_BENCH_DATA to the folder that holds video_real.")
     chosen = options.sources.split(",")
-    names = [s.name for s in find_sources(data) if chosen == ["all"] or s.split in chosen or s.name in chosen]
+    sources = find_sources(data)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "README.txt").write_text(README, encoding="utf-8")
-    for index in range(len(names)):
-        for line in make_source(
-            index, names, data, options.out, options.kinds.split(","), options.chains.split(","), options.seeds
-        ):
-            print(line, flush=True)
+    for mine in sources:
+        if chosen == ["all"] or mine.split in chosen or mine.name in chosen:
+            kinds, chains = options.kinds.split(","), options.chains.split(",")
+            for line in make_source(mine, sources, options.out, kinds, chains, options.seeds):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":

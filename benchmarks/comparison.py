@@ -1,6 +1,6 @@
 """The comparison benchmark: copies, harmless edits and alterations of real masters through five chains.
 
-    python -m benchmarks.comparison [--quick] [--split dev|test|all] [--every N] [--table FILE]
+    python -m benchmarks.comparison [--quick] [--split dev|test|all] [--every N] [--films FOLDER] [--table FILE]
 
 Clips are made by `benchmarks.alter` into a cache (HAECHI_BENCH_CACHE, else a folder in the temporary directory) and
 compared with their whole master by `haechi.check.check.compare_pair`. Results go into a file named after the code under
@@ -27,7 +27,7 @@ import haechi
 from benchmarks.alter import ALTERATIONS, BENIGN, make_source
 from benchmarks.chains import CHAINS
 from benchmarks.scoring import compare_clip
-from benchmarks.sources import data_folder, find_sources
+from benchmarks.sources import Source, data_folder, films_in, find_sources
 from benchmarks.tables import render
 from haechi.core.settings import Settings
 
@@ -64,10 +64,10 @@ _BENIGN_EVERYWHERE = (
 class Job:
     """All clips of one source in one chain."""
 
-    source: str
+    source: Source
+    sources: tuple[Source, ...]
     chain: str
     kinds: tuple[str, ...]
-    data: Path
     cache: Path
     done: frozenset[str]
     deadline: float
@@ -88,12 +88,11 @@ def plan(names: list[str], *, quick: bool, every: int = 1) -> Iterator[tuple[str
 
 def run_job(job: Job) -> list[dict[str, Any]]:
     """Make what is missing and compare what has no result yet, until the deadline."""
-    names = [source.name for source in find_sources(job.data)]
-    clips = {kind: f"{job.source}--{kind}--{job.chain}" for kind in job.kinds}
+    clips = {kind: f"{job.source.name}--{kind}--{job.chain}" for kind in job.kinds}
     left = [name for name in clips.values() if name not in job.done]
     # A master is read once for all of its clips, and each is compared as soon as it is there.
     missing = [kind for kind, name in clips.items() if name in left and not (job.cache / f"{name}.json").exists()]
-    made = make_source(names.index(job.source), names, job.data, job.cache, missing, [job.chain]) if missing else ()
+    made = make_source(job.source, job.sources, job.cache, missing, [job.chain]) if missing else ()
     settings, rows = Settings(), list[dict[str, Any]]()
     for _ in chain(("those that are there",), made):
         for name in [one for one in left if (job.cache / f"{one}.json").exists()]:
@@ -105,7 +104,7 @@ def run_job(job: Job) -> list[dict[str, Any]]:
     return rows
 
 
-def run(options: argparse.Namespace, data: Path) -> list[dict[str, Any]]:
+def run(options: argparse.Namespace, data: Path, sources: tuple[Source, ...]) -> list[dict[str, Any]]:
     """Run all jobs, two at a time; returns the rows of this and of earlier runs of the same code."""
     # Clips know where their masters lie: other data, other clips.
     of_data = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:8]
@@ -115,8 +114,11 @@ def run(options: argparse.Namespace, data: Path) -> list[dict[str, Any]]:
     rows = _known(results)
     done = frozenset(str(row["name"]) for row in rows)
     deadline = time.time() + (_QUICK_S if options.quick else options.limit_s)
-    names = [s.name for s in find_sources(data) if options.split in ("all", s.split)]
-    jobs = [Job(*row, data, cache, done, deadline) for row in plan(names, quick=options.quick, every=options.every)]
+    named = {source.name: source for source in sources if options.split in ("all", source.split)}
+    jobs = [
+        Job(named[name], sources, sent, kinds, cache, done, deadline)
+        for name, sent, kinds in plan(list(named), quick=options.quick, every=options.every)
+    ]
     with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool, results.open("a", encoding="utf-8") as file:
         for index, new in enumerate(pool.imap(run_job, jobs), start=1):
             rows.extend(new)
@@ -146,15 +148,22 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="at most three minutes; says what it covered")
     parser.add_argument("--split", choices=("dev", "test", "all"), default="all")
     parser.add_argument("--every", type=int, default=1, help="only one clip in so many, drawn by its name")
+    parser.add_argument("--films", type=Path, help="take the films of this folder as masters, whatever they show")
     parser.add_argument("--table", type=Path, help="write the tables as Markdown")
     parser.add_argument("--results", type=Path, help="file of results to go on with, whatever the code")
     parser.add_argument("--limit-s", type=float, default=86_400.0, help="stop after this many seconds")
     options = parser.parse_args()
-    data = data_folder()
+    data = options.films or data_folder()
     if data is None:
         print("Comparison: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA to the folder of video_real.")
         return
-    rows = run(options, data)
+    sources = tuple(films_in(data) if options.films else find_sources(data))
+    if len(sources) < 2:
+        print(
+            f"Comparison: nothing was measured. {data} holds fewer than two films."
+        )
+        return
+    rows = run(options, data, sources)
     text = render(rows)
     print(text)
     if options.quick:

@@ -31,6 +31,7 @@ _TEST = {
     "mead_dreamtalk/W011_front_surprised_level3_001.mp4": "W011",
     "mead_dreamtalk/W011_front_sad_level3_001.mp4": "W011",
 }
+_FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,9 @@ def find_sources(data: Path) -> list[Source]:
             if path.is_file():
                 found.append(Source(f"{path.parent.name[:10]}-{path.stem}"[:32], path, person, split))
     return found
+
+
+def films_in(folder: Path) -> list[Source]:
+    """Every film of a folder as a master of its own: footage on which nothing was ever developed."""
+    films = sorted(path for path in folder.iterdir() if path.suffix.lower() in _FILMS)
+    return [Source(f"film-{path.stem}"[:32], path, path.stem, "test") for path in films]

@@ -9,7 +9,7 @@ from benchmarks import comparison
 from benchmarks.alter import KINDS
 from benchmarks.intervals import auc, over_sources, wilson
 from benchmarks.scoring import box_hits, judge, score_of, time_iou
-from benchmarks.sources import find_sources
+from benchmarks.sources import films_in, find_sources
 from benchmarks.tables import render
 
 from haechi.core.records import Box, Change, Curve, Edit, Kind, Probe, Region, Report, Span, Verdict
@@ -108,6 +108,15 @@ def test_sources_are_split_by_person(tmp_path: Path) -> None:
     people = {split: {s.person for s in found if s.split == split} for split in ("dev", "test")}
     assert people["dev"].isdisjoint(people["test"])
     assert len({s.name for s in found}) == len(found)
+
+
+def test_films_of_a_folder_are_masters_each_by_itself(tmp_path: Path) -> None:
+    for name in ("무대.mp4", "clip.MKV", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [(one.name, one.person, one.split) for one in films_in(tmp_path)] == [
+        ("film-clip", "clip", "test"),
+        ("film-무대", "무대", "test"),
+    ]
 
 
 def test_quick_plan_is_small_and_full_plan_covers_all() -> None:
