@@ -53,6 +53,7 @@ def _check(
     from haechi.core.media.sandbox import warm_up
 
     warm_up()
+    from haechi.cli.each import stoppable
     from haechi.cli.lines import Tally, failure_line, outcome_line
     from haechi.workflows.files import Failed, list_files
 
@@ -60,9 +61,10 @@ def _check(
     session.need_models()
     listing = list_files(paths)
     tally = Tally(listing.passed_over)
-    with session.bar() as bar:
+    with stoppable(session, len(listing.entries), goes_on=not again) as count, session.bar() as bar:
         for outcome in _outcomes(session, listing, report, again, remote, bar):
             tally.count(outcome)
+            count()
             with bar.paused():
                 if isinstance(outcome, Failed):
                     session.note(failure_line(outcome.path, outcome.reason))

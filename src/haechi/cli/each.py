@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 import typer
 
-from haechi.cli.failures import UNREADABLE, as_haechi_error
+from haechi.cli.failures import UNREADABLE, Stopped, as_haechi_error
 from haechi.cli.lines import failure_line
 from haechi.cli.session import Session
 from haechi.core.errors import HaechiError, StoreError
@@ -68,7 +69,11 @@ def work_through(
         StoreError: the store cannot take any more; the rest is not tried.
     """
     failures = 0
-    with session.bar() as bar, _Ahead(entries, work, side_by_side) as ahead:
+    with (
+        stoppable(session, len(entries)) as count,
+        session.bar() as bar,
+        _Ahead(entries, work, side_by_side) as ahead,
+    ):
         for index, entry in enumerate(entries):
             path = entry.path if isinstance(entry, Failed) else path_of(entry)
             try:
@@ -77,12 +82,40 @@ def work_through(
                 raise
             except HaechiError as error:
                 failures += 1
+                count()
                 with bar.paused():
                     session.note(failure_line(path, str(error)))
             else:
+                count()
                 with bar.paused():
                     show(done)
     return failures
+
+
+@contextmanager
+def stoppable(session: Session, total: int, *, goes_on: bool = True) -> Iterator[Callable[[], None]]:
+    """Give what is to be called after each of `total` files: a run that is stopped then says how far it came.
+
+    Args:
+        session: in whose language that is said.
+        total: number of files.
+        goes_on: whether the same command goes on from there.
+    """
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+
+    try:
+        yield count
+    except Stopped as stopped:
+        words = mark("stopped; files done: {done} of {total}; the same command goes on from there")
+        if not goes_on:
+            words = mark("stopped; files done: {done} of {total}")
+        if total > 1:
+            stopped.words = session.say(words, done=done, total=total)
+        raise
 
 
 class _Ahead(Generic[Entry, Done]):
@@ -105,9 +138,14 @@ class _Ahead(Generic[Entry, Done]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._pool is None:
+            return
+        if kind is not None and issubclass(kind, Stopped):
+            from haechi.core.media.sandbox import stop_jobs
+
+            stop_jobs()  # marking a film takes minutes
+        self._pool.shutdown(cancel_futures=True)
 
     def result(self, index: int, progress: Callable[[float], None]) -> Done:
         """What the work on the next entry gives or raises."""

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NoReturn
 
+from haechi.cli.session import Session
 from haechi.core.errors import (
     HaechiError,
     InputError,
@@ -23,6 +24,7 @@ from haechi.core.errors import (
     UnreadableMediaError,
     UnsupportedMediaError,
 )
+from haechi.core.language import mark
 
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
@@ -31,21 +33,39 @@ _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
 
 
+class Stopped(SystemExit):
+    """Ctrl-C, or the system, ends the run; whoever knows what was done until then says it in `words`.
+
+    A SystemExit, which Typer and asyncio let through; Typer would swallow a KeyboardInterrupt.
+
+    Attributes:
+        exit_code: what the shell is told.
+        words: one line for the user, or None for the plain one.
+    """
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+        self.words: str | None = None
+
+
 class BugError(HaechiError):
     """Something that no part of Haechi foresaw; the message says where the details are."""
 
 
 def guard(command: Callable[[], None]) -> int:
     """Run the whole command line and return its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _stop)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as of a command in the background of a script
+        signal.signal(signal.SIGINT, _stop)
     try:
         command()
     except HaechiError as error:
         _say(str(error))
         return exit_code(error)
-    except KeyboardInterrupt:
-        _say("stopped")
-        return _INTERRUPTED
+    except Stopped as stopped:
+        _say(stopped.words or Session().say(mark("stopped")))
+        return stopped.exit_code
     except BrokenPipeError:
         return _leave_quietly()
     except OSError as error:
@@ -103,8 +123,9 @@ def bug_file() -> Path:
     return Path(name)
 
 
-def _terminate(_signal: int, _frame: object) -> NoReturn:
-    sys.exit(_TERMINATED)
+def _stop(number: int, _frame: object) -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut short what clears up after the first
+    raise Stopped(_TERMINATED if number == signal.SIGTERM else _INTERRUPTED)
 
 
 def _leave_quietly() -> int:

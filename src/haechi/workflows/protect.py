@@ -11,7 +11,7 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,9 +100,10 @@ def staging(folder: Path, tasks: Sequence[Task | Failed]) -> Iterator[Path]:
         raise InputError(f"another run is writing to {folder}; wait for its end or choose another folder") from error
     try:
         yield place
-        if {path.name for path in place.iterdir()} <= {_LOCK}:
-            shutil.rmtree(place, ignore_errors=True)
     finally:
+        with suppress(OSError):  # must not hide what ended the run
+            if {path.name for path in place.iterdir()} <= {_LOCK}:
+                shutil.rmtree(place)
         os.close(descriptor)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -184,14 +185,21 @@ def test_bad_setting_is_one_line(haechi: Haechi, monkeypatch: pytest.MonkeyPatch
     assert len(run.err.splitlines()) == 1
 
 
-def test_ctrl_c_is_clean(haechi: Haechi, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("haechi.core.store.open_store", stopped)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_with_one_line(
+    haechi: Haechi, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    monkeypatch.setattr("haechi.core.store.open_store", lambda *_: signal.raise_signal(number))
     run = haechi("release", "list")
-    assert run.code == 130
-    assert "Traceback" not in run.err
+    assert (run.code, run.out, run.err) == (code, "", "haechi: stopped\n")
+
+
+def test_ctrl_c_that_is_switched_off_stays_so(haechi: Haechi, monkeypatch: pytest.MonkeyPatch) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    opened = []
+    monkeypatch.setattr("haechi.core.store.open_store", lambda *_: opened.append(signal.getsignal(signal.SIGINT)))
+    haechi("release", "list")
+    assert opened == [signal.SIG_IGN]
 
 
 def test_help_speaks_korean(haechi: Haechi, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ writes pixels into shared memory that this side made. Whatever happens to the ch
 Invariants: nothing from the child is unpickled, every size and offset it states is checked against what was
 agreed; closing the iterator, or losing it, kills the child; no thread is started here, and any thread may
 call. The server is the one thing kept per process (`_server`): it starts with the first job, or by
-`warm_up`, and ends with the process. A fork of this process starts its own.
+`warm_up`, and ends with the process or, with all that it does, by `stop_jobs`. A fork of this process starts its own.
 Limits: memory is bounded by RLIMIT_DATA, which only Linux enforces; the filter on system calls (`seccomp`) too.
 """
 
@@ -116,6 +116,14 @@ def warm_up() -> None:
     """Start the server in the background, so that the first file need not wait for it."""
     with _lock:
         _running_server()
+
+
+def stop_jobs() -> None:
+    """End every job that runs, and start no more in this process: it is about to end. Each raises a HaechiError."""
+    with _lock:
+        _ending.set()
+        if _server is not None:
+            _server.stop()
 
 
 def software_versions() -> dict[str, str]:
@@ -344,12 +352,15 @@ def _import_path() -> list[str]:
 
 
 _lock = threading.Lock()
+_ending = threading.Event()
 _server: _Server | None = None
 
 
 def _running_server() -> _Server:
     """The server of this process; call with `_lock` held."""
     global _server
+    if _ending.is_set():
+        raise HaechiError("the program is ending; start it again")
     if _server is not None and (_server.owner != os.getpid() or _server.process.poll() is not None):
         _server.stop()
         _server = None

@@ -141,6 +141,21 @@ def test_closing_or_dropping_the_iterator_ends_the_child(clip: Path, limits: Lim
     assert wait_for(lambda: children() == [])
 
 
+def test_stopping_ends_what_runs_and_starts_nothing_more(
+    clip: Path, limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_ending", threading.Event())
+    frames = read_frames(clip, limits)
+    next(frames)
+    (child,) = children()
+    sandbox.stop_jobs()
+    assert wait_for(lambda: not Path(f"/proc/{child}").exists())
+    with pytest.raises(HaechiError):
+        list(frames)
+    with pytest.raises(HaechiError, match="is ending"):
+        probe_media(clip, limits)
+
+
 def test_no_descriptor_is_leaked(clip: Path, limits: Limits) -> None:
     read_image(clip, limits)
     before = len(list(Path("/proc/self/fd").iterdir()))
