@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from haechi.cli.failures import UNREADABLE
 from haechi.cli.options import Json, file_argument
 from haechi.cli.registry import Noun, Reason, acting_store, add_list
 from haechi.cli.session import Session
@@ -39,37 +40,49 @@ def _add(
     ],
     json: Json = False,
 ) -> None:
+    from haechi.check.report_page.text import visible
+
     session: Session = context.obj
     if not consent.strip():
         raise InputError(session.say(mark("--consent must name the document that allows matching")))
     session.need_models()
     artist, rejected = _enrol(session, name, photos, consent)
-    words = session.say(mark("not taken: {count}"), count=rejected) if rejected else ""
-    _ARTIST.show(session, artist, json, {"rejected": rejected}, words)
+    if artist is None:
+        session.note(session.say(mark("no photo of {name} could be used"), name=visible(name.strip())))
+    else:
+        words = session.say(mark("not taken: {count}"), count=rejected) if rejected else ""
+        _ARTIST.show(session, artist, json, {"rejected": rejected}, words)
+    if rejected:
+        raise typer.Exit(UNREADABLE)
 
 
-def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tuple[Artist, int]:
+def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tuple[Artist | None, int]:
     """Enrol, saying why each photo that was not taken was not; gives the number of those too."""
     from haechi.cli.each import note_passed_over
     from haechi.cli.lines import failure_line
-    from haechi.register.enrol import enrol
+    from haechi.register.enrol import NoPhotoError, enrol
     from haechi.workflows.files import Failed, list_files
 
     listing = list_files(photos)
-    entries = listing.entries
     note_passed_over(session, listing.passed_over)
-    readable = [entry for entry in entries if isinstance(entry, Path)]
-    for entry in entries:
-        if isinstance(entry, Failed):
-            session.note(failure_line(entry.path, entry.reason))
+    readable = [entry for entry in listing.entries if isinstance(entry, Path)]
+    rejected = [(entry.path, entry.reason) for entry in listing.entries if isinstance(entry, Failed)]
     store, settings = acting_store(session), session.settings
-    with session.bar() as bar:
-        result = enrol(store, name, readable, consent, settings.models, settings.limits, bar.begin(name))
-    for path, reason in result.rejected:
+    artist, notes = None, tuple[str, ...]()
+    try:
+        with session.bar() as bar:
+            result = enrol(store, name, readable, consent, settings.models, settings.limits, bar.begin(name))
+        artist, notes = result.artist, result.notes
+        rejected += result.rejected
+    except NoPhotoError as error:
+        if not listing.entries:
+            raise
+        rejected += error.rejected
+    for path, reason in rejected:
         session.note(failure_line(path, reason))
-    for note in result.notes:
+    for note in notes:
         session.note(note)
-    return result.artist, len(entries) - len(result.accepted)
+    return artist, len(rejected)
 
 
 def _parts(session: Session, artist: Artist) -> list[str]:

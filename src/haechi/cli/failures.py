@@ -1,6 +1,6 @@
 """The last line of defence: whatever happens, the user sees one clear line and never a traceback.
 
-Exit codes: 0 done, whatever the verdict; 1 it could not be done; 2 wrong usage; 3 a file could not be read;
+Exit codes: 0 done, whatever the verdict; 1 it could not be done; 2 wrong usage; 3 a file could not be read or used;
 130 stopped with Ctrl-C, 143 by the system.
 """
 

@@ -45,6 +45,20 @@ MIN_SCORE = 0.2  # log10 LR: on LFW 1 % of a person's own photos lie below it, 9
 MIN_LIKENESS = 0.3  # on LFW 1 % of the pairs of one person lie below it, 96 % of the pairs of two
 
 
+class NoPhotoError(InputError):
+    """None of the photos could be used.
+
+    Args:
+        name: of the artist.
+        rejected: each file with the reason.
+    """
+
+    def __init__(self, name: str, rejected: Sequence[tuple[Path, str]]) -> None:
+        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in rejected) or "none was given"
+        super().__init__(f"no photo of {name} could be used ({reasons})")
+        self.rejected = tuple(rejected)
+
+
 @dataclass(frozen=True, slots=True)
 class EnrolResult:
     """What enrolment did.
@@ -91,7 +105,8 @@ def enrol(
 
     Raises:
         PolicyError: if no consent is noted.
-        InputError: if there is no name, or no file could be used; the message says why for each.
+        InputError: if there is no name.
+        NoPhotoError: if no file could be used; it says why for each.
         StoreError: if the store cannot take it; nothing was enrolled.
     """
     # 1. consent
@@ -116,8 +131,7 @@ def enrol(
     taken, unlike = _of_one_person(taken, earlier)
     rejected += [(entry.path, "the face is unlike the others") for entry in unlike]
     if not taken:
-        reasons = "; ".join(f"{path.name}: {reason}" for path, reason in rejected) or "none was given"
-        raise InputError(f"no photo of {name.strip()} could be used ({reasons})")
+        raise NoPhotoError(name.strip(), rejected)
     # 4. store; 5. train
     artist = store.add_artist(name, consent, [_enrolled(entry) for entry in taken])
     refresh_references(store)

@@ -40,6 +40,29 @@ def test_release_and_bank_are_logged_with_the_reason(haechi: Haechi, picture: Pa
     assert haechi("ledger", "verify").code == 0
 
 
+def test_a_photo_that_is_not_taken_is_told_as_a_master_is(
+    haechi: Haechi, astronaut: Any, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAECHI_MODELS", str(models))
+    photo, empty, gone = tmp_path / "a.png", tmp_path / "empty.png", tmp_path / "gone.jpg"
+    cv2.imwrite(str(photo), astronaut[:300])
+    empty.write_bytes(b"")
+    enrol = ("artist", "add", "하늘", "--consent", "contract 1", "--json")
+    none = haechi(*enrol, gone, empty)
+    assert (none.code, none.out) == (3, "")
+    told = none.err.splitlines()
+    assert [line.count(str(path)) for line, path in zip(told, (gone, empty), strict=False)] == [1, 1]
+    assert told[2:] == ["haechi: no photo of 하늘 could be used"]
+    assert haechi("artist", "list").out == ""
+    some = haechi(*enrol, photo, gone)
+    assert (some.code, json.loads(some.out)["rejected"]) == (3, 1)
+    assert some.err.splitlines()[0] == f"haechi: {gone}: no such file; check the path"
+    assert json.loads(haechi("artist", "list", "--json").out)["photo_count"] == 1
+    assert haechi(*enrol, photo).code == 0
+    (tmp_path / "none").mkdir()
+    assert haechi(*enrol, tmp_path / "none").code == 2
+
+
 def test_with_accounts_the_one_who_signed_in_is_named(
     haechi: Haechi, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
