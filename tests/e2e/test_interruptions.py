@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -132,6 +133,8 @@ def test_two_register_the_same_master_at_once(tmp_path: Path, master_clip: Path,
     assert [process.returncode for process in running] == [0, 0], results
     store = open_store(home)
     (release,) = store.releases()
-    assert all(release.id in out for out, _ in results)
-    assert store.problems() == []
+    told = [json.loads(out) for out, _ in results]
+    assert [one["id"] for one in told] == [release.id] * 2
+    assert sorted(one["added"] for one in told) == [False, True]
+    assert (store.problems(), len(left_behind(home))) == ([], 1)
     assert verdict_on(master_clip, home, haechi) == "authentic"

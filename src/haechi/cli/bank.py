@@ -47,7 +47,7 @@ def _add(
         raise InputError(session.say(mark("--because must say who confirmed the fake, and on what ground")))
     store, limits = acting_store(session), session.settings.limits
 
-    def register(path: Path, progress: Callable[[float], None]) -> BankItem:
+    def register(path: Path, progress: Callable[[float], None]) -> tuple[BankItem, bool]:
         return add_to_bank(path, store, limits, because=because, progress=progress)
 
     new, known = mark("added"), mark("was in the bank already")

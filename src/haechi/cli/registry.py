@@ -135,7 +135,7 @@ def register_files(
     session: Session,
     noun: Noun[Item],
     listing: Listing,
-    register: Callable[[Path, Callable[[float], None]], Item],
+    register: Callable[[Path, Callable[[float], None]], tuple[Item, bool]],
     json: bool,
     *,
     new: str,
@@ -144,11 +144,8 @@ def register_files(
     """Register every file and say of each whether it is new; see `each.register_each`."""
     from haechi.cli.each import register_each
 
-    standing = {item.id for item in noun.listed(session.store())}
-
-    def show(item: Item) -> None:
-        added = item.id not in standing
-        standing.add(item.id)
+    def show(done: tuple[Item, bool]) -> None:
+        item, added = done
         noun.show(session, item, json, {"added": added}, session.say(new if added else known))
 
     register_each(session, listing, register, show)

@@ -53,7 +53,7 @@ def _add(
     store, limits = acting_store(session), session.settings.limits
     check_description(store, artist, published)
 
-    def register(path: Path, progress: Callable[[float], None]) -> Release:
+    def register(path: Path, progress: Callable[[float], None]) -> tuple[Release, bool]:
         return register_release(path, store, limits, artist=artist, title=title, published=published, progress=progress)
 
     new, known = mark("registered"), mark("was registered already")

@@ -25,7 +25,7 @@ def add_to_bank(
     *,
     because: str,
     progress: Callable[[float], None] | None = None,
-) -> BankItem:
+) -> tuple[BankItem, bool]:
     """Add one confirmed fake; the same bytes are added once.
 
     Args:
@@ -34,6 +34,9 @@ def add_to_bank(
         limits: what reading the file may cost.
         because: who confirmed it and on what ground.
         progress: told the fraction that is done.
+
+    Returns:
+        The entry that stands, and whether it was added now.
 
     Raises:
         PolicyError: nobody is named who confirmed it.
@@ -45,7 +48,7 @@ def add_to_bank(
     fake = take_snapshot(path)
     known = store.bank_by_sha256(fake.sha256)
     if known is not None:
-        return known
+        return known, False
     release = store.release_by_sha256(fake.sha256)
     if release is not None:
         raise InputError(f"{path} is the master of release {release.id}; a master cannot be a confirmed fake")
@@ -53,4 +56,5 @@ def add_to_bank(
     sets = fingerprint_media(path, info, limits, progress)
     fake.confirm()
     item = BankItem(new_id("B"), info.kind, fake.sha256, path.name, because.strip(), now(), info.duration_s)
-    return store.add_bank_item(item, sets)
+    standing = store.add_bank_item(item, sets)
+    return standing, standing.id == item.id

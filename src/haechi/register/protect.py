@@ -210,7 +210,7 @@ def _make(
     label, told = reading.manifest or "", _rest(progress)
     with store.writing():
         digest = store.put_blob(manifest)
-        release = register_release(
+        release, _ = register_release(
             original.path, store, limits, artist=wish.artist, title=claim.title, published=wish.published, progress=told
         )
         protection = _protection(original, staged, release, copy, wish, request, (label, digest, claim.published_at))

@@ -40,7 +40,7 @@ def register_release(
     title: str | None = None,
     published: str | None = None,
     progress: Progress | None = None,
-) -> Release:
+) -> tuple[Release, bool]:
     """Register one master; see the module for the steps.
 
     Args:
@@ -52,6 +52,10 @@ def register_release(
         published: ISO date, e.g. 2026-05-01.
         progress: told the fraction that is done.
 
+    Returns:
+        The release that stands, and whether it was added now: False where its bytes were registered already, be it by
+        another process meanwhile.
+
     Raises:
         InputError: unknown artist, bad date, a confirmed fake, a file that is unreadable or changes meanwhile.
         StoreError: the store cannot take it; nothing was registered.
@@ -60,7 +64,7 @@ def register_release(
     # 1. Known bytes.
     master = take_snapshot(path)
     if (known := _known(path, store, master.sha256)) is not None:
-        return known
+        return known, False
     info = probe_media(path, limits)
     # 2. Fingerprints.
     sets = fingerprint_media(path, info, limits, _part(progress, 0.0, _FINGERPRINT_SHARE))
@@ -70,7 +74,9 @@ def register_release(
         proxy = store.put_blob(make_proxy(path, info, folder, limits, copying))
         # 4. All or nothing.
         master.confirm()
-        return store.add_release(_describe(master, info, artist_id, title, published, proxy), sets)
+        release = _describe(master, info, artist_id, title, published, proxy)
+        standing = store.add_release(release, sets)
+        return standing, standing.id == release.id
 
 
 def _known(path: Path, store: Store, sha256: str) -> Release | None:

@@ -83,7 +83,7 @@ def main(home: str, master: str, point: str = "", limit: str = "") -> None:
     if limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
     try:
-        said = release.register_release(Path(master), store, Limits()).id
+        said = release.register_release(Path(master), store, Limits())[0].id
     except HaechiError as error:
         said = f"{type(error).__name__}: {error}"
     sys.stdout.write(said + "\n")

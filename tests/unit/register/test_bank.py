@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("light_media")
 
 
 def test_fake_is_kept_with_its_reason_and_without_its_picture(store: Store, master: Path) -> None:
-    item = add_to_bank(master, store, Limits(), because=" confirmed by J. Kim ")
+    item, _ = add_to_bank(master, store, Limits(), because=" confirmed by J. Kim ")
     assert item.because == "confirmed by J. Kim"
     assert store.bank_items() == [item]
     assert {row.item_id for row in store.fingerprints()} == {item.id}
@@ -21,8 +21,9 @@ def test_fake_is_kept_with_its_reason_and_without_its_picture(store: Store, mast
 
 
 def test_same_fake_is_added_once(store: Store, master: Path) -> None:
-    first = add_to_bank(master, store, Limits(), because="confirmed by J. Kim")
-    assert add_to_bank(master, store, Limits(), because="somebody else") == first
+    first, added = add_to_bank(master, store, Limits(), because="confirmed by J. Kim")
+    assert added
+    assert add_to_bank(master, store, Limits(), because="somebody else") == (first, False)
 
 
 def test_nobody_confirmed_it(store: Store, master: Path) -> None:

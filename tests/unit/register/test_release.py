@@ -19,7 +19,7 @@ def test_release_is_stored_with_fingerprints_and_working_copy(
 ) -> None:
     artist = store.add_artist("하늘", "contract", [])
     told: list[float] = []
-    release = register_release(
+    release, _ = register_release(
         master, store, Limits(), artist="하늘", title="First Snow", published="2026-05-01", progress=told.append
     )
     assert store.releases() == [release]
@@ -32,14 +32,15 @@ def test_release_is_stored_with_fingerprints_and_working_copy(
 
 
 def test_title_is_the_file_name_when_none_is_given(store: Store, master: Path) -> None:
-    assert register_release(master, store, Limits()).title == "마스터 one"
+    assert register_release(master, store, Limits())[0].title == "마스터 one"
 
 
 def test_same_bytes_give_the_release_that_stands(store: Store, master: Path, tmp_path: Path) -> None:
-    first = register_release(master, store, Limits())
+    first, added = register_release(master, store, Limits())
+    assert added
     copy = tmp_path / "copy.mov"
     copy.write_bytes(master.read_bytes())
-    assert register_release(copy, store, Limits(), title="other") == first
+    assert register_release(copy, store, Limits(), title="other") == (first, False)
     assert len(store.releases()) == 1
 
 
@@ -73,7 +74,7 @@ def test_touched_master_is_accepted(
         return stand_ins.fingerprint(path, *rest)
 
     monkeypatch.setattr("haechi.register.release.fingerprint_media", touching)
-    assert register_release(master, store, Limits()) in store.releases()
+    assert register_release(master, store, Limits())[0] in store.releases()
 
 
 def test_confirmed_fake_is_no_release_and_a_master_no_fake(store: Store, master: Path, tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_confirmed_fake_is_no_release_and_a_master_no_fake(store: Store, master:
     add_to_bank(fake, store, Limits(), because="confirmed by J. Kim")
     with pytest.raises(InputError, match="bank"):
         register_release(fake, store, Limits())
-    release = register_release(master, store, Limits())
+    release, _ = register_release(master, store, Limits())
     with pytest.raises(InputError, match=release.id):
         add_to_bank(master, store, Limits(), because="confirmed by J. Kim")
 
@@ -99,4 +100,4 @@ def test_full_disk_while_copying_leaves_nothing(store: Store, master: Path, monk
             register_release(master, store, Limits())
     again = open_store(store.home)
     assert (again.releases(), again.last_seq(), again.problems()) == ([], 0, [])
-    assert register_release(master, again, Limits()) in again.releases()
+    assert register_release(master, again, Limits())[0] in again.releases()

@@ -74,7 +74,7 @@ def test_what_comes_in_is_matched_with_releases_once(
     evidence: Evidence, take: Take, make_clip: Any, moving_frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, store = Settings(home=evidence.home), open_store(evidence.home)
-    release = register_release(make_clip(moving_frames, crf=16), store, settings.limits, title="master")
+    release, _ = register_release(make_clip(moving_frames, crf=16), store, settings.limits, title="master")
 
     def again(*_: object) -> None:
         raise AssertionError("matched again")
@@ -89,7 +89,7 @@ def test_fakes_of_one_release_are_told_apart_by_what_they_change(
     evidence: Evidence, take: Take, make_clip: Any, moving_frames: Frames, astronaut: NDArray[np.uint8]
 ) -> None:
     settings, store = Settings(home=evidence.home), open_store(evidence.home)
-    release = register_release(make_clip(moving_frames, crf=16), store, settings.limits, title="master")
+    release, _ = register_release(make_clip(moving_frames, crf=16), store, settings.limits, title="master")
     copy = take(make_clip(moving_frames, crf=26))
     fake_frames = repaint_mouth(moving_frames, 25, 49, astronaut)
     fake = take(make_clip(fake_frames, crf=22))

@@ -152,13 +152,17 @@ class Store:
         """Add a release with all its fingerprints; its proxy must have been put inside the same `writing()`.
 
         Returns:
-            The release that stands: another than the argument when its bytes were registered before.
+            The release that stands: another than the argument when its bytes were registered before, be it by another
+            process meanwhile; the proxy that nothing points to is swept when the store is next opened.
         """
         sets = [(one.algorithm, one.to_bytes()) for one in fingerprints]
         with self._changing() as change:
             if release.proxy is not None:
                 self._blobs.path(release.proxy)
-            return items.add_release(change, release, sets)[0]
+            standing, added = items.add_release(change, release, sets)
+        if not added and release.proxy not in (None, standing.proxy):
+            self._blobs.leave_mark()
+        return standing
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""

@@ -85,6 +85,14 @@ def test_same_bytes_are_registered_once(store: Store, make_release: MakeRelease,
     assert store.last_seq() == 1
 
 
+def test_working_copy_of_the_second_of_two_at_once_is_swept(store: Store, make_release: MakeRelease) -> None:
+    kept, other = store.put_blob(b"working copy"), store.put_blob(b"another working copy")
+    store.add_release(make_release(proxy=kept), [])
+    assert store.add_release(make_release(id="R-other", proxy=other), []).proxy == kept
+    again = open_store(store.home)
+    assert [f"sha256:{path.name}" for path in again.home.glob("blobs/*/*")] == [kept]
+
+
 def test_seq_is_never_given_twice(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
     store.add_release(make_release("one"), [make_set()])
     store.add_release(make_release("two"), [make_set()])
