@@ -1,14 +1,15 @@
 """Which part of a person, or the background, each cell of the picture shows.
 
 Method: the face mesh of the *master* (the authentic face; the probe's may be the altered one) gives polygons for mouth,
-eyes and face; hair and neck are rings around it; a person mask gives the body; the rest is background. The mesh runs
-a few times a second and is interpolated in between.
-Limits: a person seen from behind has no face regions, only `body`; faces under about 24 px are not found.
+eyes and face; hair and neck are rings around it; a person mask gives the body (where no face is found, only if it is
+sure); the rest is background. The mesh runs a few times a second and is interpolated in between.
+Limits: a person seen from behind has no face regions, only `body`, or none where the mask is not sure; faces under
+about 24 px are not found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +92,8 @@ class RegionPainter:
             cell: side of a cell, pixels.
         """
         meshes = self._meshes(masters, times_s, matrix)
-        bodies = self._bodies(masters, times_s, matrix, shape, cell)
+        find = self._person.mask if any(meshes) else self._person.sure_mask
+        bodies = self._bodies(find, masters, times_s, matrix, shape, cell)
         grid = (max(1, shape[0] // cell), max(1, shape[1] // cell))
         codes = np.zeros((len(masters), *grid), np.uint8)
         for i, faces in enumerate(meshes):
@@ -119,6 +121,7 @@ class RegionPainter:
 
     def _bodies(
         self,
+        find: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
         masters: Sequence[NDArray[np.uint8]],
         times_s: NDArray[np.float64],
         matrix: Affine,
@@ -129,7 +132,7 @@ class RegionPainter:
         keys = _every(times_s, PERSON_EVERY_S)
         masks = []
         for i in keys:
-            mask = self._person.mask(_colour(masters[i]))
+            mask = find(_colour(masters[i]))
             masks.append(cv2.warpAffine(mask, matrix / cell, size, flags=cv2.INTER_LINEAR))
         nearest = np.clip(np.searchsorted(keys, np.arange(len(masters)), side="right") - 1, 0, len(keys) - 1)
         return [masks[k] for k in nearest]

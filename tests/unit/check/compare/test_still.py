@@ -13,7 +13,7 @@ from PIL import Image
 
 import haechi
 from clips import Frames, repaint_mouth
-from haechi.core.records import Report
+from haechi.core.records import Region, Report
 
 Picture = NDArray[np.uint8]
 Bounds = tuple[int, int, int, int]
@@ -168,6 +168,29 @@ def test_screenshot_of_a_clip(
     altered = compared(repaint_mouth(moving_frames, 40, 40, astronaut)[40], 75, master_clip)
     assert altered.verdict == "altered"
     assert {change.region for change in altered.changes} <= {"mouth", "face"}
+
+
+# Rows, columns and patch in the photograph: one network takes the flag for a person; the body without its head is one.
+@pytest.mark.parametrize(
+    ("rows", "columns", "patch", "part"),
+    [
+        (slice(0, 260), slice(0, 130), (13, 100, 43, 130), Region.BACKGROUND),
+        (slice(200, 512), slice(0, 512), (150, 150, 210, 200), Region.BODY),
+    ],
+)
+def test_change_of_a_picture_without_a_face(
+    compared: Callable[..., Report],
+    astronaut: Picture,
+    tmp_path: Path,
+    rows: slice,
+    columns: slice,
+    patch: Bounds,
+    part: Region,
+) -> None:
+    cut, master = astronaut[rows, columns], tmp_path / "master.png"
+    assert cv2.imwrite(str(master), resized(cut, 3))
+    report = compared(resized(mirrored_inside(cut, patch), 3), master=master)
+    assert {change.region for change in report.changes} == {part}
 
 
 def test_unrelated_picture_is_not_taken_for_a_copy(compared: Callable[..., Report]) -> None:
