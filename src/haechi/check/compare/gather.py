@@ -116,7 +116,15 @@ class Gathered:
     unclear_time: bool = False
 
 
-def gather(gathered: Gathered, window: Window, placement: Placement, files: Files, *, with_pictures: bool) -> None:
+def gather(
+    gathered: Gathered,
+    window: Window,
+    placement: Placement,
+    files: Files,
+    *,
+    with_pictures: bool,
+    within: Span | None = None,
+) -> None:
     """Add a window.
 
     Args:
@@ -125,6 +133,8 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
         placement: its placement, master -> probe, both at full size.
         files: the two files.
         with_pictures: whether to make pictures for the report.
+        within: the stretch of the probe that was compared; None for a still. Its last picture stands for less time
+            than one before.
     """
     gathered.compared_s += float(window.times_s[-1] - window.times_s[0])
     gathered.undecoded_s += window.undecoded_s
@@ -133,13 +143,14 @@ def gather(gathered: Gathered, window: Window, placement: Placement, files: File
     gathered.null_quality.append(window.crf)
     for region, value in window.judged.high.items():
         gathered.high[region] = max(value, gathered.high.get(region, 0.0))
-    extend_segments(gathered.segments, window.alignment.lines, placement)
+    lines = window.alignment.lines
+    extend_segments(gathered.segments, lines if within is None else [line.within(within) for line in lines], placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
     window = _with_colours(window, placement, files)
     told = explain.differences(window)
     for component, look, kind in told:
-        span, box = _span(component, window), _box(component, window, scale, files.probe_shape)
+        span, box = _span(component, window, within), _box(component, window, scale, files.probe_shape)
         if kind is not None:
             gathered.edits.append(Edit(kind, {"strength": round(component.peak, 2)}, span, box))
             continue
@@ -209,10 +220,13 @@ def add_edits(gathered: Gathered, window: Seen, placement: Placement, files: Fil
         gathered.edits.append(Edit(around.kind, {"share": round(around.share, 3)}))
 
 
-def _span(component: Component, window: Window) -> Span:
+def _span(component: Component, window: Window, within: Span | None) -> Span:
     times = window.times_s
     frame = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    return Span(round(float(times[component.first]), 3), round(float(times[component.last]) + frame, 3))
+    end_s = float(times[component.last]) + frame
+    return Span(
+        round(float(times[component.first]), 3), round(end_s if within is None else min(end_s, within.end_s), 3)
+    )
 
 
 def _box(component: Component, window: Window, scale: float, shape: tuple[int, int]) -> Box:

@@ -19,7 +19,7 @@ from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.skim import skim
 from haechi.check.compare.window import compare_window
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Comparison, Segment
+from haechi.core.records import Comparison, Segment, Span
 from haechi.core.settings import Limits
 
 # So many windows are glanced at before those in doubt are looked at closely: what a glance leaves stays in memory
@@ -56,16 +56,22 @@ def compare_moving(
                     if one is not None and one.plain:
                         gather_plain(gathered, one, files, with_pictures=pictures)
                     elif (found := next(closely)[1]) is not None:
-                        _compare_one(found, files, painter(), gathered, with_pictures=pictures)
+                        _compare_one(found, files, painter(), gathered, cut[0], with_pictures=pictures)
                     progress(min(1.0, cut[0].end_s / total))
     return conclude(gathered, files)
 
 
 def _compare_one(
-    found: windows.Found, files: Files, painter: RegionPainter, gathered: Gathered, *, with_pictures: bool
+    found: windows.Found,
+    files: Files,
+    painter: RegionPainter,
+    gathered: Gathered,
+    span: Span,
+    *,
+    with_pictures: bool,
 ) -> None:
     """Add what a window says; of all its pictures nothing stays in memory."""
     window = compare_window(found.probe, found.master, found.located, painter)
     if window is not None:
         window = replace(window, undecoded_s=found.undecoded_s)
-        gather(gathered, window, found.placement, files, with_pictures=with_pictures)
+        gather(gathered, window, found.placement, files, with_pictures=with_pictures, within=span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,7 @@ from haechi.check.compare.clip import Stack
 from haechi.check.compare.colour import Tone
 from haechi.check.compare.gather import Files, Gathered, Moment, add_edits, extend_curves, extend_segments, side_by_side
 from haechi.check.compare.skim import Skimmed
-from haechi.check.compare.timing import Line
 from haechi.core.media.decode import FrameRequest, read_frames
-from haechi.core.records import Span
 
 # The curve of a glance is drawn as one of a closer look whose threshold is this.
 HIGH = 6.0
@@ -35,7 +33,7 @@ def gather_plain(gathered: Gathered, skimmed: Skimmed, files: Files, *, with_pic
     inside = (skimmed.times_s >= span.start_s) & (skimmed.times_s < span.end_s)
     times_s, cells, strength = skimmed.times_s[inside], seen.cells[inside], seen.strength[inside]
     gathered.compared_s += float(times_s[-1] - times_s[0])
-    lines = [_within(line, span) for line in skimmed.located.alignment.lines]
+    lines = [line.within(span) for line in skimmed.located.alignment.lines]
     extend_segments(gathered.segments, lines, skimmed.placement)
     gathered.high[None] = HIGH
     if with_pictures and not gathered.pictures and not gathered.changes:
@@ -45,10 +43,6 @@ def gather_plain(gathered: Gathered, skimmed: Skimmed, files: Files, *, with_pic
     looked = _Looked(skimmed.first[None], seen.tone, seen.covered, seen.seen)
     add_edits(gathered, looked, skimmed.placement, files)
     extend_curves(gathered, times_s, {None: HIGH * strength})
-
-
-def _within(line: Line, span: Span) -> Line:
-    return replace(line, start_s=max(line.start_s, span.start_s), end_s=min(line.end_s, span.end_s))
 
 
 def _shown(times_s: NDArray[np.float64], files: Files) -> int:

@@ -12,10 +12,12 @@ Limits: speed 0.9-1.1; a still picture has no time and takes the first hypothesi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+
+from haechi.core.records import Span
 
 SPEEDS = np.round(np.arange(0.90, 1.1001, 0.01), 4)
 MIN_PIECE_S = 0.6
@@ -59,6 +61,10 @@ class Line:
     start_s: float
     end_s: float
     cost: float
+
+    def within(self, span: Span) -> Line:
+        """The part of it that lies in a stretch of the probe."""
+        return replace(self, start_s=max(self.start_s, span.start_s), end_s=min(self.end_s, span.end_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -211,10 +212,10 @@ def _displayed(container: Any, stream: Any, damage: box.Damage, job: FrameJob) -
             yield frame
             continue
         graph.push(frame)
-        yield from _pull(graph)
+        yield from _pull(graph, stream.time_base)
     if graph is not None:
         graph.push(None)
-        yield from _pull(graph)
+        yield from _pull(graph, stream.time_base)
 
 
 def _deinterlacer(frame: Any, stream: Any) -> Any:
@@ -228,9 +229,13 @@ def _deinterlacer(frame: Any, stream: Any) -> Any:
     return graph
 
 
-def _pull(graph: Any) -> Iterator[Any]:
+def _pull(graph: Any, time_base: Fraction) -> Iterator[Any]:
+    """Frames with the stream's stamps: the deinterlacer, made to give out fields, counts in half its ticks."""
     while True:
         try:
-            yield graph.pull()
+            frame = graph.pull()
         except (av.error.BlockingIOError, av.error.EOFError):
             return
+        if frame.pts is not None:
+            frame.pts = round(frame.pts * frame.time_base / time_base)
+        yield frame

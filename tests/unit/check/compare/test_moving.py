@@ -54,6 +54,27 @@ def test_repainted_mouth_is_found_in_place_and_time(
     assert change.strength > change.detail["threshold"]
 
 
+@pytest.mark.parametrize("altered", [False, True])
+def test_interlaced_copy_is_compared_in_its_own_time(
+    make_clip: Make,
+    moving_frames: Frames,
+    master_clip: Path,
+    models: Path,
+    astronaut: NDArray[np.uint8],
+    altered: bool,
+) -> None:
+    # 1.96 s; every other picture is looked at, and the last one lasts no longer than the file.
+    frames = repaint_mouth(moving_frames, 25, 48, astronaut)[:49] if altered else moving_frames[:49]
+    options = {"flags": "+ilme+ildct", "b": "6000000"}
+    probe = make_clip(frames, suffix=".mpg", codec="mpeg2video", options=options)
+    info = probe_media(probe, Limits())
+    assert (info.interlaced, info.duration_s) == (True, pytest.approx(1.96))
+    got = compare(probe, master_clip, models)
+    assert [(s.span.start_s, s.span.end_s) for s in got.segments] == [(0, pytest.approx(1.96))]
+    assert [c.region for c in got.changes] == [Region.MOUTH] * altered
+    assert all(c.span.end_s <= 1.96 for c in got.changes)
+
+
 def test_caption_does_not_hide_a_mouth(
     make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path, astronaut: NDArray[np.uint8]
 ) -> None:
