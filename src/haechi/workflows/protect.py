@@ -67,7 +67,7 @@ def plan(paths: Iterable[Path], folder: Path) -> Plan:
         listing = list_files([path])
         passed_over += listing.passed_over
         tasks += (_task(entry, root, folder, taken) for entry in listing.entries)
-    return Plan(tuple(tasks), passed_over)
+    return Plan(tuple(dict.fromkeys(tasks)), passed_over)  # a file that is named twice is done once
 
 
 def _task(entry: Path | Failed, root: Path, folder: Path, taken: dict[Path, Path]) -> Task | Failed:

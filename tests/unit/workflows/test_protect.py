@@ -31,6 +31,11 @@ def test_names_and_folders_are_kept(folder: Path) -> None:
     assert "same name" in clash.reason
 
 
+def test_a_file_that_is_named_twice_is_done_once(folder: Path) -> None:
+    photo = folder / "in" / "a.jpg"
+    assert plan([photo, folder / "in", photo], folder / "out").tasks == plan([folder / "in"], folder / "out").tasks
+
+
 @pytest.mark.parametrize("out", ["in", "in/out", "in/하위/../x"])
 def test_an_output_folder_among_the_sources_is_refused(folder: Path, out: str) -> None:
     with pytest.raises(InputError, match="folder of its own"):
