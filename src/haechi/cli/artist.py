@@ -88,7 +88,7 @@ def _enrol(session: Session, name: str, photos: list[Path], consent: str) -> tup
 def _parts(session: Session, artist: Artist) -> list[str]:
     from haechi.check.report_page.text import visible
 
-    photos = session.say(mark("{count} photos"), count=artist.photo_count)
+    photos = session.say.plural("{count} photo", "{count} photos", artist.photo_count)
     return [visible(artist.name), photos, visible(artist.consent)]
 
 

@@ -47,7 +47,8 @@ def _compare(
     try:
         result = _result(session, probe, master, report is not None)
     except InputError as error:
-        session.note(failure_line(probe, str(error)))
+        at_fault = master if str(error).startswith((f"{master.name}: ", f"{master}: ")) else probe
+        session.note(failure_line(at_fault, str(error)))
         raise typer.Exit(UNREADABLE) from error
     page = None
     if report is not None:

@@ -69,6 +69,8 @@ def work_through(
         StoreError: the store cannot take any more; the rest is not tried.
     """
     failures = 0
+    if not entries:
+        session.note(session.say(mark("nothing to do: no media were found")))
     with (
         stoppable(session, len(entries)) as count,
         session.bar() as bar,

@@ -74,7 +74,10 @@ def _show(
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("ledger.see")
-    for entry in evidence.history(subject):
+    history = evidence.history(subject)
+    if not history:
+        session.note(session.say(mark("nothing in the ledger names {id}"), id=visible(subject)))
+    for entry in history:
         if json:
             session.emit({"schema": "haechi.entry/1", **asdict(entry)})
         else:

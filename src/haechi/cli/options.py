@@ -18,6 +18,7 @@ ReportFolder = Annotated[
     typer.Option(
         "--report",
         metavar="DIR",
+        file_okay=False,
         help=mark("Also write a report with pictures (HTML) for each file into this folder."),
         show_default=False,
     ),

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from haechi.workflows.protect import Task
 
 Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help=mark("Folder for what goes out."), show_default=False)
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="DIR", file_okay=False, help=mark("Folder for what goes out."), show_default=False
+    ),
 ]
 SigningKey = Annotated[
     str | None,

@@ -313,7 +313,7 @@ def _tiles(lane: Lane, path: Path, limits: Limits) -> list[Source]:
 
 def _open(path: Path) -> io.BufferedReader:
     try:
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise UnreadableMediaError(f"{path}: is not a regular file")
         return path.open("rb")
     except (OSError, ValueError) as error:

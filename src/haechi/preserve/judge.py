@@ -60,7 +60,7 @@ _NO_LIST = Fault("sha256sums", "is missing: this is no evidence bundle, or not t
 
 def _head(path: Path) -> bytes:
     try:
-        if not path.is_file():
+        if path.exists() and not path.is_file():
             raise UnreadableMediaError(f"{path}: is not a regular file")
         with path.open("rb") as file:
             return file.read(8)

@@ -265,6 +265,6 @@ def _notes(artist: Artist) -> tuple[str, ...]:
     if artist.photo_count >= GOOD_PHOTO_COUNT:
         return ()
     return (
-        f"{artist.name} has {artist.photo_count} photos: with at least {GOOD_PHOTO_COUNT}, "
+        f"photos of {artist.name}: {artist.photo_count}; with at least {GOOD_PHOTO_COUNT}, "
         "of different days and light, recognition is much better",
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from haechi.core.store import open_store
 
@@ -135,6 +136,44 @@ def test_unknown_artist_of_a_release_stops_before_any_file(haechi: Haechi, tmp_p
 
 def test_one_title_for_many_masters_is_wrong_usage(haechi: Haechi, tmp_path: Path) -> None:
     assert haechi("release", "add", tmp_path / "a.mov", tmp_path / "b.mov", "--title", "x").code == 2
+
+
+@pytest.mark.parametrize("command", [["check", "--report"], ["compare", "b.mp4", "--report"], ["protect", "-o"]])
+def test_a_file_in_the_place_of_a_folder_is_wrong_usage(haechi: Haechi, tmp_path: Path, command: list[str]) -> None:
+    name, *options = command
+    taken = tmp_path / "taken"
+    taken.write_bytes(b"")
+    run = haechi(name, "a.mp4", *options, taken)
+    assert (run.code, run.out) == (2, "")
+    assert "is a file" in run.err
+
+
+@pytest.mark.parametrize("command", [["release", "add"], ["bank", "add", "--because", "x"]])
+def test_a_folder_without_media_is_told(haechi: Haechi, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    run = haechi(*command, tmp_path / "empty")
+    assert (run.code, run.out, run.err) == (0, "", "haechi: nothing to do: no media were found\n")
+
+
+def test_compare_names_the_file_that_cannot_be_read(
+    haechi: Haechi, models: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HAECHI_MODELS", str(models))
+    probe, master = tmp_path / "probe.png", tmp_path / "master.png"
+    Image.new("RGB", (64, 64)).save(probe)
+    for content in (None, b"", b"junk"):
+        if content is not None:
+            master.write_bytes(content)
+        run = haechi("compare", probe, master)
+        assert (run.code, run.err.startswith(f"haechi: {master}: ")) == (3, True), run.err
+
+
+def test_what_is_not_there_is_said_to_be_missing(haechi: Haechi, tmp_path: Path) -> None:
+    run = haechi("verify-bundle", tmp_path / "absent.zip")
+    assert (run.code, "No such file" in run.err) == (3, True)
+    assert haechi("verify-bundle", tmp_path).err == f"haechi: {tmp_path}: is not a regular file\n"
+    run = haechi("ledger", "show", "R-absent")
+    assert (run.code, run.err) == (0, "haechi: nothing in the ledger names R-absent\n")
 
 
 def test_unreadable_masters_get_a_line_each(haechi: Haechi, tmp_path: Path) -> None:
