@@ -27,12 +27,13 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "fans": "Notice to fans",
         "about": "This concerns material about {artist} that was posted online and that we are examining.",
         "withheld": "This concerns material that was posted online. To protect the person concerned we name nobody.",
-        "seen": "Since {day} (UTC) we have preserved {count} items as evidence ({where}).",
+        "seen": "Since {day} (UTC) we have preserved {count} items as evidence{where}.",
         "kept": "Evidence has been preserved and sealed.",
         "sent": "Notices sent: {sent}; material removed: {removed}; refused: {refused}.",
         "ask": "Please do not watch, save or share it, not even to warn others: sharing spreads it.",
         "tell": "If you see it, send us its address, the service, the account shown and the time of posting; no copy.",
         "legal": "Further steps are being prepared with counsel.",
+        "where": " ({places})",
         "place": "{name}: {count}",
     },
     "ko": {
@@ -41,12 +42,13 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "fans": "팬 여러분께 드리는 안내",
         "about": "온라인에 게시되어 당사가 확인하고 있는, {artist} 관련 게시물에 대한 안내입니다.",
         "withheld": "온라인에 게시된 게시물에 대한 안내입니다. 당사자를 보호하기 위해 누구의 이름도 밝히지 않습니다.",
-        "seen": "{day}(UTC)부터 {count}건을 증거로 보존했습니다({where}).",
+        "seen": "{day}(UTC)부터 {count}건을 증거로 보존했습니다{where}.",
         "kept": "증거를 보존하고 봉인했습니다.",
         "sent": "발송한 통지 {sent}건, 삭제 {removed}건, 거절 {refused}건.",
         "ask": "보거나 저장하거나 공유하지 마십시오. 경고하려는 공유도 확산을 돕습니다.",
         "tell": "발견하시면 사본 없이 주소, 서비스 이름, 표시된 계정, 게시 시각만 알려 주십시오.",
         "legal": "법률 전문가와 함께 다음 조치를 준비하고 있습니다.",
+        "where": "({places})",
         "place": "{name} {count}건",
     },
 }
@@ -99,7 +101,8 @@ def _facts(evidence: Evidence, case: Case, words: Mapping[str, str]) -> list[str
 def _seen(exhibits: Sequence[Exhibit], words: Mapping[str, str]) -> list[str]:
     if not exhibits:
         return []
-    names = [one.platform or "-" for one in exhibits]
-    where = ", ".join(words["place"].format(name=name, count=names.count(name)) for name in dict.fromkeys(names))
+    names = [one.platform for one in exhibits if one.platform]
+    places = ", ".join(words["place"].format(name=name, count=names.count(name)) for name in dict.fromkeys(names))
+    where = words["where"].format(places=places) if places else ""
     day = min(one.added_at for one in exhibits)[:10]
     return [words["seen"].format(day=day, count=len(exhibits), where=where)]

@@ -11,8 +11,9 @@ from haechi.act.notice.draft import draft_notice
 from haechi.act.statement import KINDS, LANGUAGES, draft_statement
 from haechi.core.errors import InputError, PolicyError
 from haechi.core.evidence import Case, Lane, NoticeState
+from haechi.core.settings import Limits
 from haechi.core.store.evidence import Evidence
-from haechi.preserve.custody import Intent, add_address
+from haechi.preserve.custody import Intent, add_address, add_file
 from haechi.preserve.facts import Found
 
 
@@ -41,6 +42,14 @@ def test_facts_alone(evidence: Evidence) -> None:
     for kept_back in ("youtu.be", "poster", "secret title"):
         assert kept_back not in text + korean
     assert evidence.history(case.id)[-1].act == "case.statement"
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "1 items as evidence."), ("ko", "1건을 증거로 보존했습니다.")])
+def test_no_service_is_named_where_none_is_known(evidence: Evidence, tmp_path: Path, language: str, words: str) -> None:
+    case = open_case(evidence, DESK, "title", "하늘")
+    (found := tmp_path / "found.bin").write_bytes(b"found")
+    add_file(evidence, DESK, case.id, found, Intent(Found(), "file"), [], Limits())
+    assert words in draft_statement(evidence, DESK, case.id, "public", language)
 
 
 @pytest.mark.parametrize("kind", KINDS)
