@@ -108,6 +108,7 @@ def _protect(
     from haechi.cli.each import note_passed_over
     from haechi.cli.registry import acting_store
     from haechi.core.provenance.keys import identity
+    from haechi.core.provenance.sign import check_authority
     from haechi.register.marking import company_key
     from haechi.register.protect import Wish
     from haechi.register.release import check_description
@@ -115,6 +116,7 @@ def _protect(
 
     session: Session = context.obj
     recipient = _recipient(session, recipient, no_watermark)
+    check_authority(tsa)
     wish = Wish(identity(session.settings.home, key), artist, title, published, tsa, recipient=recipient)
     wish.identity.signer()
     _warn_of_its_end(session, wish.identity)

@@ -54,6 +54,7 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     out = tmp_path / "out"
     assert haechi("protect", photos, "-o", out).code == 2
     assert haechi("keys", "new", "--name", "예시").code == 0
+    assert haechi("protect", photos, "-o", out, "--tsa", "stamps.example.org").code == 2
     run = haechi("protect", photos, "-o", out, "--json")
     assert run.code == 3
     assert "broken.png" in run.err

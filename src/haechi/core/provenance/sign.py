@@ -81,6 +81,16 @@ class Claim:
     parent: bytes | None = field(default=None, repr=False)
 
 
+def check_authority(tsa: str | None) -> None:
+    """See that a time stamp authority can be asked, if one is named.
+
+    Raises:
+        InputError: this is no address.
+    """
+    if tsa is not None and not tsa.startswith(("http://", "https://")):
+        raise InputError(f"{tsa!r} is no address of a time stamp authority; it begins with https:// or http://")
+
+
 def sign_media(
     source: Path,
     target: Path,
@@ -112,8 +122,7 @@ def sign_media(
         UnsupportedMediaError: the file cannot be signed; what was written of the target must be thrown away.
     """
     place = _place(source)
-    if tsa is not None and not tsa.startswith(("http://", "https://")):
-        raise InputError(f"{tsa!r} is no address of a time stamp authority; it begins with https:// or http://")
+    check_authority(tsa)
     failures: list[Exception] = []
     signs = identity.signer()
 
