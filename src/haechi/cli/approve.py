@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Decide, as the second person, on what takes two."),
 )
-_Id = Annotated[str, typer.Argument(metavar="P", help=mark("Id of the request, as the list shows it."))]
+_Id = Annotated[str, typer.Argument(metavar="REQUEST", help=mark("Id of the request, as the list shows it."))]
 _STATES = {
     "asked": mark("waits"),
     "granted": mark("granted"),

@@ -24,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Keep together what belongs to one artist and one matter."),
 )
-_Id = Annotated[str, typer.Argument(metavar="C", help=mark("Id of the case, as the list shows it."))]
+_Id = Annotated[str, typer.Argument(metavar="CASE", help=mark("Id of the case, as the list shows it."))]
 STATES = {"open": mark("open"), "closed": mark("closed"), "locked": mark("LOCKED")}
 LANES = {
     "ordinary": mark("ordinary"),

@@ -44,7 +44,7 @@ _TOLD: Final = {
     "tls": (mark("certificate"), ("subject", "issuer")),
 }
 _VIEWS: Final = {"facts": mark("facts alone"), "blurred": mark("blurred"), "clear": mark("clear")}
-_Id = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit, as haechi case show lists it."))]
+_Id = Annotated[str, typer.Argument(metavar="EXHIBIT", help=mark("Id of the exhibit, as haechi case show lists it."))]
 _Url = Annotated[str, typer.Option("--url", metavar="URL", help=mark("Where it was found."), show_default=False)]
 Posted = Annotated[
     str,

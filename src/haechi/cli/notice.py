@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Draft notices as each law wants them; every draft is for counsel."),
 )
-_Id = Annotated[str, typer.Argument(metavar="N", help=mark("Id of the notice, as the list shows it."))]
+_Id = Annotated[str, typer.Argument(metavar="NOTICE", help=mark("Id of the notice, as the list shows it."))]
 STATES = {
     "drafted": mark("drafted"),
     "signed": mark("signed"),
@@ -60,7 +60,7 @@ def _draft(
     ] = None,
     exhibit: Annotated[
         list[str] | None,
-        typer.Option(metavar="E", help=mark("Exhibit to rest on; all of the case if none."), show_default=False),
+        typer.Option(metavar="EXHIBIT", help=mark("Exhibit to rest on; all of the case if none."), show_default=False),
     ] = None,
     report: Annotated[
         Path | None,
@@ -249,7 +249,9 @@ def _answer(
 )
 def _list(
     context: typer.Context,
-    case: Annotated[str | None, typer.Option(metavar="C", help=mark("Only of this case."), show_default=False)] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="CASE", help=mark("Only of this case."), show_default=False)
+    ] = None,
     json: Json = False,
 ) -> None:
     from haechi.act.notice.states import meter

@@ -17,7 +17,7 @@ Because = Annotated[
     str, typer.Option("--because", metavar="TEXT", help=mark("The reason; it is logged."), show_default=False)
 ]
 CaseId = Annotated[
-    str, typer.Option("--case", metavar="C", help=mark("Id of the case, as the list shows it."), show_default=False)
+    str, typer.Option("--case", metavar="CASE", help=mark("Id of the case, as the list shows it."), show_default=False)
 ]
 
 

@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help=mark("Capture addresses again and again: haechi capture URL --every 1d --until DATE makes a schedule."),
 )
-_Id = Annotated[str, typer.Argument(metavar="W", help=mark("Id of the schedule, as the list shows it."))]
+_Id = Annotated[str, typer.Argument(metavar="SCHEDULE", help=mark("Id of the schedule, as the list shows it."))]
 
 
 @app.command(
@@ -35,7 +35,9 @@ _Id = Annotated[str, typer.Argument(metavar="W", help=mark("Id of the schedule, 
 )
 def _list(
     context: typer.Context,
-    case: Annotated[str | None, typer.Option(metavar="C", help=mark("Only of this case."), show_default=False)] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="CASE", help=mark("Only of this case."), show_default=False)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help=mark("Those that have ended, too."))] = False,
     json: Json = False,
 ) -> None:

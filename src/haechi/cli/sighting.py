@@ -29,9 +29,9 @@ _Item = Annotated[
     str, typer.Option("--item", metavar="ID", help=mark("Exhibit, bank item or digest."), show_default=False)
 ]
 _InCase = Annotated[
-    str, typer.Option("--case", metavar="C", help=mark("Only what was seen in this case."), show_default=False)
+    str, typer.Option("--case", metavar="CASE", help=mark("Only what was seen in this case."), show_default=False)
 ]
-_Exhibit = Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit."), show_default=False)]
+_Exhibit = Annotated[str, typer.Argument(metavar="EXHIBIT", help=mark("Id of the exhibit."), show_default=False)]
 
 
 @app.command(
@@ -79,11 +79,14 @@ def _one(context: typer.Context, item: _Item, case: _InCase = "", json: Json = F
 
     from haechi.act.spread import impact
     from haechi.act.tracing import trace
+    from haechi.check.report_page.text import visible
 
     session: Session = context.obj
     evidence, person = session.evidence()
     person.need("case.see")
     traced = trace(evidence, item)
+    if not traced.exhibits and not traced.sightings:
+        session.note(session.say(mark("no exhibit shows {item}, and no sighting names it"), item=visible(item)))
     if case:
         traced = replace(traced, sightings=tuple(one for one in traced.sightings if one.parent == case))
     found = impact(traced.sightings, traced.item)

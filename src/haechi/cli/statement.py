@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 def _statement(
     context: typer.Context,
-    case_id: Annotated[str, typer.Argument(metavar="C", help=mark("Id of the case, as the list shows it."))],
+    case_id: Annotated[str, typer.Argument(metavar="CASE", help=mark("Id of the case, as the list shows it."))],
     kind: Annotated[str, typer.Option(metavar="KIND", help=mark("public or fans."))] = "public",
     language: Annotated[
         str | None, typer.Option(metavar="LANG", help=mark("ko or en; yours if not given."), show_default=False)

@@ -80,7 +80,7 @@ def _seal(context: typer.Context, json: Json = False) -> None:
 )
 def _unseal(
     context: typer.Context,
-    exhibit_id: Annotated[str, typer.Argument(metavar="E", help=mark("Id of the exhibit."))],
+    exhibit_id: Annotated[str, typer.Argument(metavar="EXHIBIT", help=mark("Id of the exhibit."))],
     share: Annotated[
         list[Path], typer.Option("--share", metavar="FILE", help=mark("Share of a holder; two."), show_default=False)
     ],

@@ -172,6 +172,8 @@ def test_what_is_not_there_is_said_to_be_missing(haechi: Haechi, tmp_path: Path)
     run = haechi("verify-bundle", tmp_path / "absent.zip")
     assert (run.code, "No such file" in run.err) == (3, True)
     assert haechi("verify-bundle", tmp_path).err == f"haechi: {tmp_path}: is not a regular file\n"
+    run = haechi("sighting", "show", "--item", "E-absent")
+    assert (run.code, run.err) == (0, "haechi: no exhibit shows E-absent, and no sighting names it\n")
     run = haechi("ledger", "show", "R-absent")
     assert (run.code, run.err) == (0, "haechi: nothing in the ledger names R-absent\n")
 
