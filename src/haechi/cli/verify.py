@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,11 +89,12 @@ def _verify(
 ) -> None:
     from haechi.check.verify import verify
     from haechi.cli.lines import failure_line
+    from haechi.core.provenance.certificates import read_anchors
     from haechi.core.provenance.keys import ours
 
     session: Session = context.obj
     settings = session.settings
-    trust_pem = _certificates(trust) if trust is not None else ""
+    trust_pem = read_anchors(trust) if trust is not None else ""
     try:
         us, client = ours(settings.home), manifest_client(remote)
         found = verify(path, session.store(), settings.limits, us, trust_pem=trust_pem, remote=client)
@@ -105,15 +105,6 @@ def _verify(
         session.emit(_record(found))
     else:
         _tell(session, found)
-
-
-def _certificates(path: Path) -> str:
-    from haechi.core.provenance.certificates import read_anchors
-
-    try:
-        return read_anchors(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from error
 
 
 def _record(found: Verification) -> dict[str, Any]:

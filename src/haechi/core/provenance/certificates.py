@@ -9,8 +9,10 @@ signs with a certificate of an issuer on C2PA's trust list (`haechi keys add`).
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -86,16 +88,18 @@ def load_chain(pem: bytes) -> list[x509.Certificate]:
     return chain
 
 
-def read_anchors(pem: bytes) -> str:
-    """The certificates of a PEM text and nothing else that may be in it.
+def read_anchors(path: Path) -> str:
+    """The certificates of a file of PEM text and nothing else that may be in it.
 
     Raises:
-        InputError: no certificate is in it.
+        InputError: it cannot be read, or holds no certificate.
     """
     try:
-        found = x509.load_pem_x509_certificates(pem)
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {os.strerror(error.errno or 0)}") from error
     except ValueError as error:
-        raise InputError("the issuers to trust are not a PEM text of certificates") from error
+        raise InputError(f"{path}: not a PEM text of certificates; name one with those of the issuers") from error
     return "".join(one.public_bytes(_PEM).decode("ascii") for one in found)
 
 

@@ -232,10 +232,7 @@ def trust_issuers(home: Path, issuers: Path, actor: str | None = None) -> int:
 
 
 def _take_in(home: Path, name: str, certificates: Path, actor: str | None) -> int:
-    try:
-        pem = read_anchors(certificates.read_bytes())
-    except OSError as error:
-        raise InputError(f"{certificates} cannot be read: {os.strerror(error.errno or 0)}") from error
+    pem = read_anchors(certificates)
     folder = home.expanduser() / _FOLDER / name
     with store_failures(home):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -254,7 +251,7 @@ def stamp_roots(home: Path) -> list[str]:
 
 def _taken_in(home: Path, name: str) -> list[str]:
     folder = home.expanduser() / _FOLDER / name
-    return [read_anchors(path.read_bytes()) for path in sorted(folder.glob("*.pem"))]
+    return [read_anchors(path) for path in sorted(folder.glob("*.pem"))]
 
 
 def _named(name: str) -> str:

@@ -118,8 +118,10 @@ def test_a_chain_needs_the_signer_first_and_its_issuer(home: Path, tmp_path: Pat
         chain.write_bytes(text)
         with pytest.raises(InputError):
             add_identity(home, "Someone", chain, f"file:{secret}")
-    with pytest.raises(InputError):
-        read_anchors(b"nonsense")
+    with pytest.raises(InputError, match=r"chain.*: not a PEM text"):
+        read_anchors(chain)
+    with pytest.raises(InputError, match=r"absent: cannot be read"):
+        read_anchors(tmp_path / "absent")
 
 
 def test_other_kinds_of_keys_sign(home: Path, tmp_path: Path) -> None:
