@@ -159,9 +159,7 @@ def main() -> None:
         return
     sources = tuple(films_in(data) if options.films else find_sources(data))
     if len(sources) < 2:
-        print(
-            f"Comparison: nothing was measured. {data} holds fewer than two films."
-        )
+        print(f"Comparison: nothing was measured. {data} holds fewer than two films.")
         return
     rows = run(options, data, sources)
     text = render(rows)
