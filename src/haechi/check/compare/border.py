@@ -13,9 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from haechi.check.compare.clip import Clip
+from haechi.check.compare.geometry import Placement
+from haechi.check.compare.laid import lay
+
 # (n, h, w, 3): luma, Cr and Cb.
 Colours = NDArray[np.float32]
 
+# So many frames of a window are looked at.
+N_PAIRS = 8
 # Levels that coding leaves of an even colour, and that something else is off.
 EVEN: Final = 9.0
 OTHER: Final = 16.0
@@ -25,6 +31,24 @@ WHOLE, COVERING, ENDING = 0.97, 0.6, 0.6
 WIDTHS: Final = (0.012, 0.2)
 # Coding mixes the border into so many lines behind it.
 MIXED: Final = 4
+
+
+def border_over(probe: Clip, master: Clip, matched: NDArray[np.int64], placement: Placement) -> NDArray[np.bool_]:
+    """Where a border was drawn over the master in a window, bool (h, w) of the probe's frames.
+
+    Args:
+        probe: the window's frames.
+        master: the master's frames near the moments that it shows.
+        matched: index of the master's frame that each of the probe's shows, -1 for none.
+        placement: master -> probe.
+    """
+    kept = np.flatnonzero(matched >= 0)
+    if not len(kept):
+        return np.zeros(probe.shape, bool)
+    some = kept[np.unique(np.linspace(0, len(kept) - 1, N_PAIRS).astype(int))]
+    ours = [coloured(probe.frames[k], None if probe.chroma is None else probe.chroma[k]) for k in some]
+    theirs = [coloured(*lay(master, int(matched[k]), placement, probe.shape)) for k in some]
+    return drawn_border(np.concatenate(ours), np.concatenate(theirs))
 
 
 def coloured(luma: NDArray[np.uint8], chroma: NDArray[Any] | None) -> Colours:

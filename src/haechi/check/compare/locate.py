@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import timing
+from haechi.check.compare.border import border_over
 from haechi.check.compare.clip import Clip, Stretch, Times
 from haechi.check.compare.coarse import FeatureSearch
 from haechi.check.compare.geometry import Placement, place_together, refine, resizing
@@ -52,11 +54,13 @@ class Located:
         alignment: which moment each probe frame shows.
         placement: map from master to probe pixels.
         moments_s: times of the master that are shown, ascending (k,).
+        border: bool (h, w), where a border was drawn over the master; None where none was, or nobody has looked.
     """
 
     alignment: timing.Alignment
     placement: Placement
     moments_s: Times
+    border: NDArray[np.bool_] | None = None
 
 
 def look(probe: Clip, master: Clip) -> Located | None:
@@ -132,7 +136,13 @@ def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
         start: the placement found on small pictures, for these sizes.
     """
     pair = _Pair(probe, master, THUMB_SIDE)
-    return _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
+    found = _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
+    border = None if found is None else border_over(probe, master, found.alignment.matched, found.placement)
+    if found is None or border is None or not border.any():
+        return found
+    # What a border makes of the cost hides how one moment differs from the next.
+    clear = pair.without(border).locate(found.placement, timing.FREE, settled=True)
+    return replace(clear, border=border)
 
 
 def follow(probe: Clip, master: Clip, placement: Placement) -> Located:
@@ -170,27 +180,42 @@ def _picked(clip: Clip, index: NDArray[np.int64]) -> Clip:
 class _Pair:
     """A probe and a master whose thumbnails can be compared under any placement."""
 
-    def __init__(self, probe: Clip, master: Clip, side: int, ours: NDArray[np.float32] | None = None) -> None:
+    def __init__(
+        self,
+        probe: Clip,
+        master: Clip,
+        side: int,
+        ours: NDArray[np.float32] | None = None,
+        hidden: NDArray[np.bool_] | None = None,
+    ) -> None:
         self.probe, self.master, self._side = probe, master, side
         self._ours = Thumbnails(probe.frames, side).plain() if ours is None else ours
         self._theirs = Thumbnails(master.frames, side)
+        self._hidden = hidden
+
+    def without(self, hidden: NDArray[np.bool_]) -> _Pair:
+        """The same but for a part of the probe, bool (h, w), that is not looked at."""
+        height, width = self._ours.shape[1:]
+        small = cv2.resize(hidden.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0
+        return _Pair(self.probe, self.master, self._side, self._ours, np.asarray(small))
 
     def align(self, placement: Placement, better: float, *, settled: bool = False) -> timing.Alignment:
         """The moments that fit best under a placement."""
         theirs = self._theirs.laid(placement.matrix, self.probe.shape)
-        seen = self._theirs.covered(placement.matrix, self.probe.shape)
+        seen = self._seen(placement)
         times = (self.probe.times_s, self.master.times_s)
-        found = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
-        # What lies over the probe may have led to a wrong moment; only from the right one are its faint parts told.
-        for faint in (False, True) if settled else (False,):
-            exact = distances(self._ours, theirs, seen, found.matched, faint=faint)
-            found = timing.align(*exact, *times, better=better, settled=settled)
-        return found
+        first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
+        exact = distances(self._ours, theirs, seen, first.matched)
+        return timing.align(*exact, *times, better=better, settled=settled)
 
     def costs(self, placement: Placement) -> NDArray[np.float32]:
         """How far every probe frame is from every master frame, float32 (n_probe, n_master)."""
         theirs = self._theirs.laid(placement.matrix, self.probe.shape)
-        return distances(self._ours, theirs, self._theirs.covered(placement.matrix, self.probe.shape))[0]
+        return distances(self._ours, theirs, self._seen(placement))[0]
+
+    def _seen(self, placement: Placement) -> NDArray[np.bool_]:
+        covered = self._theirs.covered(placement.matrix, self.probe.shape)
+        return covered if self._hidden is None else covered & ~self._hidden
 
     def locate(self, placement: Placement, better: float, *, settled: bool = False) -> Located:
         """The moments that fit best under a placement, with it."""
@@ -204,7 +229,7 @@ class _Pair:
         for start_s, end_s in stretches(located):
             kept |= (self.master.times_s >= start_s) & (self.master.times_s <= end_s)
         fewer = replace(self.master, frames=self.master.frames[kept], times_s=self.master.times_s[kept])
-        return _Pair(self.probe, fewer, self._side, self._ours)
+        return _Pair(self.probe, fewer, self._side, self._ours, self._hidden)
 
     def samples(self, alignment: timing.Alignment) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
         """Some (probe, master) pictures of the same moments; empty when fewer than two are aligned."""

@@ -22,10 +22,11 @@ from haechi.check.compare.colour import fit_tone
 from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.in_colour import at_scale, in_colour
+from haechi.check.compare.laid import lay
 from haechi.check.compare.palette import palette_of, reduced
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
-from haechi.check.compare.window import Window, lay, without_rim
+from haechi.check.compare.window import Window, without_rim
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
 from haechi.core.media.recompress import recompress_image

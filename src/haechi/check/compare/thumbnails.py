@@ -14,15 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from haechi.check.compare.geometry import Affine, square
 
 THUMB_SIDE = 128
 # A lasting difference above this is foreign content, not coding or a moment's misalignment; levels.
 OVERLAY_LEVELS = 16.0
-# ... and so is what differs by this, where it touches that: a border may have the brightness of what it covers.
-FAINT_LEVELS = 6.0
 # How much a copy's contrast may differ.
 GAIN = (0.5, 2.0)
 # Half a picture that agrees so well is ours, whatever the other half was replaced with.
@@ -106,8 +103,6 @@ def distances(
     master: NDArray[np.float32],
     seen: NDArray[np.bool_],
     matched: NDArray[np.int64] | None = None,
-    *,
-    faint: bool = False,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
 
@@ -118,8 +113,6 @@ def distances(
         master: thumbnails float32 (n_master, h, w), in probe geometry.
         seen: bool (h, w), where the probe shows the master.
         matched: int64 (n_probe,) from a first alignment, or None.
-        faint: whether what is foreign is left out with its faint parts: the alignment must be right but for single
-            frames.
 
     Returns:
         Mean squared difference of moving content, and correlation of the whole pictures or of the half that agrees
@@ -137,7 +130,7 @@ def distances(
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
         gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
-        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]], seen if faint else None)
+        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
         x, y = _centred(x[:, ours]), _centred(y[:, ours])
     # Each pair with the gain that fits it best: contrast may differ from frame to frame.
     power, product = (x**2).sum(1)[:, None], x @ y.T
@@ -166,20 +159,13 @@ def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(pictures - pictures.mean(1, keepdims=True), dtype=np.float32)
 
 
-def _never_covered(apart: NDArray[np.float32], seen: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Pixels that nothing foreign covers for long (captions, logos, a replaced face), bool (n_pixels,).
 
     Args:
         apart: probe less master of aligned pairs, float32 (n_pairs, n_pixels).
-        seen: bool (h, w), where the pixels lie, to leave out the faint parts of what is foreign too; else None.
     """
     # What is foreign moves the pictures' means, and with them all the rest.
     apart = apart - np.median(apart, axis=1, keepdims=True)
-    lasting = np.percentile(np.abs(apart), 80, axis=0)
-    covered = lasting > OVERLAY_LEVELS
-    if seen is not None and covered.any():
-        levels = np.zeros(seen.shape, np.float32)
-        levels[seen] = lasting
-        labels, _ = ndimage.label(levels > FAINT_LEVELS)
-        covered = np.isin(labels[seen], np.unique(labels[seen][covered]))
+    covered = np.percentile(np.abs(apart), 80, axis=0) > OVERLAY_LEVELS
     return np.asarray(~covered if covered.mean() < 0.6 else np.ones_like(covered))

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from haechi.check.compare.border import Colours, coloured, drawn_border
-from haechi.check.compare.clip import bright, colour_planes
+from haechi.check.compare.border import Colours, border_over, coloured, drawn_border
+from haechi.check.compare.clip import Clip, bright, colour_planes
+from haechi.check.compare.geometry import Placement
 
 Image = NDArray[np.uint8]
 SIDE, RIM = 240, 14
@@ -70,3 +71,17 @@ def test_a_border_that_goes_away_for_a_frame_is_none(scene: Image) -> None:
     ours, theirs = _frames(_framed(scene, (40, 200, 250))), _frames(scene)
     ours[1] = theirs[1]
     assert not drawn_border(ours, theirs).any()
+
+
+def test_a_window_is_looked_at_where_its_frames_have_found_their_moments(scene: Image) -> None:
+    def clip(pictures: list[Image]) -> Clip:
+        luma, planes = [np.stack([make(one) for one in pictures]) for make in (bright, colour_planes)]
+        return Clip(luma, np.arange(len(pictures)) / 25, planes)
+
+    framed = _framed(scene, (40, 200, 250))
+    probe, master = clip([scene[::-1].copy(), framed, framed, framed]), clip([scene] * 5)
+    placement = Placement(np.eye(2, 3), 0)
+    found = border_over(probe, master, np.array([-1, 1, 2, 3]), placement)
+    assert found[: RIM - 4].all() and not found[40:-40, 40:-40].any()
+    assert not border_over(probe, master, np.array([-1, -1, -1, -1]), placement).any()
+    assert not border_over(probe, master, np.array([0, 1, 2, 3]), placement).any()

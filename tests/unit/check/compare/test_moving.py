@@ -88,15 +88,24 @@ def test_caption_does_not_hide_a_mouth(
 
 
 @pytest.mark.parametrize(
-    "edit", ["mirror", "crop", "letterbox", "caption", "caption_on_chin", "filter", "vignette", "border"]
+    "edit", ["mirror", "crop", "letterbox", "caption", "caption_on_chin", "filter", "vignette", "border", "border_over"]
 )
 def test_harmless_edits_are_named_and_change_nothing(
     edit: str, make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path
 ) -> None:
     got = compare(make_clip([_edited(f, edit) for f in moving_frames], crf=26), master_clip, models)
     assert got.changes == ()
-    wanted = {"caption": {"overlay"}, "caption_on_chin": {"overlay"}, "vignette": {"filter"}}.get(edit, {edit})
+    others = {"caption": "overlay", "caption_on_chin": "overlay", "vignette": "filter", "border_over": "border"}
+    wanted = {others.get(edit, edit)}
     assert wanted & {e.kind for e in got.edits}
+
+
+def _framed(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
+    if edit == "border_over":
+        return np.asarray(cv2.rectangle(frame.copy(), (0, 0), (383, 383), (190, 90, 160), 48), np.uint8)
+    if edit == "letterbox":
+        return np.asarray(cv2.copyMakeBorder(frame, 60, 60, 0, 0, cv2.BORDER_CONSTANT), np.uint8)
+    return np.asarray(cv2.copyMakeBorder(frame, *[24] * 4, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8)
 
 
 def _edited(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
@@ -104,12 +113,8 @@ def _edited(frame: NDArray[np.uint8], edit: str) -> NDArray[np.uint8]:
         return np.ascontiguousarray(frame[:, ::-1])
     if edit == "crop":
         return frame[20:340, 30:370]
-    if edit == "letterbox":
-        return np.asarray(cv2.copyMakeBorder(frame, 60, 60, 0, 0, cv2.BORDER_CONSTANT), np.uint8)
-    if edit == "border":
-        return np.asarray(
-            cv2.copyMakeBorder(frame, 24, 24, 24, 24, cv2.BORDER_CONSTANT, value=(255, 255, 255)), np.uint8
-        )
+    if edit in ("letterbox", "border", "border_over"):
+        return _framed(frame, edit)
     if edit == "filter":
         return np.clip(frame * np.array([0.8, 0.95, 1.15]) * 0.9 + 24, 0, 255).astype(np.uint8)
     if edit == "vignette":

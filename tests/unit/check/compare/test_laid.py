@@ -1,4 +1,4 @@
-"""One window: which frames of the master its pictures are held against."""
+"""Which frames of the master a sped-up probe's pictures are held against."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.clip import Clip
 from haechi.check.compare.geometry import Placement
+from haechi.check.compare.laid import at_other_speed
 from haechi.check.compare.timing import Line
-from haechi.check.compare.window import at_other_speed
 
 RATE = 25.0
 
