@@ -162,7 +162,7 @@ def test_every_failure_leaves_the_verdict_as_it_was(
 
 def test_what_cannot_be_fetched_hides_no_release(scene: Scene, tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
     Image.fromarray(astronaut[:, :, ::-1]).save(tmp_path / "master.png")
-    release = register_release(tmp_path / "master.png", scene.store, Limits())
+    release, _ = register_release(tmp_path / "master.png", scene.store, Limits())
     copy = io.BytesIO()
     Image.fromarray(astronaut[:, :, ::-1]).save(copy, "JPEG", quality=80)
     path = tmp_path / "copy.jpg"
