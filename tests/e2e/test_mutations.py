@@ -26,7 +26,7 @@ from haechi.core.records import Kind, Report, Verdict
 from haechi.core.settings import Limits
 from tiny_masters import RATE, TinyMasters
 
-LONGEST_S = 20.0
+LONGEST_S = 60.0
 HEAD_BYTES = 400
 POSSIBLE = {Verdict.AUTHENTIC_COPY, Verdict.ALTERED, Verdict.INCONCLUSIVE, Verdict.NOT_OURS}
 # Kind of file, and how many mutations of it; 1,000 in all. CPU for one that still decodes: a clip 1 s, a still 0.4 s,
