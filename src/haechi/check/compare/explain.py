@@ -244,7 +244,7 @@ def _odds(component: Component, window: Window) -> float:
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(component, look) or (not facial and (_is_shading(look) or _is_weak(component, look))):
+    if _is_noise(component, look) or _is_weak(component, look) or (not facial and _is_shading(look)):
         return NOISE
     if facial and _beauty(look) is not None:
         return "beauty_filter"
@@ -290,8 +290,12 @@ def _is_shading(look: Look) -> bool:
 
 
 def _is_weak(component: Component, look: Look) -> bool:
-    """Hardly further off than a harmless re-post is, and the scene itself, or without an edge, or of few levels."""
-    plain = look.alike > ALIKE_WEAK or look.hard < SOFT or look.contrast < MAX_SHADING
+    """Hardly further off than a harmless re-post is, and the scene itself, or without an edge, or of few levels.
+
+    On a face it has neither an edge nor levels: a changed eye or mouth has both.
+    """
+    soft, faint = look.hard < SOFT, look.contrast < MAX_SHADING
+    plain = (soft and faint) if component.region in FACIAL else (look.alike > ALIKE_WEAK or soft or faint)
     return component.peak < WEAK * component.high and plain
 
 

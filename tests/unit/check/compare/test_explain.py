@@ -115,3 +115,12 @@ def test_a_small_picture_in_a_corner_is_told_by_its_detail_or_by_colours_that_ar
     assert benign_kind(cloth, replace(look(inset, corner=True), hue=15.0)) is None
     assert benign_kind(cloth, replace(look(inset, corner=True), hue=15.0, fine=2.4)) == "overlay"
     assert benign_kind(cloth, replace(look(inset, corner=True), moved=0.4)) is None
+
+
+def test_a_weak_soft_shade_on_a_face_is_noise_and_one_with_an_edge_or_levels_is_a_change() -> None:
+    shade = (0.93, 15.3, 0.44, 0.37, 0.93, 1.53, 0.0, 0.59, 4.2)
+    face = replace(component(Region.FACE), peak=9.07, high=8.9)
+    assert benign_kind(face, look(shade)) == NOISE
+    assert benign_kind(replace(face, peak=11.0), look(shade)) is None
+    assert benign_kind(face, replace(look(shade), hard=0.6)) is None
+    assert benign_kind(face, replace(look(shade), contrast=22.0)) is None
