@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.compare.clip import Clip
+from haechi.check.compare.clip import Clip, evenly
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.laid import lay
 
@@ -45,7 +45,7 @@ def border_over(probe: Clip, master: Clip, matched: NDArray[np.int64], placement
     kept = np.flatnonzero(matched >= 0)
     if not len(kept):
         return np.zeros(probe.shape, bool)
-    some = kept[np.unique(np.linspace(0, len(kept) - 1, N_PAIRS).astype(int))]
+    some = kept[evenly(len(kept), N_PAIRS)]
     ours = [coloured(probe.frames[k], None if probe.chroma is None else probe.chroma[k]) for k in some]
     theirs = [coloured(*lay(master, int(matched[k]), placement, probe.shape)) for k in some]
     return drawn_border(np.concatenate(ours), np.concatenate(theirs))

@@ -119,3 +119,8 @@ def scaled(clip: Clip, factor: float) -> Clip:
     size = (max(16, round(width * factor)), max(16, round(height * factor)))
     frames = stacked([np.asarray(cv2.resize(f, size, interpolation=cv2.INTER_AREA), np.uint8) for f in clip.frames])
     return replace(clip, frames=frames)
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Indices of at most `most` of `count` (1 or more) things, the first and the last among them, int64 ascending."""
+    return np.unique(np.linspace(0, count - 1, most).astype(np.int64))

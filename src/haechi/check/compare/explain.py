@@ -25,6 +25,7 @@ from scipy import ndimage
 from haechi.check.compare.changes import FACIAL, LOW, Component, Volume, merge
 from haechi.check.compare.cloned import is_cloned
 from haechi.check.compare.drawn import log_odds, of_one_ink
+from haechi.check.compare.in_colour import Pair
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
@@ -221,7 +222,7 @@ def _kind(component: Component, look: Look, window: Window) -> str | None:
     kind = benign_kind(component, look)
     if kind is None and _is_drawn_in_colour(component, window):
         kind = "overlay"
-    elif kind == "overlay" and not look.edge and _odds(component, window) < NATURAL_ODDS:
+    elif kind == "overlay" and not look.edge and _odds(window.colours, component, window) < NATURAL_ODDS:
         kind = None
     return None if kind == "overlay" and is_cloned(component, window) else kind
 
@@ -229,16 +230,14 @@ def _kind(component: Component, look: Look, window: Window) -> str | None:
 def _is_drawn_in_colour(component: Component, window: Window) -> bool:
     """Whether what reads as a change in luma plainly was drawn by its colours."""
     if window.read_colours is not None:
-        pair = window.read_colours(component.peak_frame)
-        return pair is not None and (log_odds(*pair, mask_of(component, window)) or 0.0) > DRAWN_ODDS_MOVING
-    return _odds(component, window) > (DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS)
+        return _odds(window.read_colours(component.peak_frame), component, window) > DRAWN_ODDS_MOVING
+    least = DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS
+    return _odds(window.colours, component, window) > least
 
 
-def _odds(component: Component, window: Window) -> float:
-    """Log odds that a difference of a still picture was drawn; 0 where nothing can be said."""
-    if window.colours is None:
-        return 0.0
-    return log_odds(*window.colours, mask_of(component, window)) or 0.0
+def _odds(pair: Pair | None, component: Component, window: Window) -> float:
+    """Log odds that a difference was drawn, by probe and master in colour; 0 where nothing can be said."""
+    return 0.0 if pair is None else log_odds(*pair, mask_of(component, window)) or 0.0
 
 
 def benign_kind(component: Component, look: Look) -> str | None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from haechi.check.compare import changes, residual
-from haechi.check.compare.clip import Clip, Stack, Times
+from haechi.check.compare.clip import Clip, Stack, Times, evenly
 from haechi.check.compare.colour import Tone, fit_tone
 from haechi.check.compare.geometry import visible, warp
 from haechi.check.compare.locate import Located
@@ -97,7 +97,7 @@ def glance(probe: Clip, master: Clip, located: Located) -> Glance | None:
         warped = pool.map(lambda i: warp(master.frames[i], placement.matrix, probe.shape), shown)
         laid = dict(zip(shown, warped, strict=True))
     colourless = np.zeros((max(1, probe.shape[0] // 4), max(1, probe.shape[1] // 4), 2), np.float32)
-    some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
+    some = evenly(len(index), N_FIT_PAIRS)
     tone = fit_tone([(frames[k], laid[int(index[k])], colourless) for k in some], seen)
     energies = _energies(frames, [laid[int(i)] for i in index], colourless, tone, seen)
     if not energies.seen.any():

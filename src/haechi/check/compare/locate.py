@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from haechi.check.compare import timing
 from haechi.check.compare.border import border_over
-from haechi.check.compare.clip import Clip, Stretch, Times
+from haechi.check.compare.clip import Clip, Stretch, Times, evenly
 from haechi.check.compare.coarse import FeatureSearch
 from haechi.check.compare.geometry import Placement, place_together, refine, resizing
 from haechi.check.compare.thumbnails import THUMB_SIDE, Thumbnails, distances
@@ -160,7 +160,7 @@ def run_on(probe: Clip, master: Clip, placement: Placement, line: timing.Line) -
     """As `follow`, but taking each frame's moment from the line of the window before, unsearched."""
     alignment = timing.run_on(line, probe.times_s, master.times_s)
     kept = np.flatnonzero(alignment.matched >= 0)
-    some = kept[np.unique(np.linspace(0, len(kept) - 1, N_MEASURED).astype(int))] if len(kept) else kept
+    some = kept[evenly(len(kept), N_MEASURED)] if len(kept) else kept
     if len(some):
         theirs = alignment.matched[some]
         pair = _Pair(_picked(probe, some), _picked(master, theirs), FIRST_SIDE)
@@ -236,7 +236,7 @@ class _Pair:
         kept = np.flatnonzero(alignment.matched >= 0)
         if len(kept) < 2:
             return []
-        some = kept[np.unique(np.linspace(0, len(kept) - 1, N_FIT_PAIRS).astype(int))]
+        some = kept[evenly(len(kept), N_FIT_PAIRS)]
         return [(self.probe.frames[i], self.master.frames[alignment.matched[i]]) for i in some]
 
 

@@ -64,7 +64,7 @@ def compare_still(
     gathered = Gathered()
     if found is not None:
         moment, placement, scene = found
-        window = _compare_one(picture, moment, placement, RegionPainter(models))
+        window = _compare_one(ours, picture, moment, placement, RegionPainter(models))
         window = replace(window, colours=in_colour(picture, scene, window.placement, window.seen))
         back = window.placement.rescaled(
             max(files.probe_shape) / max(window.probe.shape[1:]), max(files.master_shape) / max(moment.shape)
@@ -113,8 +113,8 @@ def _most_alike(ours: Image, theirs: Sequence[Image], placement: Placement) -> i
     return int(np.argmin(costs))
 
 
-def _compare_one(picture: Image, moment: Clip, start: Placement, painter: RegionPainter) -> Window:
-    ours, palette = bright(picture), palette_of(picture)
+def _compare_one(ours: Image, picture: Image, moment: Clip, start: Placement, painter: RegionPainter) -> Window:
+    palette = palette_of(picture)
     if start.scale > 1.15:
         factor = 1.0 / start.scale
         size = (max(16, round(ours.shape[1] * factor)), max(16, round(ours.shape[0] * factor)))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import changes, residual, timing
-from haechi.check.compare.clip import Clip, Stack, Times, stacked
+from haechi.check.compare.clip import Clip, Stack, Times, evenly, stacked
 from haechi.check.compare.colour import Chroma, Tone, fit_tone
 from haechi.check.compare.geometry import Placement, visible
 from haechi.check.compare.in_colour import Pair
@@ -148,7 +148,7 @@ def _predict(
 ) -> tuple[Tone, list[NDArray[np.float16]], NDArray[np.float32] | None]:
     """The tone, the pictures that the master predicts, (h, w) each, and how far colours are apart (`Window.hues`)."""
     shape = (probes.shape[1], probes.shape[2])
-    some = np.unique(np.linspace(0, len(index) - 1, N_FIT_PAIRS).astype(int))
+    some = evenly(len(index), N_FIT_PAIRS)
     tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
     laid = [lay(master, int(i), placement, shape) for i in index]
     # Half precision errs by a sixteenth of a level, and a window's pictures are many.
