@@ -153,6 +153,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="file of results to go on with, whatever the code")
     parser.add_argument("--limit-s", type=float, default=86_400.0, help="stop after this many seconds")
     options = parser.parse_args()
+    if options.films and not options.films.is_dir():
+        parser.error(f"--films {options.films}: no such folder.")
     data = options.films or data_folder()
     if data is None:
         print("Comparison: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA to the folder of video_real.")

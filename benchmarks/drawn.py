@@ -1,20 +1,22 @@
-"""Train `src/haechi/check/compare/drawn.npz`: whether what differs in a photograph was drawn.
+"""Train `src/haechi/check/compare/drawn.npz` and `drawn_film.npz`: whether what differs in a picture was drawn.
 
-    python -m benchmarks.drawn [--seconds S] [--write]
+    python -m benchmarks.drawn [--film] [--films FOLDER] [--seconds S] [--write]
 
-Method: photographs of the development split (benchmarks/photographs.py), thirty more people of LFW and a frame of each
-development master go with a graphic (benchmarks/graphics.py) or a true alteration (benchmarks/tampering.py) through
-a re-post of drawn size and quality; what differs is cut out in cells, as the comparison does, and measured. Five
-networks of HIDDEN units are fitted to that by L-BFGS, logistic loss and a penalty on weights. The photographs of the
-test split, made in the same way, tell how good they are. No picture and no measurement is kept, only weights.
+Method: photographs of the development split (benchmarks/photographs.py), thirty more people of LFW, a frame of each
+development master and some of each film of a folder go with a graphic (benchmarks/graphics.py) or a true alteration
+(benchmarks/tampering.py) through a re-post of drawn size and quality: as a JPEG, or (`--film`) most of them as a short
+film in which the camera pans. What differs is cut out in cells, as the comparison does, and measured. Five networks
+of HIDDEN units are fitted to that by L-BFGS, logistic loss and a penalty on weights. The photographs of the test
+split, made in the same way, tell how good they are. No picture and no measurement is kept, only weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,17 +28,24 @@ from scipy.optimize import minimize
 from benchmarks import graphics, tampering
 from benchmarks.intervals import auc
 from benchmarks.photographs import LFW, PHOTOGRAPHS
-from benchmarks.sources import data_folder, find_sources
-from haechi.check.compare.drawn import measure
+from benchmarks.sources import data_folder, films_in, find_sources
+from haechi.check.compare.drawn import WEIGHTS, WEIGHTS_FILM, measure
 from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.core.media.encode import write_video
 from haechi.core.media.faces import FaceFinder
 from haechi.core.settings import Limits, Settings
 
-TARGET: Final = Path("src/haechi/check/compare/drawn.npz")
+FOLDER: Final = Path("src/haechi/check/compare")
 NETWORKS, HIDDEN, PENALTY = 5, 16, 1.0
 MORE_PEOPLE: Final = 30
 FACTORS, QUALITIES = (1.0, 1.0, 0.8, 0.6, 0.5), (92, 85, 75, 60, 50)
 LONGEST: Final = 960
+# As films are sent: how many rows at the most, how hard they are coded; and how large they are compared.
+ROWS, CRFS, LONGEST_FILM = (720, 480, 360, 240), (23, 28, 30, 33), 640
+FILM_FRAMES, FILM_RATE, PAN = 7, 25.0, 2.0
+FRAMES_OF_FILM, FILM_S = 4, 8.0
+# The share of examples for films that were coded as films; photographs' coding teaches the same, and more cheaply.
+FILMED: Final = 0.7
 _PROCESSES: Final = 2
 
 Image = NDArray[np.uint8]
@@ -51,8 +60,8 @@ class Shown:
     faces: list[graphics.FaceBox]
 
 
-def photographs(split: str, data: Path) -> list[Shown]:
-    """All photographs of a split; for training with more people and frames of masters."""
+def photographs(split: str, data: Path, films: Path | None) -> list[Shown]:
+    """All photographs of a split; for training with more people, and frames of masters and of a folder's films."""
     paths = [data / name for name in PHOTOGRAPHS[split]]
     pictures = []
     if split == "dev":
@@ -62,21 +71,49 @@ def photographs(split: str, data: Path) -> list[Shown]:
         paths += [sorted(people[i].glob("*.jpg"))[0] for i in drawn]
         for source in (s for s in find_sources(data) if s.split == "dev"):
             pictures.append(next(iter(read_frames(source.path, Limits(), FrameRequest()))).image)
+        pictures += [picture for film in (films_in(films) if films else ()) for picture in _frames_of(film.path)]
     pictures += [np.asarray(cv2.imread(str(path)), np.uint8) for path in paths]
     finder = FaceFinder(Settings().models)
     found = [[face.box for face in finder.find(picture)] for picture in pictures]
     return [Shown(p, [(b.x, b.y, b.w, b.h) for b in boxes]) for p, boxes in zip(pictures, found, strict=True)]
 
 
-def examples(job: tuple[str, Path, int, float]) -> tuple[Values, NDArray[np.bool_]]:
-    """Measurements (n, 34) and whether each was drawn, made for so many seconds: (split, data, seed, seconds)."""
-    split, data, seed, seconds = job
+def _frames_of(film: Path) -> list[Image]:
+    """Frames spread over the first seconds of a film."""
+    with read_frames(film, Limits(), FrameRequest(end_s=FILM_S, min_interval_s=FILM_S / FRAMES_OF_FILM)) as stream:
+        return [frame.image for frame in stream]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one process makes examples of.
+
+    Attributes:
+        split: of the photographs, dev or test.
+        data: where they are.
+        films: folder of further films, None without.
+        film: whether most pictures are sent as films.
+        seed: of what is drawn.
+        seconds: how long examples are made.
+    """
+
+    split: str
+    data: Path
+    films: Path | None
+    film: bool
+    seed: int
+    seconds: float
+
+
+def examples(task: Task) -> tuple[Values, NDArray[np.bool_]]:
+    """Measurements (n, 34) and whether each was drawn."""
     cv2.setNumThreads(1)
-    shown, rng, began = photographs(split, data), np.random.default_rng(seed), time.monotonic()
+    shown = photographs(task.split, task.data, task.films)
+    rng, began = np.random.default_rng(task.seed), time.monotonic()
     values: list[NDArray[np.float32]] = []
     drawn: list[bool] = []
     makers = [*tampering.ALTERATIONS.values(), *2 * [*tampering.MORE.values(), tampering.foreign_patch]]
-    while time.monotonic() - began < seconds:
+    while time.monotonic() - began < task.seconds:
         one, other = (shown[int(rng.integers(0, len(shown)))] for _ in range(2))
         harmless = bool(rng.random() < 0.5)
         if harmless:
@@ -86,7 +123,8 @@ def examples(job: tuple[str, Path, int, float]) -> tuple[Values, NDArray[np.bool
             made = makers[int(rng.integers(0, len(makers)))](one.picture, other.picture, one.faces, rng)
         if made is None:
             continue
-        sent, expected = _sent(made, one.picture, rng)
+        send = _filmed if task.film and rng.random() < FILMED else _sent
+        sent, expected = send(made, one.picture, rng)
         measured = (measure(sent, expected, mask) for mask in _differing(sent, expected))
         new = [each for each in measured if each is not None]
         values += new
@@ -105,6 +143,31 @@ def _sent(made: Image, original: Image, rng: np.random.Generator) -> tuple[Image
     off = rng.normal(0, 0.12, 2) * (rng.random() < 0.7)
     matrix = np.array([[1, 0, off[0]], [0, 1, off[1]]], np.float64)
     return sent, np.asarray(cv2.warpAffine(expected, matrix, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _filmed(made: Image, original: Image, rng: np.random.Generator) -> tuple[Image, Image]:
+    """A frame of a short film in which the camera pans over a picture, and the same frame of the original."""
+    factor = min(1.0, int(rng.choice(ROWS)) / min(made.shape[:2]))
+    factor = min(factor, 1280 / max(made.shape[:2]))
+    step = rng.normal(0, PAN, 2)
+    ours, theirs = (
+        [_panned(_shrunk(picture, factor), k * step) for k in range(FILM_FRAMES)] for picture in (made, original)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sent.mp4"
+        write_video(path, ours, FILM_RATE, crf=int(rng.choice(CRFS)), preset="fast")
+        with read_frames(path, Limits(), FrameRequest()) as stream:
+            sent = [frame.image for frame in stream]
+    at = int(rng.integers(1, FILM_FRAMES))
+    smaller = LONGEST_FILM / max(sent[at].shape)
+    return _shrunk(sent[at], smaller), _shrunk(theirs[at], smaller)
+
+
+def _panned(picture: Image, shift: NDArray[np.float64]) -> Image:
+    """Moved by so many pixels, at even sizes."""
+    height, width = (side - side % 2 for side in picture.shape[:2])
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float64)
+    return np.asarray(cv2.warpAffine(picture, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 
 
 def _shrunk(picture: Image, factor: float) -> Image:
@@ -184,20 +247,27 @@ def main() -> None:
     """Parse, make, fit, tell, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long each process makes training examples")
-    parser.add_argument("--write", action="store_true", help=f"write {TARGET}")
+    parser.add_argument("--films", type=Path, help="train on frames of the films of this folder, too")
+    parser.add_argument("--write", action="store_true", help=f"write the weights into {FOLDER}")
+    parser.add_argument("--film", action="store_true", help="send most pictures as films, and train drawn_film.npz")
     options = parser.parse_args()
+    if options.films and not options.films.is_dir():
+        parser.error(f"--films {options.films}: no such folder.")
     data = data_folder()
     if data is None:
         print("Drawn: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA.")
         return
-    jobs = [("dev", data, seed, options.seconds) for seed in range(_PROCESSES)]
+    tasks = [Task("dev", data, options.films, options.film, seed, options.seconds) for seed in range(_PROCESSES)]
     with multiprocessing.get_context("spawn").Pool(_PROCESSES) as pool:
-        made = pool.map(examples, jobs)
+        made = pool.map(examples, tasks)
         weights = fit(np.concatenate([values for values, _ in made]), np.concatenate([drawn for _, drawn in made]))
         if options.write:
-            with TARGET.open("wb") as file:
+            with (FOLDER / (WEIGHTS_FILM if options.film else WEIGHTS)).open("wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **weights)
-        held = pool.map(examples, [("test", data, 100 + k, options.seconds / 4) for k in range(_PROCESSES)])
+        held = pool.map(
+            examples,
+            [replace(task, split="test", seed=100 + task.seed, seconds=task.seconds / 4) for task in tasks],
+        )
     values, drawn = np.concatenate([v for v, _ in held]), np.concatenate([d for _, d in held])
     told = odds(weights, values)
     print(f"{sum(len(d) for _, d in made)} examples; of {len(drawn)} others AUC {auc(told[drawn], told[~drawn]):.4f}")

@@ -3,10 +3,10 @@
 What people draw is made of few colours, even or evenly shaded or see-through, and brings edges of its own; natural
 content has grain and shading everywhere, and what was blurred, pushed aside, erased or blended in brings no edge.
 Method: 34 measurements of the differing pixels, in colour (NAMES), go through five small networks of one hidden layer
-each, whose mean is the log odds. They were trained on photographs with graphics and with true alterations, coded as
-re-posts are: `benchmarks/drawn.py`, models/drawn.md.
-Limits: still pictures only; under 16 differing pixels nothing is told. Plain natural content with a sharp outline
-looks drawn, thin and faint graphics on a rich picture may not.
+each, whose mean is the log odds. They were trained on pictures with graphics and with true alterations, coded as
+re-posts of photographs are, and others as films are: `benchmarks/drawn.py`, models/drawn.md.
+Limits: under 16 differing pixels nothing is told. Plain natural content with a sharp outline looks drawn, thin and
+faint graphics on a rich picture may not.
 """
 
 from __future__ import annotations
@@ -32,10 +32,14 @@ NAMES: Final = (
     *("chroma_50", "chroma_80", "apart_50", "apart_90", "area", "extreme", "tones", "one_way"),
     *("alike", "fine", "alike_coarse", "blur_left", "shift_left", "grain"),
 )
+WEIGHTS: Final = "drawn.npz"
+WEIGHTS_FILM: Final = "drawn_film.npz"
 # How far around what differs is looked at, pixels.
 REACH: Final = 12
 FEWEST_PIXELS: Final = 16
 LEAST_APART, APART_SHARE = 10.0, 0.3
+# From how many levels on colours beside a difference belong to it, and from which share of its own strength on.
+LEAST_SEEN, SEEN_SHARE, LARGEST = 20.0, 0.4, 0.3
 # Levels within which a colour is the same, and the share of the pixels that must have it.
 SAME_INK, MOSTLY = 14.0, 0.6
 BLURS: Final = (1.5, 3.0, 6.0, 10.0)
@@ -66,18 +70,19 @@ class _Patch:
     ink: Flags
 
 
-def log_odds(probe: Picture, expected: Picture, mask: Flags) -> float | None:
+def log_odds(probe: Picture, expected: Picture, mask: Flags, *, film: bool = False) -> float | None:
     """Natural log odds that the content was drawn; None where too few pixels differ.
 
     Args:
         probe: BGR uint8 (h, w, 3).
         expected: what the master predicts, in the same geometry and colours.
         mask: bool (h, w), where a difference was found.
+        film: whether they are frames of films, whose coding leaves other traces than a photograph's.
     """
-    values = measure(probe, expected, mask)
+    values = measure(probe, expected, _whole(probe, expected, mask) if film else mask)
     if values is None:
         return None
-    weights = _weights()
+    weights = _weights(WEIGHTS_FILM if film else WEIGHTS)
     x = np.clip((values - weights["middle"]) / weights["width"], -4.0, 4.0)
     hidden = np.tanh(np.einsum("f,kfh->kh", x, weights["in"]) + weights["in_bias"])
     return float((np.einsum("kh,kh->k", hidden, weights["out"]) + weights["out_bias"]).mean())
@@ -110,6 +115,17 @@ def measure(probe: Picture, expected: Picture, mask: Flags) -> Floats | None:
     values = (*_edges(patch), *_evenness(patch), *_outline(patch))
     values += (*explained(patch.ours, patch.theirs, patch.ink), *_colours(patch), *_likeness(patch))
     return np.array(values, np.float32)
+
+
+def _whole(probe: Picture, expected: Picture, mask: Flags) -> Flags:
+    """All that differs in colour where luma shows a difference: of a yellow face on a pale wall it shows the eyes."""
+    apart = cv2.blur(np.abs(probe.astype(np.float32) - expected).max(axis=2), (3, 3))
+    least = max(LEAST_SEEN, SEEN_SHARE * float(np.percentile(apart[mask], 95)))
+    _, labels = cv2.connectedComponents((apart > least).astype(np.uint8))
+    met = np.unique(labels[cv2.dilate(mask.astype(np.uint8), _square(3)) > 0])
+    whole = np.isin(labels, met[met > 0]) | mask
+    # Where much of the picture differs, its colours were not fitted.
+    return whole if float(whole.mean()) < LARGEST else mask
 
 
 def _patch(probe: Picture, expected: Picture, mask: Flags) -> _Patch | None:
@@ -279,8 +295,8 @@ def _correlation(a: Floats, b: Floats) -> float:
     return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-3))
 
 
-@lru_cache(maxsize=1)
-def _weights() -> dict[str, NDArray[Any]]:
-    stored = files("haechi.check.compare").joinpath("drawn.npz").read_bytes()
+@lru_cache(maxsize=2)
+def _weights(name: str) -> dict[str, NDArray[Any]]:
+    stored = files("haechi.check.compare").joinpath(name).read_bytes()
     with np.load(BytesIO(stored), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}

@@ -8,7 +8,7 @@ A component of `changes` says that content differs from the master; this module 
  moved         content that the master shows at another moment or place: a change, and never an overlay (`cloned`)
  natural       anything else: a change
 `drawn` has a say as well: it looks at colours, which these measurements do not. Frames of moving pictures are read in
-colour only where something would be a change.
+colour only where something differs.
 Limits: a photographic sticker on the background counts as a change; a flat-coloured repaint of a large area can pass
 as an overlay, which the report lists with its place.
 """
@@ -25,7 +25,6 @@ from scipy import ndimage
 from haechi.check.compare.changes import FACIAL, LOW, Component, Volume, merge
 from haechi.check.compare.cloned import is_cloned
 from haechi.check.compare.drawn import log_odds, of_one_ink
-from haechi.check.compare.in_colour import Pair
 from haechi.check.compare.look import LOWEST_FACE_CODE, Look, look_at, mask_of
 from haechi.check.compare.window import Window, judged_anew
 from haechi.core.records import Region
@@ -79,8 +78,8 @@ AS_DETAILED = 1.1
 MOVED = 0.25
 # Natural log odds (`drawn`) from which a change of a still counts as drawn, and under which an overlay does not.
 DRAWN_ODDS, DRAWN_ODDS_ON_FACE, NATURAL_ODDS = 0.0, 1.0, -2.0
-# The same for a moving picture: its frames have less colour. Changes reach .7, graphics that luma misses begin at 7.6.
-DRAWN_ODDS_MOVING = 2.5
+# The same for moving pictures, by weights of their own: alterations reach 1.2, graphics begin at -1.7.
+DRAWN_ODDS_MOVING, NATURAL_ODDS_MOVING = 2.5, -3.0
 # Fine detail that a beauty filter leaves: less is a face made unrecognisable.
 SMOOTHED = (0.55, 0.9)
 
@@ -220,24 +219,36 @@ def _face(window: Window, frame: int) -> NDArray[np.bool_]:
 
 def _kind(component: Component, look: Look, window: Window) -> str | None:
     kind = benign_kind(component, look)
-    if kind is None and _is_drawn_in_colour(component, window):
+    if kind is None and _odds(component, window) > _least_odds(component, window):
         kind = "overlay"
-    elif kind == "overlay" and not look.edge and _odds(window.colours, component, window) < NATURAL_ODDS:
+    elif kind == "overlay" and _is_refuted(component, look, window):
         kind = None
     return None if kind == "overlay" and is_cloned(component, window) else kind
 
 
-def _is_drawn_in_colour(component: Component, window: Window) -> bool:
-    """Whether what reads as a change in luma plainly was drawn by its colours."""
+def _least_odds(component: Component, window: Window) -> float:
+    """From which log odds on what reads as a change in luma was drawn."""
     if window.read_colours is not None:
-        return _odds(window.read_colours(component.peak_frame), component, window) > DRAWN_ODDS_MOVING
-    least = DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS
-    return _odds(window.colours, component, window) > least
+        return DRAWN_ODDS_MOVING
+    return DRAWN_ODDS_ON_FACE if component.region in FACIAL else DRAWN_ODDS
 
 
-def _odds(pair: Pair | None, component: Component, window: Window) -> float:
+def _is_refuted(component: Component, look: Look, window: Window) -> bool:
+    """Whether what reads as an overlay in luma is natural by its colours.
+
+    What reaches in from outside may be; what the fitted tones of a graded film leave behind is natural, too.
+    """
+    film = window.read_colours is not None
+    if look.edge or (film and look.graded):
+        return False
+    return _odds(component, window) < (NATURAL_ODDS_MOVING if film else NATURAL_ODDS)
+
+
+def _odds(component: Component, window: Window) -> float:
     """Log odds that a difference was drawn, by probe and master in colour; 0 where nothing can be said."""
-    return 0.0 if pair is None else log_odds(*pair, mask_of(component, window)) or 0.0
+    film = window.read_colours is not None
+    pair = window.colours if window.read_colours is None else window.read_colours(component.peak_frame)
+    return 0.0 if pair is None else log_odds(*pair, mask_of(component, window), film=film) or 0.0
 
 
 def benign_kind(component: Component, look: Look) -> str | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +12,9 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.drawn import NAMES, log_odds, measure, of_one_ink
 from haechi.check.compare.layers import explained
+from haechi.core.media.decode import FrameRequest, read_frames
+from haechi.core.media.encode import write_video
+from haechi.core.settings import Limits
 
 Picture = NDArray[np.uint8]
 # Left, top, side of the place that differs.
@@ -77,6 +83,54 @@ def test_natural_content_is_not_taken_for_drawn(what: str, quality: int, astrona
     odds = log_odds(coded(natural(astronaut, what), quality), astronaut, mask(astronaut))
     assert odds is not None
     assert odds < -1.0
+
+
+def filmed(picture: Picture, crf: int) -> Picture:
+    """A frame of a short film in which the camera pans over a picture, as read back in the picture's own place."""
+    frames = [np.asarray(np.roll(picture, 2 * k, axis=1)) for k in range(5)]
+    return np.asarray(np.roll(coded_film(frames, crf)[-1], -8, axis=1))
+
+
+def coded_film(frames: list[Picture], crf: int) -> list[Picture]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        write_video(path, frames, 25.0, crf=crf)
+        with read_frames(path, Limits(), FrameRequest()) as stream:
+            return [frame.image for frame in stream]
+
+
+@pytest.mark.parametrize("crf", [23, 32])
+@pytest.mark.parametrize("what", ["letters", "pane", "shaded disc", "soft disc"])
+def test_what_was_drawn_is_told_in_films(what: str, crf: int, astronaut: Picture) -> None:
+    odds = log_odds(filmed(drawn(astronaut, what), crf), astronaut, mask(astronaut), film=True)
+    assert odds is not None
+    assert odds > 1.0
+
+
+@pytest.mark.parametrize("crf", [23, 32])
+@pytest.mark.parametrize("what", ["patch", "blurred", "erased", "pushed aside"])
+def test_natural_content_of_films_is_not_taken_for_drawn(what: str, crf: int, astronaut: Picture) -> None:
+    odds = log_odds(filmed(natural(astronaut, what), crf), astronaut, mask(astronaut), film=True)
+    assert odds is not None
+    assert odds < -1.0
+
+
+def test_what_luma_does_not_show_of_a_drawing_is_found_by_its_colour() -> None:
+    rng = np.random.default_rng(4)
+    wall = np.clip(170 + rng.normal(0, 3, (240, 320, 1)) + np.zeros(3), 0, 255).astype(np.uint8)
+    face = wall.copy()
+    whole, eyes = np.zeros((2, *wall.shape[:2]), np.uint8)
+    # As bright as the wall: luma shows the eyes alone.
+    for picture, colour in ((face, (28, 186, 195)), (whole, (1,))):
+        cv2.circle(picture, (160, 120), 45, colour, -1, cv2.LINE_AA)
+    for x in (145, 175):
+        cv2.circle(face, (x, 108), 6, (90, 90, 90), -1, cv2.LINE_AA)
+        cv2.circle(eyes, (x, 108), 7, (1,), -1)
+    shown = coded_film([face] * 3, 28)[-1]
+    odds = log_odds(shown, wall, eyes > 0, film=True)
+    assert odds is not None
+    assert odds > 2.5
+    assert odds == log_odds(shown, wall, (whole | eyes) > 0, film=True)
 
 
 def test_nothing_is_said_where_nothing_differs(astronaut: Picture) -> None:

@@ -147,6 +147,19 @@ def test_a_sticker_on_grass_is_told_by_its_colours_and_a_piece_of_the_scene_past
     assert change.box is not None and abs(change.box.x + change.box.w / 2 - 85) < 20
 
 
+def test_a_bright_piece_of_the_scene_pasted_on_a_dark_place_is_no_caption(
+    make_clip: Make, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    dark = astronaut.copy()
+    dark[330:] = (0.35 * cv2.GaussianBlur(astronaut, (0, 0), 6)[330:]).astype(np.uint8)
+    frames = [camera(dark, k / 25) for k in range(50)]
+    pasted = [frame.copy() for frame in frames]
+    for frame in pasted:
+        frame[275:355, 60:140] = frame[60:140, 300:380]
+    (change,) = compare(make_clip(pasted, crf=26), make_clip(frames, crf=14), models).changes
+    assert change.box is not None and abs(change.box.x + change.box.w / 2 - 100) < 20
+
+
 def _with_lawn(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The photograph with grass along its lower border: detail that a plain sticker has less of."""
     blades = np.random.default_rng(5).normal(0, 90, photograph.shape[:2]).astype(np.float32)
