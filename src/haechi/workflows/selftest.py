@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from haechi.check.check import compare_pair
 from haechi.core.errors import HaechiError, InputError
+from haechi.core.fingerprint.chromaprint import read_chromaprint
 from haechi.core.fingerprint.index import HammingIndex
 from haechi.core.fingerprint.pdq import pdq
 from haechi.core.media.decode import read_frames
-from haechi.core.media.encode import write_video
+from haechi.core.media.encode import write_audio, write_video
 from haechi.core.media.models import missing_models, model_path
 from haechi.core.media.probe import hash_file, probe_media
 from haechi.core.records import Kind, Release, Report, Verdict
@@ -36,6 +37,7 @@ from haechi.core.store import open_store
 Image = NDArray[np.uint8]
 
 _PDQ_TOLERANCE_BITS = 2
+_CHROMAPRINT_TOLERANCE_BITS = 2
 _CODES = 4096
 _FRAMES_PER_S = 25
 _FRAMES = 60
@@ -68,6 +70,7 @@ def run_selftest(settings: Settings) -> Iterator[Test]:
         ("digests", _digests),
         ("pdq", _pdq),
         ("hamming", _hamming),
+        ("chromaprint", _chromaprint),
         ("store", _store),
         ("decoding", _decoding),
         ("weights", _weights),
@@ -122,6 +125,40 @@ def _hamming(folder: Path, _settings: Settings) -> str:
         found = [list(hit) for hit in zip(hits.entry.tolist(), hits.distance.tolist(), strict=True)]
         _expect(found == case["output"], f"found {found} instead of {case['output']}")
     return f"{len(cases)} vectors among {_CODES} codes"
+
+
+def _chromaprint(folder: Path, settings: Settings) -> str:
+    cases = vectors("chromaprint")
+    worst = 0
+    for case in cases:
+        sound = melody(case["rate"], case["seconds"], case["first"], case["gains"])
+        write_audio(folder / "input.wav", sound, case["rate"])
+        found = read_chromaprint(folder / "input.wav", settings.limits)
+        known = np.array([int(word, 16) for word in case["output"].split()], np.uint32)
+        _expect(len(found) == len(known), f"{len(found)} words instead of {len(known)}")
+        differing = int(np.bitwise_count(found ^ known).sum())
+        _expect(differing <= _CHROMAPRINT_TOLERANCE_BITS, f"{differing} of {32 * len(known)} bits differ")
+        worst = max(worst, differing)
+    return f"{len(cases)} vectors, at most {worst} bits differ"
+
+
+def melody(rate: int, seconds: int, first: int, gains: list[float]) -> NDArray[np.float32]:
+    """Made music, float32 (n, channels): four chords a second, noise, and after a third 4 s of silence.
+
+    Args:
+        rate: samples per second.
+        seconds: its duration.
+        first: its first note; others give other music.
+        gains: of each channel.
+    """
+    count = rate * seconds
+    time_s = np.arange(count) / rate
+    chords = np.arange(4 * seconds)[:, None] ** 2 * 5 + np.arange(1, 4) * 23 * np.arange(4 * seconds)[:, None] + first
+    hertz = 55 * 2.0 ** (chords % 72 / 12)
+    wave = 0.2 * np.sin(2 * np.pi * hertz[(4 * time_s).astype(np.int64)] * time_s[:, None]).sum(1)
+    wave += 0.1 * (np.arange(count, dtype=np.int64) ** 2 * 7919 % 1009 / 504.5 - 1)
+    wave[count // 3 : count // 3 + 4 * rate] = 0
+    return np.asarray(np.rint(32767 * wave[:, None] * np.array(gains)) / 32768, np.float32)
 
 
 def picture(width: int, height: int, waves: list[list[float]]) -> Image:

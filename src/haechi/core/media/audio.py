@@ -35,9 +35,17 @@ class AudioBlock:
 
 
 def read_audio(
-    path: Path, limits: Limits, *, sample_rate: int = 16_000, start_s: float = 0.0, end_s: float | None = None
+    path: Path,
+    limits: Limits,
+    *,
+    sample_rate: int = 16_000,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    short_filter: bool = False,
 ) -> Iterator[AudioBlock]:
     """Sound from `start_s` to `end_s` (exclusive) at `sample_rate`.
+
+    With `short_filter`, it is resampled in 16 bits as fpcalc does (`short_filter`).
 
     Raises (while iterating):
         InputError: the file cannot be opened, or is not a regular file.
@@ -52,6 +60,7 @@ def read_audio(
         "end_s": end_s,
         "max_duration_s": limits.max_duration_s,
         "max_pixels": limits.max_pixels,
+        "short_filter": short_filter,
     }
     sent = round(start_s * sample_rate)
     for _, samples in sandbox.run_job("samples", path, limits, params):

@@ -111,7 +111,7 @@ def _planned(
 ) -> Iterator[Message]:
     """Step 2: the change goes into `made`; empty messages show that there is progress."""
     mono: list[Floats] = []
-    wanted = {**params, "sample_rate": MONO_RATE, "start_s": 0.0, "end_s": None}
+    wanted = {**params, "sample_rate": MONO_RATE, "start_s": 0.0, "end_s": None, "short_filter": False}
     for _, values in line.run(descriptor, name, wanted):
         if values is not None:
             mono.append(np.asarray(values, np.float32))

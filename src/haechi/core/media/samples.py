@@ -3,7 +3,8 @@
 1. Time 0 is the first decodable video frame, or without video the first sample.  2. Each decoded block is
 mixed to mono: front channels 1, centre sqrt 2, surround 1/sqrt 2, low frequency 0, divided by their sum.
 3. Blocks are laid on one time line by their stamps: jitter up to 30 ms is ignored, a gap becomes zeros, an
-overlap is cut.  4. Each unbroken stretch is resampled by libswresample.
+overlap is cut.  4. Each unbroken stretch is resampled by libswresample: as it does by itself, or where that is asked
+for with the short filter of fpcalc, which is what the words of Chromaprint are defined by.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from haechi.core.errors import UnreadableMediaError
 from haechi.core.media import container as box
 from haechi.core.media.clock import Beat
 from haechi.core.media.images import sniff
+from haechi.core.media.short_filter import ShortFilter
 
 _JITTER_S = 0.03
 _SEEK_FROM_S = 10.0
@@ -42,7 +44,8 @@ def run(descriptor: int, name: str, params: dict[str, Any]) -> Iterator[Message]
         return
     damage = box.Damage()
     _seek(container, stream, origin_s, start_s)
-    line = _TimeLine(rate, round(start_s * rate), None if end_s is None else round(end_s * rate), longest_s)
+    start, end = round(start_s * rate), None if end_s is None else round(end_s * rate)
+    line = _TimeLine(rate, start, end, longest_s, short_filter=bool(params["short_filter"]))
     yield {"slot_bytes": 4 * rate}, None
     beat = Beat()
     heard = False
@@ -118,11 +121,12 @@ def _seek(container: Any, stream: Any, origin_s: float | None, start_s: float) -
 class _TimeLine:
     """Mono samples at the wanted rate on one clock, cut to [start, end) samples."""
 
-    def __init__(self, rate: int, start: int, end: int | None, longest_s: float) -> None:
+    def __init__(self, rate: int, start: int, end: int | None, longest_s: float, *, short_filter: bool) -> None:
         self._rate = rate
         self._sent = start  # index of the next sample that goes out
         self._end = end
         self._longest_s = longest_s
+        self._short_filter = short_filter
         self._position: int | None = None  # index of the next sample that the resampler will give
         self._pieces: list[NDArray[np.float32]] = []
         self._held = 0
@@ -149,7 +153,7 @@ class _TimeLine:
                 self.end_s += gap_s
             self._position = round(self.end_s * self._rate)
             self._source_rate = source_rate
-            self._resampler = av.AudioResampler(format="flt", layout="mono", rate=self._rate)
+            self._resampler = self._new_resampler(source_rate)
         self.end_s += len(mono) / source_rate
         if source_rate == self._rate:
             self._lay(mono)
@@ -172,6 +176,11 @@ class _TimeLine:
             self._pieces, self._held = ([rest] if len(rest) else []), len(rest)
             yield {"t": self._sent / self._rate}, block
             self._sent += len(block)
+
+    def _new_resampler(self, source_rate: int) -> Any:
+        if self._short_filter:
+            return ShortFilter(source_rate, self._rate)
+        return av.AudioResampler(format="flt", layout="mono", rate=self._rate)
 
     def _resample(self, frame: Any | None) -> None:
         for part in self._resampler.resample(frame):

@@ -77,6 +77,26 @@ def test_resampling_keeps_time_and_level(tmp_path: Path, limits: Limits, tone: T
     assert np.abs(samples[200:-200] - tone(2.0)[200:-200]).max() < 0.01
 
 
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_the_short_filter_keeps_time_and_level_and_cuts_earlier(tmp_path: Path, limits: Limits, rate: int) -> None:
+    time_s = np.arange(2 * rate) / rate
+    levels = {}
+    for hertz in (1000, 3000, 5000):
+        write_audio(tmp_path / "a.wav", (0.5 * np.sin(2 * np.pi * hertz * time_s)).astype(np.float32), rate)
+        parts = read_audio(tmp_path / "a.wav", limits, sample_rate=11_025, short_filter=True)
+        samples = np.concatenate([block.samples for block in parts])
+        assert abs(len(samples) - 22_050) <= 2
+        assert np.array_equal(samples * 32_768, np.rint(samples * 32_768))
+        levels[hertz] = float(samples[500:-500].std() / (0.5 * 0.5**0.5))
+        if hertz == 1000:
+            expected = 0.5 * np.sin(2 * np.pi * hertz * np.arange(22_050) / 11_025)
+            count = min(len(samples), 22_050) - 500
+            assert np.abs(samples[500:count] - expected[500:count]).max() < 0.01
+    assert levels[1000] == pytest.approx(1.0, abs=0.01)
+    assert levels[3000] == pytest.approx(1.0, abs=0.05)
+    assert levels[5000] < 0.5
+
+
 def test_stereo_and_surround_become_a_fair_mono(tmp_path: Path, limits: Limits, tone: Tone) -> None:
     left, silent = tone(0.5), np.zeros(8000, np.float32)
     write_audio(tmp_path / "left.wav", np.stack([left, silent], 1), 16_000)
