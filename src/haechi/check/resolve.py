@@ -19,10 +19,9 @@ from typing import Any
 
 from haechi.check.marks import held_against_release, read_mark, read_mark_informed
 from haechi.check.match import match
-from haechi.core.errors import InputError, UnsupportedMediaError
-from haechi.core.fingerprint.iscc import ALGORITHM, BITS, SAME_BITS, distance, image_code, is_image_code
+from haechi.core.errors import InputError
+from haechi.core.fingerprint.iscc import ALGORITHM, BITS, SAME_BITS, content_code, distance, kind_of
 from haechi.core.media.probe import MediaInfo, probe_media
-from haechi.core.records import Kind
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 from haechi.core.watermark.markers import MARKERS
@@ -81,10 +80,12 @@ def by_binding(store: Store, alg: str, value: bytes, *, most: int = MOST_MATCHES
     if alg not in names.fingerprints:
         known_names = ", ".join((*names.watermarks, *names.fingerprints))
         raise InputError(f"no manifests are found by {alg!r}; known are {known_names}")
-    if not is_image_code(value):
-        raise InputError(f"the value is no {BITS}-bit Image-Code; it has two bytes of header and {BITS // 8} of code")
-    near = [(distance(known, value), label) for label, known in store.soft_bindings(alg)]
-    close = sorted(pair for pair in near if pair[0] <= SAME_BITS)
+    kind = kind_of(value)
+    if kind is None:
+        size = f"two bytes of header and {BITS // 8} of code"
+        raise InputError(f"the value is no {BITS}-bit Image-Code or Audio-Code; it has {size}")
+    near = [(distance(known, value), label) for label, known in store.soft_bindings(alg) if kind_of(known) is kind]
+    close = sorted(pair for pair in near if pair[0] <= SAME_BITS[kind])
     return [ManifestMatch(label, round(_WHOLE * (1 - bits / BITS))) for bits, label in close[:most]]
 
 
@@ -126,9 +127,5 @@ def _by_mark(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[
 
 
 def _by_code(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[ManifestMatch]:
-    if info.kind is not Kind.IMAGE:
-        return []
-    try:
-        return by_binding(store, ALGORITHM, image_code(path, limits))
-    except UnsupportedMediaError:
-        return []
+    code = content_code(path, info.kind, limits)
+    return by_binding(store, ALGORITHM, code) if code is not None else []

@@ -7,15 +7,14 @@ they do, the store refuses the second.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from haechi.core.errors import IntegrityError, UnsupportedMediaError
-from haechi.core.fingerprint.iscc import ALGORITHM, image_code
+from haechi.core.errors import IntegrityError
+from haechi.core.fingerprint.iscc import ALGORITHM, content_code
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Kind, Mark, SoftBinding
 from haechi.core.settings import Limits
@@ -122,11 +121,9 @@ def mark_of(copy: Copy, info: MediaInfo, label: str, recipient: str | None, psnr
 
 
 def bindings_of(copy: Copy, info: MediaInfo, key: bytes | None, limits: Limits) -> tuple[SoftBinding, ...]:
-    """What the manifest of a copy is found again by: the ISCC of a picture, and the mark."""
-    found: list[SoftBinding] = []
-    if info.kind is Kind.IMAGE:
-        with contextlib.suppress(UnsupportedMediaError):  # HEIC
-            found.append(SoftBinding(ALGORITHM, image_code(copy.path, limits)))
+    """What the manifest of a copy is found again by: the ISCC of a picture or of sound, and the mark."""
+    code = content_code(copy.path, info.kind, limits)
+    found = [SoftBinding(ALGORITHM, code)] if code is not None else []
     if key is not None and copy.payload is not None and not isinstance(copy.marking, Unmarked):
         method = copy.marking.method
         found.append(SoftBinding(method, mark_digest(key, method, copy.payload)))

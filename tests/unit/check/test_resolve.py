@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from haechi.check.resolve import by_binding, by_content, manifest_store, supported_algorithms
 from haechi.core.errors import InputError
-from haechi.core.fingerprint.iscc import image_code
+from haechi.core.fingerprint.iscc import distance, image_code, sound_code
+from haechi.core.media.encode import write_audio
 from haechi.core.provenance.keys import new_identity
 from haechi.core.provenance.sign import MARK_LABEL
 from haechi.core.settings import Limits
 from haechi.core.store import Store, open_store
 from haechi.core.watermark.mark_key import make_mark_key
 from haechi.register.protect import STAGING, Protected, Wish, protect
+from haechi.workflows.selftest import melody
 
 Picture = NDArray[np.uint8]
 
@@ -50,8 +52,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory, astronaut: Picture) -> Scene
     return Scene(store, run(wish, "a"), run(named, "b"), run(replace(wish, mark_key=None), "c"))
 
 
-def assertions(path: Path) -> dict[str, object]:
-    with path.open("rb") as file, c2pa.Reader("image/png", file) as reader:
+def assertions(path: Path, mime: str = "image/png") -> dict[str, object]:
+    with path.open("rb") as file, c2pa.Reader(mime, file) as reader:
         store = json.loads(reader.json())
     manifest = store["manifests"][store["active_manifest"]]
     return {one["label"]: one["data"] for one in manifest["assertions"]}
@@ -137,3 +139,72 @@ def test_a_removed_release_is_not_found(tmp_path: Path, astronaut: Picture) -> N
     assert len(store.soft_bindings("io.iscc.v0")) == 1
     store.remove_release(done.release.id)
     assert store.soft_bindings("io.iscc.v0") == []
+
+
+@dataclass(frozen=True)
+class SoundScene:
+    store: Store
+    marked: Protected
+    plain: Protected
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def sound_scene(tmp_path_factory: pytest.TempPathFactory) -> SoundScene:
+    folder = tmp_path_factory.mktemp("sound")
+    store = open_store(folder / "home")
+    wish = Wish(new_identity(store.home, "예시"), mark_key=make_mark_key(store.home))
+    write_audio(folder / "song.wav", melody(48_000, 16, 7, [0.9, 0.4]), 48_000)
+    write_audio(folder / "other.flac", melody(48_000, 16, 8, [0.9, 0.4]), 48_000, codec="flac")
+
+    def run(name: str, wish: Wish) -> Protected:
+        return protect(folder / name, folder / "out" / name, folder / "out" / STAGING, store, Limits(), wish)
+
+    return SoundScene(store, run("song.wav", wish), run("other.flac", replace(wish, mark_key=None)), folder)
+
+
+def test_the_manifest_of_sound_names_its_code(sound_scene: SoundScene) -> None:
+    for done, mime in ((sound_scene.marked, "audio/wav"), (sound_scene.plain, "audio/flac")):
+        binding = assertions(done.output, mime)["c2pa.soft-binding"]
+        assert isinstance(binding, dict)
+        assert binding["alg"] == "io.iscc.v0"
+        assert base64.b64decode(binding["blocks"][0]["value"]) == sound_code(done.output, Limits())
+    assert sound_scene.marked.mark is not None
+
+
+def test_copies_of_sound_lead_to_its_manifest_by_their_code(sound_scene: SoundScene) -> None:
+    copy = sound_scene.folder / "copy.mp3"
+    write_audio(copy, melody(48_000, 16, 8, [0.9, 0.4]), 48_000, codec="libmp3lame", bit_rate=64_000)
+    code = sound_code(copy, Limits())
+    assert code is not None
+    (found,) = by_binding(sound_scene.store, "io.iscc.v0", code)
+    assert found.manifest_id == sound_scene.plain.protection.label
+    assert found.similarity_score >= 88
+    assert by_content(copy, sound_scene.store, Limits())[0].manifest_id == found.manifest_id
+    stranger = sound_scene.folder / "stranger.wav"
+    write_audio(stranger, melody(48_000, 16, 3, [1.0]), 48_000)
+    code = sound_code(stranger, Limits())
+    assert code is not None
+    assert by_binding(sound_scene.store, "io.iscc.v0", code) == []
+    assert by_content(stranger, sound_scene.store, Limits()) == []
+
+
+def test_codes_of_pictures_and_of_sound_are_never_held_against_each_other(sound_scene: SoundScene) -> None:
+    ((_, known), *_) = sound_scene.store.soft_bindings("io.iscc.v0")
+    as_picture = b"\x21" + known[1:]
+    assert distance(known, as_picture) == 2
+    assert by_binding(sound_scene.store, "io.iscc.v0", known) != []
+    assert by_binding(sound_scene.store, "io.iscc.v0", as_picture) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.ogg", "libopus"), ("a.opus", "libopus")]
+)
+def test_sound_of_every_kind_gets_a_code(sound_scene: SoundScene, name: str, codec: str) -> None:
+    folder, store = sound_scene.folder / name, sound_scene.store
+    folder.mkdir()
+    write_audio(folder / name, melody(48_000, 8, 20, [1.0]), 48_000, codec=codec)
+    wish = Wish(new_identity(store.home, "x"))
+    done = protect(folder / name, folder / "out" / name, folder / "out" / STAGING, store, Limits(), wish)
+    kept = {label: value for label, value in store.soft_bindings("io.iscc.v0")}
+    assert kept[done.protection.label] == sound_code(done.output, Limits())

@@ -7,6 +7,8 @@ Register writes them and check reads them; both halves of each method stand in o
     local_features  ORB features of a picture and the geometry between two pictures
     visual          what is kept of a picture or a video: hashes, features, small grey pictures over time
     audio           landmarks of spectral peaks
+    chromaprint     words of sound, exchangeable with other Chromaprint users
+    iscc            code of a picture or of sound (ISO 24138), for soft bindings
     index           exact Hamming search by multi-index hashing, memory-mapped
     catalogue       all fingerprints of one store in derived index files
     alignment       which stretch of a master a stretch of a probe shows
