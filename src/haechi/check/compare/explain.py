@@ -236,10 +236,11 @@ def _least_odds(component: Component, window: Window) -> float:
 def _is_refuted(component: Component, look: Look, window: Window) -> bool:
     """Whether what reads as an overlay in luma is natural by its colours.
 
-    What reaches in from outside may be; what the fitted tones of a graded film leave behind is natural, too.
+    What reaches in from outside may be, and a small picture is; what the fitted tones of a graded film leave behind
+    is natural, too.
     """
     film = window.read_colours is not None
-    if look.edge or (film and look.graded):
+    if look.edge or _is_small_picture(look) or (film and look.graded):
         return False
     return _odds(component, window) < (NATURAL_ODDS_MOVING if film else NATURAL_ODDS)
 

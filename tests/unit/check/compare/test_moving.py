@@ -160,6 +160,18 @@ def test_a_bright_piece_of_the_scene_pasted_on_a_dark_place_is_no_caption(
     assert change.box is not None and abs(change.box.x + change.box.w / 2 - 100) < 20
 
 
+def test_another_film_small_in_a_corner_is_an_overlay_though_it_is_natural(
+    make_clip: Make, moving_frames: Frames, master_clip: Path, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    shown = [frame.copy() for frame in moving_frames]
+    for k, frame in enumerate(shown):
+        other = np.roll(np.rot90(astronaut), 3 * k, axis=0)
+        frame[260:380, 4:124] = cv2.resize(np.ascontiguousarray(other), (120, 120), interpolation=cv2.INTER_AREA)
+    got = compare(make_clip(shown, crf=26), master_clip, models)
+    assert got.changes == ()
+    assert "overlay" in {edit.kind for edit in got.edits}
+
+
 def _with_lawn(photograph: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The photograph with grass along its lower border: detail that a plain sticker has less of."""
     blades = np.random.default_rng(5).normal(0, 90, photograph.shape[:2]).astype(np.float32)
