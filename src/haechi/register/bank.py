@@ -56,5 +56,4 @@ def add_to_bank(
     sets = fingerprint_media(path, info, limits, progress)
     fake.confirm()
     item = BankItem(new_id("B"), info.kind, fake.sha256, path.name, because.strip(), now(), info.duration_s)
-    standing = store.add_bank_item(item, sets)
-    return standing, standing.id == item.id
+    return store.add_bank_item(item, sets)

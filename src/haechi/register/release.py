@@ -75,8 +75,7 @@ def register_release(
         # 4. All or nothing.
         master.confirm()
         release = _describe(master, info, artist_id, title, published, proxy)
-        standing = store.add_release(release, sets)
-        return standing, standing.id == release.id
+        return store.add_release(release, sets)
 
 
 def _known(path: Path, store: Store, sha256: str) -> Release | None:

@@ -49,12 +49,12 @@ def registered(store: Store, path: Path, name: str, *, bank: bool = False) -> st
     sets = fingerprint_media(path, info, LIMITS)
     if bank:
         item = BankItem(name, info.kind, f"sha256:{name}", path.name, "confirmed by a test", "2026-01-01", None)
-        return store.add_bank_item(item, sets).id
+        return store.add_bank_item(item, sets)[0].id
     release = Release(
         name, name, info.kind, f"sha256:{name}", path.name, None, None, "2026-01-01", info.duration_s, info.width,
         info.height, None,
     )  # fmt: skip
-    return store.add_release(release, sets).id
+    return store.add_release(release, sets)[0].id
 
 
 def matches(path: Path, store: Store) -> tuple[Candidate, ...]:

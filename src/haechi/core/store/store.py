@@ -148,12 +148,12 @@ class Store:
 
     # Releases and bank
 
-    def add_release(self, release: Release, fingerprints: Sequence[FingerprintSet]) -> Release:
+    def add_release(self, release: Release, fingerprints: Sequence[FingerprintSet]) -> tuple[Release, bool]:
         """Add a release with all its fingerprints; its proxy must have been put inside the same `writing()`.
 
         Returns:
-            The release that stands: another than the argument when its bytes were registered before, be it by another
-            process meanwhile; the proxy that nothing points to is swept when the store is next opened.
+            The release that stands, and whether it was added: not when its bytes were registered before, be it by
+            another process meanwhile; then the proxy that nothing points to is swept when the store is next opened.
         """
         sets = [(one.algorithm, one.to_bytes()) for one in fingerprints]
         with self._changing() as change:
@@ -162,7 +162,7 @@ class Store:
             standing, added = items.add_release(change, release, sets)
         if not added and release.proxy not in (None, standing.proxy):
             self._blobs.leave_mark()
-        return standing
+        return standing, added
 
     def releases(self) -> list[Release]:
         """Every release, oldest first."""
@@ -224,14 +224,15 @@ class Store:
         with self._reading() as connection:
             return items.find_soft_bindings(connection, alg)
 
-    def add_bank_item(self, item: BankItem, fingerprints: Sequence[FingerprintSet]) -> BankItem:
+    def add_bank_item(self, item: BankItem, fingerprints: Sequence[FingerprintSet]) -> tuple[BankItem, bool]:
         """Add a confirmed fake with all its fingerprints.
 
-        Returns the one that stands, as `add_release` does.
+        Returns:
+            The one that stands, and whether it was added, as `add_release` does.
         """
         sets = [(one.algorithm, one.to_bytes()) for one in fingerprints]
         with self._changing() as change:
-            return items.add_bank_item(change, item, sets)[0]
+            return items.add_bank_item(change, item, sets)
 
     def bank_items(self) -> list[BankItem]:
         """Every bank item, oldest first."""

@@ -39,7 +39,7 @@ def sound(seed: int) -> FingerprintSet:
 def add(store: Store, number: int) -> str:
     name = f"R-{number}"
     release = Release(name, name, Kind.VIDEO, f"sha256:{number}", name, None, None, "2026-01-01", 1.0, 2, 2, None)
-    return store.add_release(release, [pictures(number), sound(number)]).id
+    return store.add_release(release, [pictures(number), sound(number)])[0].id
 
 
 def found(store: Store, number: int) -> set[str]:

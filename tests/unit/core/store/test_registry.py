@@ -47,7 +47,7 @@ def filled(
     store.add_artist("하늘 Secretname", "contract 2026-115", [photo(1), photo(2)])
     store.set_references({artist.id: b"a trained reference"})
     with store.writing():
-        release = store.add_release(make_release("one", artist_id=artist.id), [make_set(), make_set("other_v1", 9)])
+        release, _ = store.add_release(make_release("one", artist_id=artist.id), [make_set(), make_set("other_v1", 9)])
         store.add_protection(
             protection(release, digest, store.put_blob(b"manifest")),
             Mark(LABEL, Kind.VIDEO, "video_v0", 17, 18, "Press Pool", 41.5, True),

@@ -59,7 +59,7 @@ def test_references_follow_their_artist(store: Store) -> None:
 
 
 def test_release_and_fingerprints_come_back(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
-    release = store.add_release(make_release(), [make_set("a_v1", 1), make_set("b_v1", 2)])
+    release, _ = store.add_release(make_release(), [make_set("a_v1", 1), make_set("b_v1", 2)])
     assert store.releases() == [release]
     assert store.release(release.id) == store.release_by_sha256(release.sha256) == release
     rows = list(store.fingerprints())
@@ -79,16 +79,16 @@ def test_file_name_that_is_no_text_can_be_stored(store: Store, make_release: Mak
 
 
 def test_same_bytes_are_registered_once(store: Store, make_release: MakeRelease, make_set: MakeSet) -> None:
-    first = store.add_release(make_release(), [make_set()])
-    second = store.add_release(make_release(id="R-other", title="other"), [make_set()])
-    assert second == first
+    first, added = store.add_release(make_release(), [make_set()])
+    assert added
+    assert store.add_release(make_release(id="R-other", title="other"), [make_set()]) == (first, False)
     assert store.last_seq() == 1
 
 
 def test_working_copy_of_the_second_of_two_at_once_is_swept(store: Store, make_release: MakeRelease) -> None:
     kept, other = store.put_blob(b"working copy"), store.put_blob(b"another working copy")
     store.add_release(make_release(proxy=kept), [])
-    assert store.add_release(make_release(id="R-other", proxy=other), []).proxy == kept
+    assert store.add_release(make_release(id="R-other", proxy=other), [])[0].proxy == kept
     again = open_store(store.home)
     assert [f"sha256:{path.name}" for path in again.home.glob("blobs/*/*")] == [kept]
 
@@ -109,8 +109,9 @@ def test_many_rows_are_read_in_batches(store: Store, make_release: MakeRelease, 
 
 
 def test_bank_item_round_trip(store: Store, make_bank_item: Callable[..., BankItem], make_set: MakeSet) -> None:
-    item = store.add_bank_item(make_bank_item(), [make_set()])
-    assert store.add_bank_item(make_bank_item(), []) == item
+    item, added = store.add_bank_item(make_bank_item(), [make_set()])
+    assert added
+    assert store.add_bank_item(make_bank_item(), []) == (item, False)
     assert store.bank_items() == [item]
     assert store.bank_by_sha256(item.sha256) == store.bank_item(item.id) == item
     assert [(row.item, row.item_id) for row in store.fingerprints()] == [("bank", item.id)]
