@@ -127,7 +127,7 @@ def _release(path: Path, info: MediaInfo, pointer: Pointer | None, store: Store,
 def _informed(
     path: Path, release: Release, key: bytes, marker: Watermarker, store: Store, limits: Limits
 ) -> list[Heard]:
-    heard, known = [], marks_of(release, store)
+    heard, known = [], marks_of(release.id, store)
     master = store.blob_path(release.proxy or "")
     for label in LABELS:
         column = "recipient_payload" if label == "recipient" else "payload"

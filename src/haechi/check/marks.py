@@ -114,16 +114,16 @@ def read_mark_informed(path: Path, info: MediaInfo, release: Release, store: Sto
     if reader is None:
         return None
     key, marker = reader
-    among = {mark.payload for mark in marks_of(release, store)}
+    among = {mark.payload for mark in marks_of(release.id, store)}
     if not among:
         return None
     reading = marker.detect_informed(path, store.blob_path(release.proxy), key, limits, among=among)
     return None if reading is None else _led_back(reading, store)
 
 
-def marks_of(release: Release, store: Store) -> list[Mark]:
+def marks_of(release_id: str, store: Store) -> list[Mark]:
     """Of all outputs of a release."""
-    return [mark for one in store.protections(release_id=release.id) for mark in store.marks(label=one.label)]
+    return [mark for one in store.protections(release_id=release_id) for mark in store.marks(label=one.label)]
 
 
 def held_against_release(pointer: Pointer, path: Path, info: MediaInfo, store: Store, limits: Limits) -> Pointer:

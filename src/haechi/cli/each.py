@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Generic, Self, TypeVar
 
 import typer
+from threadpoolctl import threadpool_limits
 
 from haechi.cli.failures import UNREADABLE, Stopped, as_haechi_error
 from haechi.cli.lines import failure_line
@@ -132,6 +133,8 @@ class _Ahead(Generic[Entry, Done]):
         self._entries = entries
         self._work = work
         self._pool = ThreadPoolExecutor(side_by_side) if side_by_side > 1 else None
+        # Files share the cores already. For the whole run: limits that files take one by one would undo each other's.
+        self._products = threadpool_limits(1 if side_by_side > 1 else None, user_api="blas")
         self._ahead: deque[Future[Done]] = deque()
         self._begun = 0
         self._most = side_by_side
@@ -148,6 +151,7 @@ class _Ahead(Generic[Entry, Done]):
 
             stop_jobs()  # marking a film takes minutes
         self._pool.shutdown(cancel_futures=True)
+        self._products.restore_original_limits()
 
     def result(self, index: int, progress: Callable[[float], None]) -> Done:
         """What the work on the next entry gives or raises."""

@@ -125,7 +125,7 @@ def _protect(
         raise InputError(session.say(mark("--title names one release; protect the files one by one")))
     store = acting_store(session)
     check_description(store, artist, published)
-    wish = replace(wish, made_from=lambda path, own: made_from(path, own, store, session.settings.limits))
+    wish = replace(wish, made_from=lambda path, info, own: made_from(path, info, own, store, session.settings.limits))
     if not no_watermark:
         wish = replace(wish, mark_key=company_key(store))
     note_passed_over(session, tasks.passed_over)

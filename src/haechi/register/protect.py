@@ -64,8 +64,8 @@ class Wish:
         tsa: address of a time stamp authority, or None.
         mark_key: the company's watermark key; None leaves the mark out.
         recipient: whose copy it is, or None.
-        made_from: finds the earlier output that a source without credentials was made from, given the id of the release
-            whose master the source is, if any; None: nobody looks for one.
+        made_from: finds the earlier output that a source without credentials was made from, given what the source is
+            and the id of the release whose master it is, if any; None: nobody looks for one.
     """
 
     identity: Identity
@@ -75,7 +75,7 @@ class Wish:
     tsa: str | None = None
     mark_key: bytes | None = field(default=None, repr=False)
     recipient: str | None = None
-    made_from: Callable[[Path, str | None], Protection | None] | None = field(default=None, repr=False)
+    made_from: Callable[[Path, MediaInfo, str | None], Protection | None] | None = field(default=None, repr=False)
 
     def digest(self, artist_id: str | None, source_name: str) -> str:
         """Names the request: with the same source it gives the same release."""
@@ -148,8 +148,7 @@ def protect(
     made = _finish_staged(staged, output, store, original.sha256, request)
     if made is None:
         try:
-            parent = None if carries else _parent(original, store, limits, wish)
-            made = _make(original, staged, store, limits, wish, request, parent, progress)
+            made = _make(original, staged, store, limits, wish, request, progress, carries=carries)
         except Exception:
             # Unsigned copies do not stay beside what goes out; only a kill leaves them, for the next run to clear up.
             shutil.rmtree(staged.parent, ignore_errors=True)
@@ -162,16 +161,17 @@ def protect(
     return _protected(store, source, output, sidecar, *made, reused=False)
 
 
-def _parent(original: Snapshot, store: Store, limits: Limits, wish: Wish) -> Protection | None:
+def _parent(original: Snapshot, info: MediaInfo, store: Store, limits: Limits, wish: Wish) -> Protection | None:
     """What an earlier output of the same source names, or else what is found."""
-    for earlier in store.protections(source_sha256=original.sha256):
-        reading = read_manifest(original.path, limits, sidecar=store.blob_path(earlier.manifest))
+    earlier = store.protections(source_sha256=original.sha256)
+    for one in earlier:
+        reading = read_manifest(original.path, limits, sidecar=store.blob_path(one.manifest))
         if reading is not None and reading.parent is not None:
             return next(iter(store.protections(label=reading.parent)), None)
-    if wish.made_from is None:
+    if earlier or wish.made_from is None:  # what was signed since the first of them came later than these bytes
         return None
     own = store.release_by_sha256(original.sha256)
-    return wish.made_from(original.path, own.id if own is not None else None)
+    return wish.made_from(original.path, info, own.id if own is not None else None)
 
 
 def _place_name(original: Snapshot, output: Path) -> str:
@@ -186,14 +186,16 @@ def _make(
     limits: Limits,
     wish: Wish,
     request: str,
-    parent: Protection | None,
     progress: Callable[[float], None] | None,
+    *,
+    carries: bool,
 ) -> tuple[Release, Protection]:
-    """Steps 2 to 5: the output in the staging folder, verified and registered."""
+    """Steps 2 to 5, after what the source was made from: the output in the staging folder, verified and registered."""
+    info = probe_media(original.path, limits)
+    parent = None if carries else _parent(original, info, store, limits, wish)
     shutil.rmtree(staged.parent, ignore_errors=True)
     staged.parent.mkdir(parents=True)
     # 2. Mark.
-    info = probe_media(original.path, limits)
     copy = _marked(original.path, info, staged.parent, store, limits, wish)
     # 3. Sign.
     bindings = bindings_of(copy, info, wish.mark_key, limits)
@@ -211,7 +213,14 @@ def _make(
     with store.writing():
         digest = store.put_blob(manifest)
         release, _ = register_release(
-            original.path, store, limits, artist=wish.artist, title=claim.title, published=wish.published, progress=told
+            original.path,
+            store,
+            limits,
+            info=info,
+            artist=wish.artist,
+            title=claim.title,
+            published=wish.published,
+            progress=told,
         )
         protection = _protection(original, staged, release, copy, wish, request, (label, digest, claim.published_at))
         store.add_protection(protection, mark_of(copy, info, label, wish.recipient, fidelity), bindings)

@@ -36,6 +36,7 @@ def register_release(
     store: Store,
     limits: Limits,
     *,
+    info: MediaInfo | None = None,
     artist: str | None = None,
     title: str | None = None,
     published: str | None = None,
@@ -47,6 +48,7 @@ def register_release(
         path: image, video or sound file.
         store: where to.
         limits: what reading the file may cost.
+        info: what `probe_media` said of it, if it was asked already.
         artist: name or id of an enrolled artist.
         title: the file's name when not given.
         published: ISO date, e.g. 2026-05-01.
@@ -65,7 +67,7 @@ def register_release(
     master = take_snapshot(path)
     if (known := _known(path, store, master.sha256)) is not None:
         return known, False
-    info = probe_media(path, limits)
+    info = info or probe_media(path, limits)
     # 2. Fingerprints.
     sets = fingerprint_media(path, info, limits, _part(progress, 0.0, _FINGERPRINT_SHARE))
     with store.writing() as folder:

@@ -13,13 +13,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from haechi.check.marks import held_against_release, key_for, read_mark
+from haechi.check.marks import held_against_release, key_for, marks_of, read_mark
 from haechi.check.match import match
 from haechi.core.errors import InputError
-from haechi.core.media.probe import probe_media
-from haechi.core.records import Protection
+from haechi.core.media.probe import MediaInfo
+from haechi.core.records import Kind, Protection
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 from haechi.register.protect import STAGING
@@ -107,14 +108,17 @@ def staging(folder: Path, tasks: Sequence[Task | Failed]) -> Iterator[Path]:
         os.close(descriptor)
 
 
-def made_from(path: Path, own: str | None, store: Store, limits: Limits) -> Protection | None:
+def made_from(path: Path, info: MediaInfo, own: str | None, store: Store, limits: Limits) -> Protection | None:
     """The earlier output whose mark a file bears, or None.
 
     A mark is a pointer, never a proof: a fingerprint must lead to the same release, and where the mark says that the
-    release lies, the file must show it.
+    release lies, the file must show it. All three must hold, so what costs least when there is nothing to find comes
+    first: a picture's mark takes .4 s, its fingerprints up to 1.4 s, as SIFT decides what resembles many; a film's
+    mark takes many times as long as its fingerprints.
 
     Args:
         path: the file, which has no credentials.
+        info: what `probe_media` said of it.
         own: id of the release whose master the file is, which it cannot be made from; None where it is none.
         store: the registry.
         limits: what reading may cost.
@@ -122,14 +126,22 @@ def made_from(path: Path, own: str | None, store: Store, limits: Limits) -> Prot
     Raises:
         InputError: the file cannot be read.
     """
-    info = probe_media(path, limits)
     if key_for(store, info.kind) is None:
         return None
-    # The fingerprint first: looking in vain for the mark of a film that was never marked takes many times as long.
-    matched = {one.item_id for one in match(path, info, store, limits) if one.item == "release"} - {own}
-    pointer = read_mark(path, info, store, limits) if matched else None
-    if pointer is None or pointer.mark is None or pointer.release is None or pointer.release.id not in matched:
+    matched = cache(lambda: _marked_releases(path, info, store, limits) - {own})
+    if info.kind is not Kind.IMAGE and not matched():
+        return None
+    pointer = read_mark(path, info, store, limits)
+    if pointer is None or pointer.mark is None or pointer.release is None or pointer.release.id == own:
         return None
     if not held_against_release(pointer, path, info, store, limits).agrees:
         return None
+    if pointer.release.id not in matched():
+        return None
     return next(iter(store.protections(label=pointer.mark.label)), None)
+
+
+def _marked_releases(path: Path, info: MediaInfo, store: Store, limits: Limits) -> set[str]:
+    """Ids of the releases of which the file holds something and of which outputs bear a mark."""
+    found = {one.item_id for one in match(path, info, store, limits) if one.item == "release"}
+    return {one for one in found if marks_of(one, store)}

@@ -279,8 +279,8 @@ def test_what_waits_for_publishing_goes_when_its_source_changed(
 ) -> None:
     make = protecting._make
 
-    def and_then_it_changes(*given: Any) -> Any:
-        made = make(*given)
+    def and_then_it_changes(*given: Any, **named: Any) -> Any:
+        made = make(*given, **named)
         clip.write_bytes(MATROSKA + b"more")
         return made
 

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from haechi.check.match import match
 from haechi.check.verify import Verification, verify
 from haechi.core.media.encode import write_video
+from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.provenance.keys import new_identity, ours
 from haechi.core.settings import Limits
 from haechi.core.store import Store, open_store
 from haechi.core.watermark.mark_key import make_mark_key
+from haechi.register import protect as protecting
+from haechi.register import release
 from haechi.register.protect import STAGING, Protected, Wish, protect
 from haechi.workflows import protect as workflow
 from haechi.workflows.protect import made_from
@@ -51,7 +55,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, astronaut: Picture) -> Scene
     wish = Wish(
         new_identity(store.home, "예시"),
         mark_key=make_mark_key(store.home),
-        made_from=lambda path, own: made_from(path, own, store, Limits()),
+        made_from=lambda path, info, own: made_from(path, info, own, store, Limits()),
     )
     cv2.imwrite(str(folder / "photo.png"), astronaut)
     empty = Scene(folder, store, replace(wish, title="첫눈"), astronaut, None)  # type: ignore[arg-type]
@@ -71,6 +75,52 @@ def test_the_master_of_a_release_was_not_made_from_it(scene: Scene, monkeypatch:
     monkeypatch.setattr(workflow, "read_mark", never)
     found = scene.verified(scene.protected(scene.folder / "photo.png", "again"))
     assert (found.release, found.parent) == (scene.first.release, None)
+
+
+def test_an_unmarked_picture_is_not_searched_for_by_its_fingerprints(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks like the release whose mark it lacks: that costs most to find out, and would change nothing."""
+    monkeypatch.setattr(workflow, "match", never)
+    cv2.imwrite(str(tmp_path / "unmarked.jpg"), scene.master[40:470, 30:500])
+    assert scene.verified(scene.protected(tmp_path / "unmarked.jpg")).parent is None
+
+
+def test_a_mark_is_not_looked_for_in_a_film_of_unmarked_releases(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = film(322, 242, 60, seed=2)
+    write_video(tmp_path / "marked.mp4", film(322, 242, 60, seed=3), 20.0, crf=14)
+    write_video(tmp_path / "unmarked.mp4", frames, 20.0, crf=14)
+    write_video(tmp_path / "edit.mp4", [one[:224] for one in frames], 20.0, crf=20)
+    unmarked = replace(scene, wish=replace(scene.wish, mark_key=None)).protected(tmp_path / "unmarked.mp4")
+    assert scene.protected(tmp_path / "marked.mp4").mark is not None
+    found = match(tmp_path / "edit.mp4", probe_media(tmp_path / "edit.mp4", Limits()), scene.store, Limits())
+    assert {one.item_id for one in found} == {unmarked.release.id}
+    monkeypatch.setattr(workflow, "read_mark", never)
+    assert scene.verified(scene.protected(tmp_path / "edit.mp4")).parent is None
+
+
+def test_the_second_recipients_copy_has_the_parent_of_the_first_or_none(scene: Scene, tmp_path: Path) -> None:
+    """What was signed since the first came later than the source."""
+    cv2.imwrite(str(tmp_path / "another.png"), scenery(512, 512, 9))
+    scene.protected(tmp_path / "another.png")
+    later = replace(scene, wish=replace(scene.wish, recipient="press", made_from=never))
+    assert scene.verified(later.protected(tmp_path / "another.png", "press")).parent is None
+
+
+def test_a_source_is_probed_once(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, probed = tmp_path / "once.png", []
+
+    def probe(path: Path, limits: Limits) -> MediaInfo:
+        probed.append(path)
+        return probe_media(path, limits)
+
+    for module in (protecting, release):
+        monkeypatch.setattr(module, "probe_media", probe)
+    cv2.imwrite(str(source), scenery(512, 512, 10))
+    scene.protected(source)
+    assert probed.count(source) == 1
 
 
 def test_a_crop_without_credentials_names_its_parent_and_carries_its_manifest(scene: Scene, tmp_path: Path) -> None:

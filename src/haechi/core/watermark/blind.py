@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from haechi.core.watermark import lattice
 from haechi.core.watermark.canvas import ALIKE_GREY, BLURRED_GREY, MIN_SIDE_PX, canvas, luma, scaling, whiten
@@ -44,6 +45,13 @@ def read(image_bgr: Bytes, key: bytes, *, search: bool = True) -> Reading | None
     reading = choose(_as_it_lies(gray, pattern))
     if reading is not None or not search:
         return reading
+    # The products are small: threads for them wait for each other, and take three times as much of two cores.
+    with threadpool_limits(1, user_api="blas"):
+        return _without_borders(gray, pattern)
+
+
+def _without_borders(gray: Bytes, pattern: Pattern) -> Reading | None:
+    """Steps 2 and 3."""
     left, top, right, bottom = _content(gray)
     inner = np.ascontiguousarray(gray[top:bottom, left:right])
     bordered = inner.shape != gray.shape
