@@ -28,6 +28,7 @@ from haechi.check.remote import follow_remote
 from haechi.core.errors import InputError, UnreadableMediaError
 from haechi.core.fetch import Client
 from haechi.core.media.probe import probe_media
+from haechi.core.provenance.formats import is_of_type
 from haechi.core.provenance.keys import Ours
 from haechi.core.provenance.origin import Origin, read_origin
 from haechi.core.provenance.read import ManifestReading, read_manifest, sidecar_beside, sidecar_of
@@ -239,25 +240,30 @@ def _read_origin(path: Path, limits: Limits, ours: Ours, trust_pem: str) -> tupl
     """Who signed a file, and the manifest beside it that says so, for a file of a kind that cannot hold one.
 
     A manifest that does not bear the file's whole name may be that of another file, `clip.mkv` beside `clip.ogg`: it
-    is, where it fits that one and not this one.
+    is, where it fits that one and not this one. Where it fits neither, one of them was changed: this one, if it alone
+    is of the type that the manifest was made for. Otherwise it says nothing of this one.
     """
     sidecar = sidecar_beside(path) if needs_sidecar(path) else None
     origin = read_origin(path, limits, ours, trust_pem=trust_pem, sidecar=sidecar)
     if sidecar is None or sidecar == sidecar_of(path) or (origin is not None and _is_intact(origin.reading)):
         return origin, sidecar
-    others = (one for one in path.parent.glob(f"{glob.escape(path.stem)}.*") if one not in (path, sidecar))
-    if any(one.is_file() and _fits(one, sidecar, limits) for one in others):
+    made_for = origin.reading.format if origin is not None else None
+    if any(_may_own(one, path, sidecar, made_for, limits) for one in path.parent.glob(f"{glob.escape(path.stem)}.*")):
         return read_origin(path, limits, ours, trust_pem=trust_pem), None
     return origin, sidecar
 
 
-def _fits(path: Path, sidecar: Path, limits: Limits) -> bool:
-    """Whether a manifest is that of these very bytes, whoever signed it."""
+def _may_own(other: Path, path: Path, sidecar: Path, made_for: str | None, limits: Limits) -> bool:
+    """Whether a manifest that does not fit `path` may be that of another file: it fits, or its type leaves it open."""
     try:
-        reading = read_manifest(path, limits, sidecar=sidecar) if needs_sidecar(path) else None
-    except InputError:
+        if other in (path, sidecar) or not other.is_file() or not needs_sidecar(other):
+            return False
+        reading = read_manifest(other, limits, sidecar=sidecar)
+    except (InputError, OSError):
         return False
-    return reading is not None and _is_intact(reading)
+    if reading is not None and _is_intact(reading):
+        return True
+    return made_for is None or is_of_type(other, made_for) or not is_of_type(path, made_for)
 
 
 def _is_intact(reading: ManifestReading) -> bool:

@@ -228,6 +228,12 @@ def test_the_manifest_of_another_file_of_the_same_stem_accuses_nobody(
         scene.look(sound)
     assert (film, beside) in reads[1:]
     film.write_bytes(film.read_bytes() + bytes(9))
-    assert scene.look(film).verdict == Standing.CHANGED  # its manifest still says so, and fits nothing else
+    assert scene.look(film).verdict == Standing.CHANGED  # the only one of the type that its manifest was made for
+    with pytest.raises(InputError):  # still innocent: it is read as a file without credentials
+        scene.look(sound)
+    (tmp_path / "clip.webm").write_bytes(source.read_bytes() + b"!")
+    for one in (film, tmp_path / "clip.webm"):  # of one type: either may be the one that was changed
+        assert scene.look(one).verdict == Standing.UNKNOWN
+    (tmp_path / "clip.webm").unlink()
     sound.unlink()
     assert scene.look(film).verdict == Standing.CHANGED

@@ -35,6 +35,16 @@ _BRANDS: Final[Mapping[bytes, str]] = {
 }
 _BESIDE: Final[Mapping[bytes, str]] = {b"\x1aE\xdf\xa3": "video/x-matroska", b"OggS": "application/ogg"}
 _UNKNOWN: Final = "application/octet-stream"
+# What others call the types of `_BESIDE`.
+_OTHER_NAMES: Final[Mapping[str, str]] = {
+    "video/webm": "video/x-matroska",
+    "audio/webm": "video/x-matroska",
+    "video/matroska": "video/x-matroska",
+    "audio/x-matroska": "video/x-matroska",
+    "audio/ogg": "application/ogg",
+    "video/ogg": "application/ogg",
+    "audio/opus": "application/ogg",
+}
 _HEIF: Final = (".heic", ".heif", ".hif", ".avif", ".avifs")
 # of all brands that are not told apart, rare ones of HEIF among them
 _ISO: Final = ("MP4 or QuickTime", (".mp4", ".m4v", ".mov", ".qt", ".m4a", ".m4b", ".3gp", ".3g2", *_HEIF))
@@ -90,6 +100,15 @@ def place_of_manifest(head: bytes) -> Place:
         if head.startswith(magic):
             return Place(mime, embedded=False)
     return Place(_UNKNOWN, embedded=False)
+
+
+def is_of_type(path: Path, mime: str) -> bool:
+    """Whether a file is of that media type, whatever it is called.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return place_of_manifest(head_of(path)).mime == _OTHER_NAMES.get(mime, mime)
 
 
 def head_of(path: Path) -> bytes:

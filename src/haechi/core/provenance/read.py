@@ -85,6 +85,7 @@ class ManifestReading:
         parent: label of the manifest of the file that was opened to make it, as far as that carried one.
         problems: failures of the manifest and of its ingredients.
         manifest: label of the newest manifest.
+        format: media type of its file; claims of version 2 leave that out: of the file that was opened to make it.
         remote_url: where the credentials lie when they are not in the file; nothing was fetched from there.
     """
 
@@ -100,6 +101,7 @@ class ManifestReading:
     parent: str | None = None
     problems: tuple[Problem, ...] = ()
     manifest: str | None = None
+    format: str | None = None
     remote_url: str | None = None
 
     def as_data(self) -> dict[str, Any]:
@@ -217,9 +219,10 @@ def _reading(answer: Mapping[str, Any]) -> ManifestReading:
         actions=tuple(name for name in (_text(action.get("action")) for action in actions) if name),
         source_types=tuple(types),
         ingredients=tuple(title for title in titles if title),
-        parent=_parent(manifest),
+        parent=_opened(manifest, "active_manifest"),
         problems=problems,
         manifest=label,
+        format=_text(manifest.get("format")) or _opened(manifest, "format"),
     )
 
 
@@ -237,9 +240,10 @@ def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _maps(_map(assertion.get("data")).get("actions"))
 
 
-def _parent(manifest: Mapping[str, Any]) -> str | None:
+def _opened(manifest: Mapping[str, Any], name: str) -> str | None:
+    """What is said of the file that was opened to make this one."""
     opened = (one for one in _maps(manifest.get("ingredients")) if one.get("relationship") == "parentOf")
-    return next((_text(one.get("active_manifest")) for one in opened), None)
+    return next((_text(one.get(name)) for one in opened), None)
 
 
 def _source_type(action: Mapping[str, Any]) -> str | None:
