@@ -195,6 +195,9 @@ def _show(session: Session, done: Protected, json: bool) -> None:
             parts.append(say(mark("{psnr} dB"), psnr=number(done.mark.psnr_db)))
         if done.mark.recipient is not None:
             parts.append(say(mark("copy for {recipient}"), recipient=visible(done.mark.recipient)))
+    if done.parent is not None:
+        parent = f"{done.parent.id} {visible(done.parent.title)}"
+        parts.append(say(mark("made from release {release}"), release=parent))
     if done.reused:
         parts.append(say(mark("was protected already")))
     session.result(f"{done.release.id}  {' · '.join(parts)}")
@@ -211,6 +214,7 @@ def _record(done: Protected) -> Mapping[str, Any]:
         "source": str(done.source),
         "output": str(done.output),
         "release": done.release.id,
+        "parent": done.parent.id if done.parent is not None else None,
         "sha256": signed.output_sha256,
         "psnr_db": None if done.mark is None or done.mark.psnr_db is None else round(done.mark.psnr_db, 2),
         "manifest": {

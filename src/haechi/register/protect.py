@@ -46,6 +46,7 @@ from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store, now
 from haechi.core.watermark.marks import Unmarked
 from haechi.register.marking import NOT_WANTED, Copy, bindings_of, mark_copy, mark_of, require_mark
+from haechi.register.parent import Search, parent_of_source, parent_release
 from haechi.register.release import check_description, register_release
 
 STAGING = ".haechi-staging"
@@ -64,8 +65,7 @@ class Wish:
         tsa: address of a time stamp authority, or None.
         mark_key: the company's watermark key; None leaves the mark out.
         recipient: whose copy it is, or None.
-        made_from: finds the earlier output that a source without credentials was made from, given what the source is
-            and the id of the release whose master it is, if any; None: nobody looks for one.
+        made_from: finds the earlier output that a source without credentials was made from; None: nobody looks for one.
     """
 
     identity: Identity
@@ -75,7 +75,7 @@ class Wish:
     tsa: str | None = None
     mark_key: bytes | None = field(default=None, repr=False)
     recipient: str | None = None
-    made_from: Callable[[Path, MediaInfo, str | None], Protection | None] | None = field(default=None, repr=False)
+    made_from: Search | None = field(default=None, repr=False)
 
     def digest(self, artist_id: str | None, source_name: str) -> str:
         """Names the request: with the same source it gives the same release."""
@@ -95,6 +95,7 @@ class Protected:
         release: as registered.
         protection: what was signed.
         mark: what the output bears, or None.
+        parent: the earlier release that it was made from, or None.
         reused: an earlier run had done it.
         misnamed: what the output is, e.g. "JPEG", where its name, the source's, says that it is something else.
     """
@@ -105,6 +106,7 @@ class Protected:
     release: Release
     protection: Protection
     mark: Mark | None
+    parent: Release | None
     reused: bool
     misnamed: str | None
 
@@ -161,19 +163,6 @@ def protect(
     return _protected(store, source, output, sidecar, *made, reused=False)
 
 
-def _parent(original: Snapshot, info: MediaInfo, store: Store, limits: Limits, wish: Wish) -> Protection | None:
-    """What an earlier output of the same source names, or else what is found."""
-    earlier = store.protections(source_sha256=original.sha256)
-    for one in earlier:
-        reading = read_manifest(original.path, limits, sidecar=store.blob_path(one.manifest))
-        if reading is not None and reading.parent is not None:
-            return next(iter(store.protections(label=reading.parent)), None)
-    if earlier or wish.made_from is None:  # what was signed since the first of them came later than these bytes
-        return None
-    own = store.release_by_sha256(original.sha256)
-    return wish.made_from(original.path, info, own.id if own is not None else None)
-
-
 def _place_name(original: Snapshot, output: Path) -> str:
     """Of the staging folder of one source and output: two outputs of the same bytes may be made side by side."""
     return hashlib.sha256(f"{original.sha256} {output.resolve()}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
@@ -192,7 +181,7 @@ def _make(
 ) -> tuple[Release, Protection]:
     """Steps 2 to 5, after what the source was made from: the output in the staging folder, verified and registered."""
     info = probe_media(original.path, limits)
-    parent = None if carries else _parent(original, info, store, limits, wish)
+    parent = None if carries else parent_of_source(original, info, store, wish.made_from)
     shutil.rmtree(staged.parent, ignore_errors=True)
     staged.parent.mkdir(parents=True)
     # 2. Mark.
@@ -285,7 +274,8 @@ def _protected(
     reused: bool,
 ) -> Protected:
     mark = next(iter(store.marks(label=protection.label)), None)
-    return Protected(source, output, sidecar, release, protection, mark, reused, misnamed(output))
+    parent = parent_release(protection, store)
+    return Protected(source, output, sidecar, release, protection, mark, parent, reused, misnamed(output))
 
 
 def _see_that_place_is_free(store: Store, original: Snapshot, output: Path, wish: Wish) -> None:

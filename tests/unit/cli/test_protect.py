@@ -50,7 +50,9 @@ def test_keys_are_told_and_never_shown(haechi: Haechi, home: Path) -> None:
     assert haechi("keys", "show", "nobody").code == 2
 
 
-def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_path: Path) -> None:
+def test_a_folder_is_protected_and_verified(
+    haechi: Haechi, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     assert haechi("protect", photos, "-o", out).code == 2
     assert haechi("keys", "new", "--name", "예시").code == 0
@@ -83,7 +85,15 @@ def test_a_folder_is_protected_and_verified(haechi: Haechi, photos: Path, tmp_pa
     assert "stripped from this file" in said
     assert f"invisible mark: release {records[0]['release']}" in said
     edits = tmp_path / "edits"
-    assert haechi("protect", copy, "-o", edits).code == 0
+    made = haechi("protect", copy, "-o", edits)
+    assert made.code == 0
+    assert f" · made from release {records[0]['release']} a" in made.out
+    with monkeypatch.context() as patched:
+        patched.setenv("HAECHI_LANG", "ko")
+        (once_more,) = haechi("protect", copy, "-o", edits).lines
+    assert f" · 공개작 {records[0]['release']} a에서 만들어짐 · " in once_more
+    told = [json.loads(line) for line in haechi("protect", copy, photos / "a.png", "-o", edits, "--json").lines]
+    assert [one["parent"] for one in told] == [records[0]["release"], None]
     assert f"made from release {records[0]['release']} a" in haechi("verify", edits / copy.name).out
     assert json.loads(haechi("verify", edits / copy.name, "--json").out)["parent"] == records[0]["release"]
 

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any, Final
 
 import c2pa
@@ -33,7 +34,7 @@ PURPOSES: Final = "\n".join(
     )
 )
 # Remote manifests and revocation lists would let a file under check choose an address to call.
-_SETTINGS: dict[str, Any] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+OFFLINE: Final[Mapping[str, Any]] = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
 def main(descriptor: int, sidecar: int, memory_bytes: int, anchors_pem: str) -> None:
@@ -70,10 +71,10 @@ def _limit(memory_bytes: int) -> None:
 
 
 def _read(file: Any, manifests: bytes | None, anchors_pem: str) -> dict[str, Any]:
-    settings = dict(_SETTINGS) | {"trust": {"trust_config": PURPOSES}}
+    settings = dict(OFFLINE) | {"trust": {"trust_config": PURPOSES}}
     if anchors_pem:
         settings["trust"] = {"trust_anchors": anchors_pem, "trust_config": PURPOSES}
-        settings["verify"] = {**_SETTINGS["verify"], "verify_trust": True}
+        settings["verify"] = {**OFFLINE["verify"], "verify_trust": True}
     try:
         context = c2pa.Context(c2pa.Settings.from_dict(settings))
         if manifests is None:

@@ -22,7 +22,8 @@ from typing import Any, Final
 
 import c2pa
 
-from haechi.core.provenance.read import UNKNOWN_ISSUER
+from haechi.core.provenance.child import OFFLINE
+from haechi.core.provenance.read import UNKNOWN_ISSUER, said_of_opened
 
 RESOURCE: Final = "parent.c2pa"
 _TYPE: Final = "application/c2pa"
@@ -53,11 +54,7 @@ def parent_of(manifest: bytes, source_name: str, settings: Mapping[str, Any]) ->
     Raises:
         c2pa.C2paError: it is no manifest store.
     """
-    with (
-        c2pa.Context(c2pa.Settings.from_dict(dict(settings))) as context,
-        c2pa.Reader(_TYPE, io.BytesIO(manifest), context=context) as reader,
-    ):
-        store = json.loads(reader.json())
+    store = _read(manifest, settings)
     label, results = store["active_manifest"], store["validation_results"]
     known, current = store["manifests"][label], results["activeManifest"]
     failures = [one for one in current["failure"] if not _is_of_bytes(one)]
@@ -76,6 +73,23 @@ def parent_of(manifest: bytes, source_name: str, settings: Mapping[str, Any]) ->
         "validation_results": {**results, "activeManifest": {**current, "failure": failures}},
     }
     return Parent(definition | carried, manifest)
+
+
+def parent_label(manifest: bytes) -> str | None:
+    """Label of the parent that a manifest store of ours names; None where it names none, or is damaged."""
+    try:
+        store = _read(manifest, OFFLINE)
+    except c2pa.C2paError:
+        return None
+    return said_of_opened(store["manifests"][store["active_manifest"]], "active_manifest")
+
+
+def _read(manifest: bytes, settings: Mapping[str, Any]) -> dict[str, Any]:
+    with (
+        c2pa.Context(c2pa.Settings.from_dict(dict(settings))) as context,
+        c2pa.Reader(_TYPE, io.BytesIO(manifest), context=context) as reader,
+    ):
+        return dict(json.loads(reader.json()))
 
 
 def _is_of_bytes(failure: Mapping[str, Any]) -> bool:

@@ -219,10 +219,10 @@ def _reading(answer: Mapping[str, Any]) -> ManifestReading:
         actions=tuple(name for name in (_text(action.get("action")) for action in actions) if name),
         source_types=tuple(types),
         ingredients=tuple(title for title in titles if title),
-        parent=_opened(manifest, "active_manifest"),
+        parent=said_of_opened(manifest, "active_manifest"),
         problems=problems,
         manifest=label,
-        format=_text(manifest.get("format")) or _opened(manifest, "format"),
+        format=_text(manifest.get("format")) or said_of_opened(manifest, "format"),
     )
 
 
@@ -240,8 +240,8 @@ def _actions(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
             yield from _maps(_map(assertion.get("data")).get("actions"))
 
 
-def _opened(manifest: Mapping[str, Any], name: str) -> str | None:
-    """What is said of the file that was opened to make this one."""
+def said_of_opened(manifest: Mapping[str, Any], name: str) -> str | None:
+    """What a manifest, in the library's JSON, says under that name of the file that was opened to make its own."""
     opened = (one for one in _maps(manifest.get("ingredients")) if one.get("relationship") == "parentOf")
     return next((_text(one.get(name)) for one in opened), None)
 

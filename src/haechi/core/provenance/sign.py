@@ -27,7 +27,7 @@ from typing import Any, Final
 import c2pa
 
 from haechi.core.errors import InputError, RemoteError, UnsupportedMediaError
-from haechi.core.provenance.child import PURPOSES
+from haechi.core.provenance.child import OFFLINE, PURPOSES
 from haechi.core.provenance.formats import Place, head_of, place_of_manifest
 from haechi.core.provenance.keys import Identity
 from haechi.core.provenance.parent import RESOURCE, Parent, parent_of
@@ -52,7 +52,7 @@ _NOT_ALLOWED: Final = (
 # Unknown keys are accepted silently, so tests hold what they do. Whoever signs reads the output afresh, in a process of
 # its own: a second reading here would double the time and add nothing.
 _SETTINGS: Final[dict[str, Any]] = {
-    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_after_sign": False},
+    "verify": {**OFFLINE["verify"], "verify_after_sign": False},
     "trust": {"trust_config": PURPOSES},  # of whoever signed what is opened
     "builder": {"thumbnail": {"enabled": False}},
 }
