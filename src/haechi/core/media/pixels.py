@@ -184,7 +184,7 @@ class PictureMaker:
         rows = rows[:, : plane.width]
         if (plane.width, plane.height) != self._geometry.scaled:
             rows = shrink(rows, self._geometry.scaled)
-        full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray"))
+        full = is_luma_full_range(frame)
         if tone_map is not None:
             return tone_map.luma(rows, bits, full)
         return _stretch(rows, bits, full)
@@ -210,6 +210,11 @@ def _packed(frame: Any) -> NDArray[np.uint8]:
     """View of a bgr24 frame as (h, w, 3); it keeps the frame alive."""
     plane = frame.planes[0]
     return np.ndarray((frame.height, frame.width, 3), np.uint8, plane, strides=(plane.line_size, 3, 1))
+
+
+def is_luma_full_range(frame: Any) -> bool:
+    """Whether black and white of a frame's luma are the least and the greatest code value."""
+    return bool(frame.color_range == _FULL_RANGE or frame.format.name.startswith(("yuvj", "gray")))
 
 
 def _matrix(frame: Any) -> Colorspace:

@@ -34,7 +34,7 @@ from haechi.core.media.ahead import ahead
 from haechi.core.media.clock import BEAT_S, Beat
 from haechi.core.media.images import sniff
 from haechi.core.media.orientation import Orientation
-from haechi.core.media.pixels import plan
+from haechi.core.media.pixels import is_luma_full_range, plan
 from haechi.core.media.remake_output import (
     PIECE_BYTES,
     Message,
@@ -91,12 +91,14 @@ class PictureFacts:
         displayed: (w, h) as displayed, turned, with square pixels.
         orientation: how a stored frame is turned for display.
         bits: of a code value.
+        levels: code values of black and white.
     """
 
     shape: tuple[int, int]
     displayed: tuple[int, int]
     orientation: Orientation
     bits: int
+    levels: tuple[int, int]
 
 
 def run_video(
@@ -116,7 +118,8 @@ def run_video(
         return
     geometry = plan(first, stream, None, int(params["max_pixels"]), name)
     bits = first.format.components[0].bits
-    facts = PictureFacts((first.height, first.width), geometry.displayed, geometry.orientation, bits)
+    levels = (0, (1 << bits) - 1) if is_luma_full_range(first) else (16 << bits - 8, 235 << bits - 8)  # BT.709, BT.2100
+    facts = PictureFacts((first.height, first.width), geometry.displayed, geometry.orientation, bits, levels)
     source.close()
     yield {"slot_bytes": PIECE_BYTES}, None
     film = _Film(descriptor, name, params, muxer, first, change(facts))

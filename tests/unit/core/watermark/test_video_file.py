@@ -101,6 +101,29 @@ def pq_film(path: Path) -> None:
         container.mux(stream.encode(None))
 
 
+@pytest.mark.parametrize(("tag", "least"), [(1, 14), (2, 0)])
+def test_black_stays_black_where_the_range_is_limited(tag: int, least: int, tmp_path: Path) -> None:
+    """A coder rings by a code value or two; the mark went eight below."""
+    source, target = tmp_path / "black.mp4", tmp_path / "marked.mp4"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10", "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.codec_context.color_range = tag
+        for number in range(20):
+            frame = av.VideoFrame(320, 240, "yuv420p")
+            for plane, level in zip(frame.planes, (16, 128, 128), strict=True):
+                plane.update(bytes([level]) * plane.buffer_size)
+            frame.color_range, frame.pts = tag, number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert isinstance(MARKER.embed(source, target, KEY, PAYLOAD, LIMITS), Marking)
+    with av.open(str(target)) as container:
+        lumas = [frame.to_ndarray()[:240] for frame in container.decode(video=0)]
+    darkest = min(int(luma.min()) for luma in lumas)
+    assert least <= darkest < 16
+    assert (darkest < 14) == (tag == 2)
+
+
 def again(source: Path, target: Path, *, chapters: bool = False, **options: str) -> Path:
     """The same packets in another layout."""
     with av.open(str(source)) as known, av.open(str(target), "w", options=options) as made:

@@ -23,6 +23,7 @@ class _Change:
             displayed=facts.displayed,
             orientation=facts.orientation,
             bits=facts.bits,
+            levels=facts.levels,
             psnr_db=float(wanted["psnr_db"]),
             recipient=None if second is None else (pattern_of(key, RECIPIENT), int(second)),
         )

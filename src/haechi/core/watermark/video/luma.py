@@ -6,8 +6,8 @@ coarse structure leaves it readable. Each frame's own texture shapes it (`canvas
 mean square, so the pattern stands still while the picture moves: a reader adds frames up, and a still of the film reads
 as a marked picture. At the beginning of a scene, and every `_REFRESH` frames, the mark takes account of what the
 picture itself says to the reader, as `write` does; the change is faded in.
-Depths of 8 to 16 bits, limited or full range: the mark is scaled with the code values, HDR signals are left as they
-are.
+Depths of 8 to 16 bits, limited or full range: the mark is scaled with the code values and stays between black and
+white, HDR signals are left as they are.
 Limits: the pattern is the same all through a film, so averaging the film's frames helps to estimate it: a pointer,
 never a proof.
 """
@@ -62,6 +62,7 @@ class LumaMarker:
         displayed: (w, h) as displayed.
         orientation: how a stored frame is turned for display.
         bits: of a code value.
+        levels: code values of black and white, which the mark does not go beyond; None where these are the last ones.
         psnr_db: of each frame.
         recipient: a second payload and its pattern, `_BESIDE` as strong, without a lattice.
     """
@@ -75,6 +76,7 @@ class LumaMarker:
         displayed: tuple[int, int] | None = None,
         orientation: Orientation = _UPRIGHT,
         bits: int = 8,
+        levels: tuple[int, int] | None = None,
         psnr_db: float = PSNR_DB,
         recipient: tuple[Pattern, int] | None = None,
     ) -> None:
@@ -83,6 +85,7 @@ class LumaMarker:
         self._canvas = max(1, round(height * factor)), max(1, round(width * factor))
         self._orientation, self._turned = orientation, _turned(self._canvas, orientation)
         self._shape, self._unit = shape, float(1 << (bits - 8))
+        self._levels = levels
         self._rounding = 1 / 12 / self._unit**2
         self._power = 255.0**2 / 10 ** (psnr_db / 10) - self._rounding
         rows, columns = (-(-side // 64) for side in self._canvas)
@@ -123,11 +126,15 @@ class LumaMarker:
         plane *= np.float32(self._lost)
         full = cv2.resize(plane, self._shape[::-1], interpolation=cv2.INTER_LINEAR)
         out: NDArray[Any] = cv2.add(luma, full, dtype=cv2.CV_8U if luma.dtype == np.uint8 else cv2.CV_16U)
+        if self._levels is not None:  # what lay beyond them before stays
+            black, white = self._levels
+            np.maximum(out, np.minimum(luma, black), out=out)
+            np.minimum(out, np.maximum(luma, white), out=out)
         self._account(float(cv2.norm(out, luma, cv2.NORM_L2SQR)) / self._unit**2, out.size)
         return out
 
     def _account(self, error: float, pixels: int) -> None:
-        """Enlarging smooths and ends clip: the next frame makes good what this one lost."""
+        """Enlarging smooths, black and white clip: the next frame makes good what this one lost."""
         self._error += error
         self._pixels += pixels
         self._most_error = max(self._most_error, error / pixels)

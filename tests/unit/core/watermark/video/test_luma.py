@@ -81,6 +81,23 @@ def test_ten_bits_are_marked_like_eight() -> None:
     assert float(np.abs(ten[1] / 4 - eight[1]).mean()) < 0.5
 
 
+@pytest.mark.parametrize("bits", [8, 10])
+def test_the_mark_stays_between_black_and_white(bits: int) -> None:
+    """What lay beyond them before is left there."""
+    unit, frame = 1 << (bits - 8), film(640, 360, 1)[0]
+    frame = np.clip(frame.astype(np.uint16) + 16, 16, 235)
+    frame[:60], frame[60:120], frame[-20:], frame[-40:-20] = 16, 235, 7, 250
+    frame = (frame * unit).astype(np.uint8 if bits == 8 else np.uint16)
+    (out,), _ = marked([frame], bits=bits, levels=(16 * unit, 235 * unit))
+    assert (out[:60].min(), out[60:120].max()) == (16 * unit, 235 * unit)
+    assert out[:60].max() > 16 * unit
+    assert out[60:120].min() < 235 * unit
+    assert 7 * unit < out[-20:].max() <= 16 * unit
+    assert out[-20:].min() >= 7 * unit
+    assert 250 * unit > out[-40:-20].min() >= 235 * unit
+    assert out[-40:-20].max() <= 250 * unit
+
+
 @pytest.mark.parametrize("turn", [Orientation(True, True, False), Orientation(False, True, True)])
 def test_turned_films_are_marked_as_they_are_displayed(turn: Orientation) -> None:
     shown = film(640, 360, 1)
