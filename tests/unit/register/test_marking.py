@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from haechi.core.errors import InputError, IntegrityError
+from haechi.core.media.encode import write_video
 from haechi.core.media.probe import hash_file
 from haechi.core.provenance.keys import new_identity, ours
 from haechi.core.provenance.origin import read_origin
@@ -22,6 +25,8 @@ from haechi.core.watermark.markers import MARKERS
 from haechi.register import protect as protecting
 from haechi.register.marking import company_key
 from haechi.register.protect import STAGING, Protected, Wish, protect
+from unit.core.watermark.audio.sounds import song
+from unit.core.watermark.video.films import film
 
 
 @dataclass
@@ -67,6 +72,50 @@ def test_each_output_of_one_release_has_numbers_of_its_own(scene: Scene) -> None
         assert origin is not None
         assert origin.by_us
         assert origin.reading.problems == ()
+
+
+def subtitled(source: Path, target: Path) -> list[bytes]:
+    """The same packets, and two lines of `mov_text`, which players show; what is in each."""
+    lines = [(0, 900, "안녕"), (1000, 800, "two")]
+    texts = [len(text.encode()).to_bytes(2, "big") + text.encode() for _, _, text in lines]
+    with av.open(str(source)) as known, av.open(str(target), "w") as made:
+        copies = {stream.index: made.add_stream_from_template(stream) for stream in known.streams}
+        words = made.add_mux_stream("mov_text")
+        words.metadata["language"] = "kor"
+        for packet in known.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                made.mux(packet)
+        for (start, length, _), text in zip(lines, texts, strict=True):
+            packet = av.Packet(text)
+            packet.stream, packet.time_base = words, Fraction(1, 1000)
+            packet.pts = packet.dts = start
+            packet.duration = length
+            made.mux(packet)
+    return texts
+
+
+def told_subtitles(path: Path) -> list[tuple[object, ...]]:
+    with av.open(str(path)) as container:
+        (words,) = container.streams.subtitles
+        about = words.codec_context.name, words.metadata.get("language"), words.disposition
+        return [
+            (*about, float(one.pts * one.time_base), float(one.duration * one.time_base), bytes(one))
+            for one in container.demux(words)
+            if one.size
+        ]
+
+
+def test_subtitles_stay(scene: Scene, tmp_path: Path) -> None:
+    """Marking copies them, signing moves them."""
+    write_video(tmp_path / "plain.mp4", film(322, 242, 40, seed=1), 20.0, audio=song(2), crf=14)
+    scene.photo = tmp_path / "film.mp4"
+    texts = subtitled(tmp_path / "plain.mp4", scene.photo)
+    before = told_subtitles(scene.photo)
+    assert [one[-1] for one in before if one[-1] in texts] == texts
+    done = scene.run("out")
+    assert done.mark is not None
+    assert told_subtitles(done.output) == before
 
 
 @pytest.mark.parametrize("ending", [".avif", ".tif"])
