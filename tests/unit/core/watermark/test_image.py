@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from haechi.core.errors import InputError
+from haechi.core.watermark import lattice
 from haechi.core.watermark.blind import read
 from haechi.core.watermark.embed import embed
 from haechi.core.watermark.records import Marked
+from threads import product_threads
 from unit.core.watermark.scenery import jpeg, page, scene
 
 KEY, OTHER = b"a company's key!", b"another company!"
@@ -49,6 +54,22 @@ def test_it_reads_as_it_lies(marked: Marked) -> None:
 def test_neither_the_original_nor_another_key_reads(original: np.ndarray, marked: Marked) -> None:
     assert payload(original) is None
     assert payload(marked.image, OTHER) is None
+
+
+def test_a_search_keeps_to_one_core(original: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads for its small products wait for each other."""
+    search, used = lattice.search, []
+    assert payload(original) is None  # all that has such products is loaded by now
+
+    def watched(*given: Any) -> Any:
+        used.append(product_threads())
+        return search(*given)
+
+    monkeypatch.setattr(lattice, "search", watched)
+    with threadpool_limits(2, user_api="blas"):
+        assert payload(original) is None
+        after = product_threads()
+    assert (used, after) == ([{1}], {2})
 
 
 @pytest.mark.parametrize("quality", [90, 50, 30])
