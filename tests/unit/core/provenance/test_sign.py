@@ -21,7 +21,7 @@ from haechi.core.errors import IntegrityError, UnsupportedMediaError
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.provenance import certificates, sign
 from haechi.core.provenance.certificates import make_root, make_signer
-from haechi.core.provenance.formats import misnamed, place_of_manifest
+from haechi.core.provenance.formats import is_of_type, misnamed, place_of_manifest
 from haechi.core.provenance.keys import Identity, add_identity, new_identity, ours
 from haechi.core.provenance.origin import read_origin
 from haechi.core.provenance.read import read_manifest, sidecar_beside, sidecar_of
@@ -368,6 +368,15 @@ def test_the_place_is_told_from_the_bytes_not_the_name() -> None:
     assert not place_of_manifest(b"\xff\xf1\x50\x80").embedded  # ADTS: raw AAC
     assert place_of_manifest(b"\xff\xfb\x90\x00").mime == "audio/mpeg"
     assert not place_of_manifest(b"").embedded
+
+
+def test_a_type_goes_by_several_names(tmp_path: Path) -> None:
+    film, sound = tmp_path / "clip.webm", tmp_path / "clip.opus"
+    film.write_bytes(b"\x1aE\xdf\xa3")
+    sound.write_bytes(b"OggS")
+    types = ("video/x-matroska", "video/webm", "application/ogg", "audio/opus", "image/jpeg")
+    assert [is_of_type(film, one) for one in types] == [True, True, False, False, False]
+    assert [is_of_type(sound, one) for one in types] == [False, False, True, True, False]
 
 
 @pytest.mark.parametrize("name", MAKERS | BESIDE)
