@@ -100,7 +100,7 @@ def differences(window: Window) -> list[tuple[Component, Look, str | None]]:
         window = judged_anew(window, _taken_off(window, over))
         layer = _explained(window)
         changes = [component for component, _, kind in found if kind is None]
-        hidden = [each for each in layer if _hidden(*each, window) and not any(_same(each[0], c) for c in changes)]
+        hidden = [each for each in layer if is_hidden(*each) and not any(_same(each[0], c) for c in changes)]
         found += hidden
     return found + blurred
 
@@ -143,10 +143,14 @@ def _beauty(look: Look) -> str | None:
     return "beauty_filter" if smoothed else None
 
 
-def _hidden(component: Component, look: Look, kind: str | None, window: Window) -> bool:
-    """Whether what remains after something was taken off is a change, and no remnant of what lay there."""
-    clear = component.peak > CLEARLY * window.judged.high[component.region]
-    return kind is None and component.region in FACIAL and look.flatness < REMNANT and clear
+def is_hidden(component: Component, look: Look, kind: str | None) -> bool:
+    """Whether what remains after something was taken off is a change, and no remnant of what lay there.
+
+    Remnants are as flat as what is drawn, or hardly differ from the master: a rim that was not wholly taken off.
+    """
+    clear = component.peak > CLEARLY * component.high
+    remnant = look.flatness >= REMNANT or look.alike > SAME_PICTURE
+    return kind is None and component.region in FACIAL and clear and not remnant
 
 
 def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:

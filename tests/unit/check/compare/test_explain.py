@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from haechi.check.compare.changes import Component
-from haechi.check.compare.explain import NOISE, benign_kind, is_soft
+from haechi.check.compare.explain import NOISE, benign_kind, is_hidden, is_soft
 from haechi.check.compare.look import Look
 from haechi.core.records import Region
 
@@ -80,6 +80,19 @@ def test_a_shade_without_an_edge_is_noise_only_while_it_is_weak(steady: float) -
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
     assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), replace(look(shade), hard=0.8)) != NOISE
+
+
+def test_a_mouth_beneath_a_caption_is_a_change_and_the_rim_of_a_sticker_is_none() -> None:
+    mouth = replace(component(Region.MOUTH), peak=18.0, high=7.4)
+    retimed = look((0.64, 23.9, 0.22, 0.14, 0.91, 0.85, 0.73, 0.54, 5.6))
+    assert is_hidden(mouth, retimed, None)
+    assert not is_hidden(mouth, retimed, "overlay")
+    assert not is_hidden(replace(mouth, peak=9.0), retimed, None)
+    assert not is_hidden(replace(mouth, region=Region.BODY), retimed, None)
+    assert not is_hidden(mouth, replace(retimed, flatness=0.9), None)
+    # A star that follows a face: what was left of its tip beside the mouth.
+    rim = look((0.67, 23.7, 0.52, 0.0, 0.99, 1.16, 0.94, 0.16, 14.7))
+    assert not is_hidden(replace(mouth, peak=9.0, high=6.0), rim, None)
 
 
 def test_eyes_of_another_moment_in_a_small_copy_are_a_change_and_coding_is_not() -> None:
