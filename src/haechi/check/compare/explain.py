@@ -66,8 +66,8 @@ CONTRAST_LACKING, FINE_LACKING = (8.0, 65.0), 1.0
 LEAST_LACKING_S = 0.2
 # More detail than the master has there.
 ADDED = 1.5
-# A frame alone shows the moment before or after; another picture would stand out far more, levels.
-MIN_CONTRAST_ALONE = 40.0
+# A frame alone shows the moment before or after; another picture would stand out far more, levels, or be less alike.
+MIN_CONTRAST_ALONE, ALIKE_ALONE = 40.0, 0.8
 MAX_SHADING, STEADY_SHADING, ALIKE_SHADED = 16.0, 0.97, 0.9
 WEAK, ALIKE_WEAK = 1.15, 0.93
 SAME_PICTURE, SAME_GRADED, AS_SHARP = 0.975, 0.965, 0.75
@@ -154,8 +154,9 @@ def is_hidden(component: Component, look: Look, kind: str | None) -> bool:
 
 
 def _explained(window: Window) -> list[tuple[Component, Look, str | None]]:
+    frames = len(window.times_s)
     looks = {id(part): look_at(part, window) for part in window.judged.components}
-    parts = [part for part in window.judged.components if not _is_neighbour(part, looks[id(part)], window)]
+    parts = [part for part in window.judged.components if not is_neighbour(part, looks[id(part)], frames)]
     telling = [part for part in parts if benign_kind(part, looks[id(part)]) != NOISE]
     # What was not joined to another is the same object, looked at already.
     looked = [(c, looks.get(id(c)) or look_at(c, window)) for c in merge(telling or parts, window.times_s)]
@@ -180,10 +181,14 @@ def _with_pieces(
     return [(component, look, piece(component, kind)) for component, look, kind in told]
 
 
-def _is_neighbour(component: Component, look: Look, window: Window) -> bool:
-    """Whether a frame of moving pictures differs all alone, and no more than the frame beside it does."""
-    alone = component.first == component.last and len(window.times_s) > 1
-    return alone and look.contrast < MIN_CONTRAST_ALONE
+def is_neighbour(component: Component, look: Look, frames: int) -> bool:
+    """Whether one of so many frames differs all alone, and no more than the frame beside it does.
+
+    Where a shaken camera shows leaves, the frame beside it differs much and is alike all the same.
+    """
+    alone = component.first == component.last and frames > 1
+    shaken = component.region is Region.BACKGROUND and look.alike > ALIKE_ALONE
+    return alone and (shaken or look.contrast < MIN_CONTRAST_ALONE)
 
 
 def _touches_face(component: Component, window: Window) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from haechi.check.compare.changes import Component
-from haechi.check.compare.explain import NOISE, benign_kind, is_hidden, is_soft
+from haechi.check.compare.explain import NOISE, benign_kind, is_hidden, is_neighbour, is_soft
 from haechi.check.compare.look import Look
 from haechi.core.records import Region
 
@@ -80,6 +80,17 @@ def test_a_shade_without_an_edge_is_noise_only_while_it_is_weak(steady: float) -
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
     assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), replace(look(shade), hard=0.8)) != NOISE
+
+
+def test_a_frame_alone_that_is_alike_shows_the_moment_beside_it() -> None:
+    leaves = look((0.34, 42.7, 1.0, 0.18, 0.84, 1.04, 0.75, 0.03, 3.2))
+    alone = replace(component(Region.BACKGROUND), last=0)
+    assert is_neighbour(alone, leaves, 59)
+    assert not is_neighbour(alone, leaves, 1)
+    assert not is_neighbour(replace(alone, last=1), leaves, 59)
+    assert not is_neighbour(alone, replace(leaves, alike=0.6), 59)
+    assert is_neighbour(alone, replace(leaves, alike=0.6, contrast=38.0), 59)
+    assert not is_neighbour(replace(alone, region=Region.MOUTH), leaves, 59)
 
 
 def test_a_mouth_beneath_a_caption_is_a_change_and_the_rim_of_a_sticker_is_none() -> None:
