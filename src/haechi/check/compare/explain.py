@@ -44,7 +44,7 @@ OWN_HUE, SOLID, DRAWN_CONTRAST, DRAWN_FINE = 21.0, 0.5, 60.0, 12.0
 FULL, BLENDED = 0.85, 0.55
 # Contrast and hardness.
 CUT_OUT = (30.0, 0.7)
-# A whole video made small is richer in detail than a piece of the scene pasted in, or has other colours.
+# A whole video made small is richer in detail than a piece of the scene pasted in, or has other colours than that.
 SMALL_PICTURE, FOREIGN_HUE = 2.0, 30.0
 # Remnants of drawn things are as flat as they are; a changed mouth or eye is not.
 REMNANT = 0.85
@@ -243,15 +243,21 @@ def _least_odds(component: Component, window: Window) -> float:
 
 
 def _is_refuted(component: Component, look: Look, window: Window) -> bool:
-    """Whether what reads as an overlay in luma is natural by its colours.
-
-    What reaches in from outside may be, and a small picture is; what the fitted tones of a graded film leave behind
-    is natural, too.
-    """
+    """Whether what reads as an overlay in luma is natural by its colours."""
     film = window.read_colours is not None
-    if look.edge or _is_small_picture(look) or (film and look.graded):
+    least = NATURAL_ODDS_MOVING if film else NATURAL_ODDS
+    return may_be_natural(look, film=film) and _odds(component, window) < least
+
+
+def may_be_natural(look: Look, *, film: bool) -> bool:
+    """Whether natural colours say that something is no overlay.
+
+    What reaches in from outside may have them, and a small picture does; so does what the fitted tones of a graded film
+    leave behind. A flat piece in a colour that is not the scene's is none of the scene, however coding frays it.
+    """
+    if look.edge or _is_small_picture(look):
         return False
-    return _odds(component, window) < (NATURAL_ODDS_MOVING if film else NATURAL_ODDS)
+    return not (film and (look.graded or _is_foreign_tone(look)))
 
 
 def _odds(component: Component, window: Window) -> float:
@@ -344,6 +350,11 @@ def _is_small_picture(look: Look) -> bool:
     """A whole other picture in a corner: richer in detail than a piece of the scene, or in colours that are not its."""
     foreign = look.hue is not None and look.hue > FOREIGN_HUE and look.hard > MIN_HARD
     return look.corner and look.moved < MOVED and (look.fine > SMALL_PICTURE or foreign)
+
+
+def _is_foreign_tone(look: Look) -> bool:
+    """Flat tones in a colour that the scene does not have there."""
+    return look.flatness > DRAWN[0] and look.hue is not None and look.hue > FOREIGN_HUE
 
 
 def _is_cut_out(look: Look) -> bool:
