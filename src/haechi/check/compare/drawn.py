@@ -296,7 +296,7 @@ def _correlation(a: Floats, b: Floats) -> float:
 
 
 @lru_cache(maxsize=2)
-def _weights(name: str) -> dict[str, NDArray[Any]]:
-    stored = files("haechi.check.compare").joinpath(name).read_bytes()
+def _weights(file: str) -> dict[str, NDArray[Any]]:
+    stored = files("haechi.check.compare").joinpath(file).read_bytes()
     with np.load(BytesIO(stored), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}

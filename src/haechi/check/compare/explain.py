@@ -252,12 +252,12 @@ def _is_refuted(component: Component, look: Look, window: Window) -> bool:
 def may_be_natural(look: Look, *, film: bool) -> bool:
     """Whether natural colours say that something is no overlay.
 
-    What reaches in from outside may have them, and a small picture does; so does what the fitted tones of a graded film
+    What reaches in from outside may have them; in a film a small picture does, and what the fitted tones of a grade
     leave behind. A flat piece in a colour that is not the scene's is none of the scene, however coding frays it.
     """
-    if look.edge or _is_small_picture(look):
+    if look.edge:
         return False
-    return not (film and (look.graded or _is_foreign_tone(look)))
+    return not (film and (look.graded or _is_small_picture(look) or _is_foreign_tone(look)))
 
 
 def _odds(component: Component, window: Window) -> float:

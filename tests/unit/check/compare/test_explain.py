@@ -91,6 +91,7 @@ def test_natural_colours_do_not_speak_against_stickers_frames_and_small_pictures
     assert may_be_natural(replace(heart, flatness=0.6), film=True)
     assert not may_be_natural(replace(scenery, edge=True), film=True)
     assert not may_be_natural(replace(scenery, corner=True), film=True)
+    assert may_be_natural(replace(scenery, corner=True), film=False)
     assert not may_be_natural(replace(scenery, graded=True), film=True)
     assert may_be_natural(replace(scenery, graded=True), film=False)
 
