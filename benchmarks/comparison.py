@@ -27,7 +27,7 @@ import haechi
 from benchmarks.alter import ALTERATIONS, BENIGN, make_source
 from benchmarks.chains import CHAINS
 from benchmarks.scoring import compare_clip
-from benchmarks.sources import Source, data_folder, films_in, find_sources
+from benchmarks.sources import Source, data_folder, films_in, find_sources, folder
 from benchmarks.tables import render
 from haechi.core.settings import Settings
 
@@ -148,13 +148,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="at most three minutes; says what it covered")
     parser.add_argument("--split", choices=("dev", "test", "all"), default="all")
     parser.add_argument("--every", type=int, default=1, help="only one clip in so many, drawn by its name")
-    parser.add_argument("--films", type=Path, help="take the films of this folder as masters, whatever they show")
+    parser.add_argument("--films", type=folder, help="take the films of this folder as masters, whatever they show")
     parser.add_argument("--table", type=Path, help="write the tables as Markdown")
     parser.add_argument("--results", type=Path, help="file of results to go on with, whatever the code")
     parser.add_argument("--limit-s", type=float, default=86_400.0, help="stop after this many seconds")
     options = parser.parse_args()
-    if options.films and not options.films.is_dir():
-        parser.error(f"--films {options.films}: no such folder.")
     data = options.films or data_folder()
     if data is None:
         print("Comparison: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA to the folder of video_real.")

@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 from benchmarks import graphics, tampering
 from benchmarks.intervals import auc
 from benchmarks.photographs import LFW, PHOTOGRAPHS
-from benchmarks.sources import data_folder, films_in, find_sources
+from benchmarks.sources import data_folder, films_in, find_sources, folder
 from haechi.check.compare.drawn import WEIGHTS, WEIGHTS_FILM, measure
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.encode import write_video
@@ -247,12 +247,10 @@ def main() -> None:
     """Parse, make, fit, tell, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600.0, help="how long each process makes training examples")
-    parser.add_argument("--films", type=Path, help="train on frames of the films of this folder, too")
+    parser.add_argument("--films", type=folder, help="train on frames of the films of this folder, too")
     parser.add_argument("--write", action="store_true", help=f"write the weights into {FOLDER}")
     parser.add_argument("--film", action="store_true", help="send most pictures as films, and train drawn_film.npz")
     options = parser.parse_args()
-    if options.films and not options.films.is_dir():
-        parser.error(f"--films {options.films}: no such folder.")
     data = data_folder()
     if data is None:
         print("Drawn: nothing was measured, for lack of media. Set HAECHI_BENCH_DATA.")

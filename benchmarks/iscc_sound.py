@@ -28,6 +28,7 @@ import iscc_lib
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.sound_cases import Sound, frame_of, through_filters
 from benchmarks.sources import data_folder
 from haechi.core.errors import InputError
 from haechi.core.fingerprint.chromaprint import read_chromaprint
@@ -43,34 +44,17 @@ LEAST_S, EXCERPT_S = 3.5, 30
 _OPUS_RATE: Final = 48_000
 _SUFFIXES: Final = {".wav", ".flac", ".mp3", ".ogg", ".m4a", ".opus", ".mp4", ".mov", ".webm", ".avi"}
 _SPLITS: Final = 400
-Sound = NDArray[np.float32]
 Words = NDArray[np.uint32]
 
 
 def filtered(*chain: tuple[str, str]) -> Callable[[Sound], Sound]:
     """Run filters of libavfilter."""
-
-    def process(sound: Sound) -> Sound:
-        graph = av.filter.Graph()
-        nodes = [graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=None)]
-        nodes += [graph.add(name, options) for name, options in (*chain, ("aresample", str(RATE)))]
-        nodes += [graph.add("aformat", "sample_fmts=flt:channel_layouts=mono"), graph.add("abuffersink")]
-        graph.link_nodes(*nodes).configure()
-        graph.push(_frame(sound))
-        graph.push(None)
-        parts: list[Sound] = []
-        while True:
-            try:
-                parts.append(graph.pull().to_ndarray()[0])
-            except (av.error.EOFError, av.error.BlockingIOError):
-                return np.concatenate(parts)
-
-    return process
+    return lambda sound: through_filters(sound, RATE, *chain)
 
 
 def at_rate(sound: Sound, rate: int) -> Sound:
     resampler = av.AudioResampler("flt", "mono", rate)
-    pieces = [*resampler.resample(_frame(sound)), *resampler.resample(None)]
+    pieces = [*resampler.resample(frame_of(sound, RATE)), *resampler.resample(None)]
     return np.concatenate([np.asarray(piece.to_ndarray()[0], np.float32) for piece in pieces])
 
 
@@ -259,12 +243,6 @@ def render(codes: dict[tuple[str, str], bytes], copies: dict[str, dict[tuple[str
 
 def _load(path: Path) -> Sound:
     return read_all_audio(path, Limits(), sample_rate=RATE)
-
-
-def _frame(sound: Sound) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
-    frame.sample_rate, frame.pts = RATE, 0
-    return frame
 
 
 def main() -> None:

@@ -97,9 +97,7 @@ def codec(name: str, bit_rate: int, rate: int = RATE) -> Process:
             stream = container.add_stream(name, rate=encoder_rate, layout="mono", bit_rate=bit_rate)
             assert isinstance(stream, av.AudioStream)
             resampler = av.AudioResampler(stream.format.name, "mono", encoder_rate)
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
-            frame.sample_rate, frame.pts = RATE, 0
-            for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            for piece in [*resampler.resample(frame_of(sound, RATE)), *resampler.resample(None)]:
                 container.mux(stream.encode(piece))
             container.mux(stream.encode(None))
         buffer.seek(0)
@@ -110,26 +108,31 @@ def codec(name: str, bit_rate: int, rate: int = RATE) -> Process:
 
 def filtered(*chain: tuple[str, str]) -> Process:
     """Run filters of libavfilter."""
+    return lambda sound, _: through_filters(sound, RATE, *chain)
 
-    def process(sound: Sound, _: np.random.Generator) -> Sound:
-        graph = av.filter.Graph()
-        nodes = [graph.add_abuffer(sample_rate=RATE, format="flt", layout="mono", time_base=None)]
-        nodes += [graph.add(name, options) for name, options in chain]
-        nodes += [graph.add("aresample", str(RATE)), graph.add("aformat", "sample_fmts=flt:channel_layouts=mono")]
-        nodes.append(graph.add("abuffersink"))
-        graph.link_nodes(*nodes).configure()
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
-        frame.sample_rate, frame.pts = RATE, 0
-        graph.push(frame)
-        graph.push(None)
-        parts: list[Sound] = []
-        while True:
-            try:
-                parts.append(graph.pull().to_ndarray()[0])
-            except (av.error.EOFError, av.error.BlockingIOError):
-                return np.concatenate(parts).astype(np.float32)
 
-    return process
+def through_filters(sound: Sound, rate: int, *chain: tuple[str, str]) -> Sound:
+    """What filters of libavfilter, by name and options, make of mono sound; at the rate that it came with."""
+    graph = av.filter.Graph()
+    nodes = [graph.add_abuffer(sample_rate=rate, format="flt", layout="mono", time_base=None)]
+    nodes += [graph.add(name, options) for name, options in (*chain, ("aresample", str(rate)))]
+    nodes += [graph.add("aformat", "sample_fmts=flt:channel_layouts=mono"), graph.add("abuffersink")]
+    graph.link_nodes(*nodes).configure()
+    graph.push(frame_of(sound, rate))
+    graph.push(None)
+    parts: list[Sound] = []
+    while True:
+        try:
+            parts.append(graph.pull().to_ndarray()[0])
+        except (av.error.EOFError, av.error.BlockingIOError):
+            return np.concatenate(parts).astype(np.float32)
+
+
+def frame_of(sound: Sound, rate: int) -> av.AudioFrame:
+    """Mono sound as one frame that begins at 0."""
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "flt", "mono")
+    frame.sample_rate, frame.pts = rate, 0
+    return frame
 
 
 def music(count: int, rng: np.random.Generator) -> Sound:

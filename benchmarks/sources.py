@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,3 +67,10 @@ def films_in(folder: Path) -> list[Source]:
     """Every film of a folder as a master of its own: footage on which nothing was ever developed."""
     films = sorted(path for path in folder.iterdir() if path.suffix.lower() in _FILMS)
     return [Source(f"film-{path.stem}"[:32], path, path.stem, "test") for path in films]
+
+
+def folder(text: str) -> Path:
+    """A folder named on the command line, for argparse."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: no such folder")
+    return Path(text)
