@@ -99,22 +99,22 @@ def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.flo
     # Slightly blurred samples: edges that are off by a fraction of a pixel would spread the levels.
     probe = np.concatenate([cv2.GaussianBlur(p, (0, 0), 1.5)[seen] for p, _, _ in pairs])
     master = np.concatenate([cv2.GaussianBlur(m, (0, 0), 1.5)[seen] for _, m, _ in pairs])
-    ours = _near_line(probe.astype(np.float64), master.astype(np.float64))
-    probe, master = probe[ours], master[ours]
+    # How often each level of the probe shows each one of the master: all that medians and means ask for.
+    together = np.bincount(master.astype(np.uint16) * 256 + probe, minlength=256 * 256).reshape(256, 256)
+    together = np.where(_near_line(probe, master), together, 0)
+    levels = np.arange(256, dtype=np.float64)
     width = 256 // LEVELS
-    bins = master // width
     centres, values, weights = [], [], []
     for k in range(LEVELS):
-        inside = bins == k
+        inside = together[k * width : (k + 1) * width]
         count = int(inside.sum())
         if count >= 50:
-            centres.append(float(master[inside].mean()))
-            values.append(float(np.median(probe[inside])))
+            centres.append(float(inside.sum(1) @ levels[k * width : (k + 1) * width]) / count)
+            values.append(_median(inside.sum(0)))
             weights.append(float(count))
     if len(centres) < 3:
         return np.arange(256, dtype=np.float32)
     steady = _isotonic(np.array(values), np.array(weights))
-    levels = np.arange(256, dtype=np.float64)
     curve = np.interp(levels, centres, steady)
     slope = float(np.clip((steady[-1] - steady[0]) / max(centres[-1] - centres[0], 1.0), 0.2, 3.0))
     curve = np.where(levels < centres[0], steady[0] - slope * (centres[0] - levels), curve)
@@ -122,20 +122,35 @@ def _fit_curve(pairs: Sequence[Pair], seen: NDArray[np.bool_]) -> NDArray[np.flo
     return np.clip(curve, 0, 255).astype(np.float32)
 
 
-def _near_line(probe: NDArray[np.float64], master: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Samples that a grade could have made: within MAX_BEND of the straight line that most samples follow.
+def _near_line(probe: Image, master: Image) -> NDArray[np.bool_]:
+    """Pairs of levels that a grade could have made: within MAX_BEND of the straight line that most samples follow.
 
     A caption's bar can cover most of one tone (the bright sky behind it); its samples must not become the curve.
+
+    Args:
+        probe: samples, uint8 (n,).
+        master: the same places of the master, uint8 (n,).
+
+    Returns:
+        bool (256, 256), by the master's level and the probe's.
     """
     step = max(1, len(probe) // 20_000)
-    x, y = master[::step], probe[::step]
+    x, y = master[::step].astype(np.float64), probe[::step].astype(np.float64)
     keep = np.ones(len(x), bool)
     line = np.array([1.0, 0.0])
     for _ in range(6):
         line = np.polyfit(x[keep], y[keep], 1) if np.ptp(x[keep]) > 10 else line
         error = np.abs(y - np.polyval(line, x))
         keep = error <= max(float(np.percentile(error, 70)), 2.0)
-    return np.asarray(np.abs(probe - np.polyval(line, master)) <= MAX_BEND)
+    levels = np.arange(256, dtype=np.float64)
+    return np.asarray(np.abs(levels[None, :] - np.polyval(line, levels)[:, None]) <= MAX_BEND)
+
+
+def _median(counts: NDArray[np.int64]) -> float:
+    """Median of levels 0, 1, ... that occur so many times (n,)."""
+    up_to, count = np.cumsum(counts), int(counts.sum())
+    lower, upper = np.searchsorted(up_to, [(count - 1) // 2, count // 2], side="right")
+    return float(lower + upper) / 2.0
 
 
 def _fit_shade(
@@ -245,15 +260,20 @@ def _fit_kernel(pairs: Sequence[Pair], toning: Tone, seen: NDArray[np.bool_]) ->
 def _trimmed_least_squares(
     a: NDArray[np.float32], b: NDArray[np.float32], start: NDArray[np.float32]
 ) -> NDArray[np.float32]:
+    # Around the local mean: the kernel shapes detail, the curve owns the level.
     mean = a.mean(1, keepdims=True)
+    x, y = (a - mean).astype(np.float64), (b - mean[:, 0]).astype(np.float64)
+    squares, products = x.T @ x, x.T @ y
     kernel = start.ravel().astype(np.float64)
     ridge = 30.0 * len(b) / 1000.0 * np.eye(len(kernel))
     for _ in range(3):
-        error = np.abs(b - a @ kernel)
-        keep = error <= np.percentile(error, 85)
-        # Around the local mean: the kernel shapes detail, the curve owns the level.
-        x, y = (a - mean)[keep].astype(np.float64), (b - mean[:, 0])[keep].astype(np.float64)
-        kernel = np.linalg.solve(x.T @ x + ridge, x.T @ y + ridge @ start.ravel())
+        error = np.abs(b - (x @ kernel + mean[:, 0] * kernel.sum()))
+        dropped = error > np.percentile(error, 85)
+        # Most rows stay: taking away what the others give costs a third of adding up anew.
+        out, theirs = x[dropped], y[dropped]
+        kernel = np.linalg.solve(
+            squares - out.T @ out + ridge, products - out.T @ theirs + ridge @ start.ravel().astype(np.float64)
+        )
     shaped = kernel.reshape(start.shape)
     # Detail was fitted freely; now make it keep flat areas as they are.
     shaped = shaped + (1.0 - shaped.sum()) / shaped.size

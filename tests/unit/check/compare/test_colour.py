@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from haechi.check.compare.clip import bright, colour_planes
-from haechi.check.compare.colour import fit_tone
+from haechi.check.compare.colour import _median, fit_tone
 
 NO_COLOUR = np.zeros((16, 16, 2), np.float32)
 
@@ -29,6 +29,11 @@ def test_changed_minority_does_not_bend_the_curve(astronaut: NDArray[np.uint8]) 
     probe[100:220, 150:290] = 255 - probe[100:220, 150:290]
     tone = fit_tone([(probe, master, NO_COLOUR)], np.ones(master.shape, bool))
     assert np.abs(tone.curve[40:220] - np.arange(40, 220)).max() < 6
+
+
+@pytest.mark.parametrize("values", [[7], [0, 255], [3, 3, 9], [1, 2, 2, 250], [0, 0, 4, 5, 5, 5]])
+def test_median_of_counts_is_that_of_the_samples(values: list[int]) -> None:
+    assert _median(np.bincount(values, minlength=256)) == np.median(values)
 
 
 def test_flat_picture_keeps_the_identity() -> None:
