@@ -1,7 +1,8 @@
 """Time stamps of decoded frames: from 0 at the first frame, always ascending, whatever the file claims.
 
 A stamp that is missing, stands still, goes back, or leaps further than the longest allowed file is replaced
-by the last one plus the usual distance between frames, and all later ones shift along.
+by the last one plus the usual distance between frames, and all later ones shift along. They stay where they are when
+it goes back by less than a second: such stamps are jumbled, and begin no new count.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ BEAT_S = 0.5
 """How often the parent hears that work goes on, at most, seconds."""
 _FALLBACK_INTERVAL_S = 1 / 25
 _SLACK_S = 1e-6
+_JUMBLED_S = 1.0
 
 
 def is_due(time_s: float, last_s: float | None, *, start_s: float, interval_s: float) -> bool:
@@ -50,13 +52,18 @@ class Clock:
         last_s = self._last_s
         if raw_s is None or (last_s is not None and not last_s < raw_s < last_s + self._longest_s):
             usual_s = 0.0 if last_s is None else last_s + self._interval_s
-            if stamp is not None:
+            if stamp is not None and not _is_jumbled(raw_s, last_s):
                 self._origin = stamp - round(usual_s / self._time_base)
             if last_s is not None:
                 self.repaired += 1
             raw_s = usual_s
         self._last_s = max(raw_s, 0.0) if last_s is None else raw_s
         return self._last_s
+
+
+def _is_jumbled(raw_s: float | None, last_s: float | None) -> bool:
+    """A stamp that goes back a little, as where frames come in another order than their stamps."""
+    return raw_s is not None and last_s is not None and last_s - _JUMBLED_S < raw_s <= last_s
 
 
 class Beat:

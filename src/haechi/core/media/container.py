@@ -18,7 +18,7 @@ from typing import Any
 
 import av
 import av.error
-from av.stream import Disposition
+from av.stream import Discard, Disposition
 
 from haechi.core.errors import UnreadableMediaError, UnsupportedMediaError
 
@@ -112,6 +112,18 @@ def first_stamp(container: Any, stream: Any) -> int | None:
     return None
 
 
+def shows_before_first_key(container: Any, stream: Any) -> bool:
+    """Whether an MP4 does not begin to show with its first key frame (cut, open GOP); reads from the start again."""
+    if not _is_mp4(container) or stream.start_time is None:
+        return False
+    try:
+        first = next((packet.pts for packet in container.demux(stream) if packet.pts is not None), None)
+        container.seek(stream.start_time, stream=stream, backward=True)
+    except (av.FFmpegError, IndexError):
+        return False
+    return first is not None and first != stream.start_time
+
+
 def rate_of(stream: Any) -> float | None:
     """Nominal frames per second, None when the file does not say."""
     rate = stream.average_rate or stream.base_rate
@@ -146,10 +158,27 @@ def demux(container: Any, stream: Any, damage: Damage) -> Iterator[Any]:
         yield packet
 
 
+def _as_far_behind(packets: Iterator[Any]) -> Iterator[Any]:
+    """Key frames of MP4, each shown as long after it is decoded as the first one is.
+
+    Where FFmpeg passes over the packets between, it forgets to pass over their offsets and takes those of other
+    frames: stamps are wrong by as much as frames are reordered (libavformat 62, `mov_read_packet`).
+    """
+    behind: int | None = None
+    for packet in packets:
+        if packet.pts is not None and packet.dts is not None:
+            behind = packet.pts - packet.dts if behind is None else behind
+            packet.pts = packet.dts + behind
+        yield packet
+
+
 def decode(container: Any, stream: Any, damage: Damage) -> Iterator[Any | None]:
     """Frames in display order; None for each packet that gave no frame, so that callers can show progress."""
     flushed = False
-    for packet in demux(container, stream, damage):
+    packets = demux(container, stream, damage)
+    if stream.discard == Discard.nonkey and _is_mp4(container):
+        packets = _as_far_behind(packets)
+    for packet in packets:
         flushed = packet.dts is None and packet.size == 0
         yield from decode_packet(stream, packet, damage)
     if not flushed:
@@ -191,6 +220,10 @@ def decode_video(container: Any, stream: Any, damage: Damage) -> Iterator[Any | 
             yield None
         else:
             yield frame
+
+
+def _is_mp4(container: Any) -> bool:
+    return bool(container.format.name.startswith("mov"))
 
 
 def _refuse_if_out_of_memory(error: av.FFmpegError) -> None:

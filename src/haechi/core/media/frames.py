@@ -109,8 +109,12 @@ def _video_frames(descriptor: int, name: str, job: FrameJob) -> Iterator[Message
         raise UnsupportedMediaError(f"{name}: holds no pictures; use it as sound")
     damage = box.Damage()
     clock = Clock(stream.time_base, box.rate_of(stream), longest_s=job.max_duration_s)
-    _prepare(stream, job)
     seek = job.start_s > 2 * _SEEK_MARGIN_S and container.format.name.startswith(_SEEKABLE)
+    if job.key_only and not seek and box.shows_before_first_key(container, stream):
+        first = box.first_stamp(container, stream)
+        clock = Clock(stream.time_base, box.rate_of(stream), first, longest_s=job.max_duration_s)
+        container, stream = _reopened(descriptor, name, job, container)
+    _prepare(stream, job)
     if seek:
         container, stream, clock = _seek(descriptor, name, job, container, stream, clock)
     source = _displayed(container, stream, damage, job)
@@ -180,11 +184,15 @@ def _seek(
                 return container, stream, later
         except av.FFmpegError:
             pass
-    container.close()
-    container = box.open_container(descriptor, name, job.max_pixels)
-    stream = _stream_of(container, job, name)
+    container, stream = _reopened(descriptor, name, job, container)
     _prepare(stream, job)
     return container, stream, clock
+
+
+def _reopened(descriptor: int, name: str, job: FrameJob, container: Any) -> tuple[Any, Any]:
+    container.close()
+    container = box.open_container(descriptor, name, job.max_pixels)
+    return container, _stream_of(container, job, name)
 
 
 def _stream_of(container: Any, job: FrameJob, name: str) -> Any | None:

@@ -124,6 +124,41 @@ def test_start_end_interval_size_and_key_frames(tmp_path: Path, limits: Limits, 
         read_frames(path, limits, FrameRequest(max_side=0))
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_key_frames_have_the_times_that_they_have_among_all_frames(tmp_path: Path, limits: Limits, suffix: str) -> None:
+    path = tmp_path / f"clip.{suffix}"
+    noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (190, 260, 3)).astype(np.uint8), (0, 0), 3)
+    wide = cv2.normalize(noise, None, 0, 255, cv2.NORM_MINMAX)
+    pictures = [np.ascontiguousarray(wide[k : k + 90, k : k + 160]) for k in range(100)]
+    for start in (13, 40, 67):  # cuts, so that frames are reordered unevenly around the key frames
+        pictures[start:] = [255 - picture for picture in pictures[start:]]
+    write_video(path, pictures, RATE, options={"g": "17", "keyint_min": "1", "bf": "3"})
+    every = [frame.time_s for frame in read_frames(path, limits) if frame.key]
+    keys = [frame.time_s for frame in read_frames(path, limits, FrameRequest(key_only=True))]
+    assert len(keys) >= 3
+    assert keys == pytest.approx(every)
+
+
+def test_key_frames_of_a_cut_file_count_from_its_first_picture(tmp_path: Path, limits: Limits, scene: Scene) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_video(whole, scene(100, 160, 90), RATE, options={"g": "25", "keyint_min": "25", "sc_threshold": "0"})
+    start_s = 0.4
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is None:
+                continue
+            # Stamps below 0 become an edit list: those pictures are decoded, not shown.
+            packet.pts -= round(start_s / packet.time_base)
+            packet.dts -= round(start_s / packet.time_base)
+            packet.stream = stream
+            target.mux(packet)
+    every = [frame for frame in read_frames(cut, limits) if frame.key]
+    keys = [frame.time_s for frame in read_frames(cut, limits, FrameRequest(key_only=True))]
+    assert keys == pytest.approx([frame.time_s for frame in every])
+    assert keys[0] == pytest.approx(1.0 - start_s)
+
+
 def test_a_late_start_gives_the_same_frames_as_decoding_in_order(tmp_path: Path, limits: Limits, scene: Scene) -> None:
     frames = scene(40, 64, 48)
     for name in ("long.mp4", "long.mkv", "long.ts", "long.avi"):
