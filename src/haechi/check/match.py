@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from threadpoolctl import threadpool_limits
+
 from haechi.core.fingerprint.audio import AUDIO_FINGERPRINT, RATE
 from haechi.core.fingerprint.catalogue import REGISTERED, Catalogue, Items
 from haechi.core.fingerprint.index import load_kernels
@@ -75,10 +77,12 @@ def match(
     if catalogue.is_empty():
         return ()
     load_kernels()  # while the decoding child works
-    # 2. Sound.
-    heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
-    # 3. Pictures.
-    seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
+    # The matrix products are small: threads for them wait for each other, and take the cores from the decoders.
+    with threadpool_limits(1, user_api="blas"):
+        # 2. Sound.
+        heard = _heard(path, info, catalogue, limits) if info.has_audio and info.kind is not Kind.IMAGE else ()
+        # 3. Pictures.
+        seen = match_pictures(path, info, catalogue, store, limits) if info.kind is not Kind.AUDIO else []
     shown = [
         Candidate(row.item, row.item_id, one.segments, one.score, one.method, one.homography)
         for one in seen
