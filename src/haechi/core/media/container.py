@@ -130,12 +130,17 @@ def rate_of(stream: Any) -> float | None:
     return float(rate) if rate else None
 
 
-def use_threads(stream: Any) -> None:
-    """Let the decoder use the cores of this machine, fewer for very large pictures and for those hardly worth it."""
+def use_threads(stream: Any, *, idle: int = 0) -> None:
+    """Let the decoder use the cores of this machine, fewer for very large pictures and for those hardly worth it.
+
+    Args:
+        stream: what will be decoded.
+        idle: so many threads for each one at work have nothing to do: pictures that are passed over take one, too.
+    """
     pixels = stream.codec_context.width * stream.codec_context.height
     most = 1 if pixels <= _ALONE_PIXELS else 2 if pixels > _SKIP_LARGE_THREADS else 8
     stream.thread_type = "AUTO"
-    stream.codec_context.thread_count = max(1, min(cores(), most))
+    stream.codec_context.thread_count = max(1, min(cores() * (1 + idle), most))
 
 
 def cores() -> int:

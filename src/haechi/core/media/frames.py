@@ -201,7 +201,7 @@ def _stream_of(container: Any, job: FrameJob, name: str) -> Any | None:
 
 
 def _prepare(stream: Any, job: FrameJob) -> None:
-    box.use_threads(stream)
+    box.use_threads(stream, idle=1 if job.thin else 0)
     if job.key_only:
         stream.codec_context.skip_frame = "NONKEY"
         stream.discard = Discard.nonkey
