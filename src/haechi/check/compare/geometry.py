@@ -300,7 +300,7 @@ def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[
     gx, gy = cv2.Sobel(warped, cv2.CV_32F, 1, 0), cv2.Sobel(warped, cv2.CV_32F, 0, 1)
     texture = cv2.boxFilter(gx * gx + gy * gy, -1, (7, 7))
     usable = (inside > 0) & (texture > max(float(np.percentile(texture, 60)), 400.0))
-    usable &= np.abs(flow).max(2) < MAX_FLOW_PIXELS
+    usable &= (np.abs(flow[..., 0]) < MAX_FLOW_PIXELS) & (np.abs(flow[..., 1]) < MAX_FLOW_PIXELS)
     ys, xs = np.nonzero(usable)
     step = max(1, len(xs) // 4000)
     xs, ys = xs[::step], ys[::step]

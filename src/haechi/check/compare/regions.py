@@ -23,9 +23,9 @@ from haechi.core.media.persons import PersonMask
 from haechi.core.records import Region
 
 MESH_EVERY_S = 0.12
-# In between the mesh follows itself.
+# In between the mesh follows itself. The smallest faces are not looked for more often: it takes most of the time.
 FIND_EVERY_S = 1.0
-# Where no face was seen for that long, faces are looked for at these intervals: it takes most of the time.
+# Where no face was seen for that long, larger ones are looked for at these intervals.
 FIND_AGAIN_S = 0.36
 PERSON_EVERY_S = 0.8
 MAX_FACES = 6
@@ -109,15 +109,17 @@ class RegionPainter:
         keys = _every(times_s, MESH_EVERY_S)
         found: dict[int, list[Points]] = {}
         known: list[Points] = []
-        looked_s = seen_s = -np.inf
+        looked_s = looked_closely_s = seen_s = -np.inf
         for i in keys:
             picture, faceless = _colour(masters[i]), times_s[i] - seen_s >= FIND_EVERY_S
             marks = [self._mesh.follow(picture, points) for points in known]
             patience_s = FIND_EVERY_S if marks else FIND_AGAIN_S if faceless else 0.0
             if times_s[i] - looked_s >= patience_s or None in marks:
-                faces = sorted(self._finder.find(picture, small=not known), key=lambda f: -f.box.w * f.box.h)
+                small = not known and times_s[i] - looked_closely_s >= FIND_EVERY_S
+                faces = sorted(self._finder.find(picture, small=small), key=lambda f: -f.box.w * f.box.h)
                 marks = [self._mesh.landmarks(picture, face) for face in faces[:MAX_FACES]]
                 looked_s = float(times_s[i])
+                looked_closely_s = looked_s if small else looked_closely_s
             known = [m.points for m in marks if m is not None]
             seen_s = float(times_s[i]) if known else seen_s
             found[i] = [_move(points, matrix) for points in known]

@@ -108,7 +108,7 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
     if located.border is not None:
         covered &= ~located.border
     seen = without_rim(covered)
-    with ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(2) as aside:
         painting = aside.submit(
             painter.paint, [master.frames[i] for i in index], times, placement.matrix, shape, bands.cell
         )

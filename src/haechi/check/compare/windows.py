@@ -84,8 +84,8 @@ def find(
     The next window is being found while the caller works on one. Where a window is known to lie, it is looked for
     first.
     """
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as finder:
-        search = _Search(files, windows, reader, known or {})
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(1) as finder:
+        search = _Search(files, windows, reader, aside, known or {})
         coming = finder.submit(search.next)
         for span, _ in windows:
             found = coming.result()
@@ -97,9 +97,14 @@ class _Search:
     """Goes through the windows in order, since each one leads to the next."""
 
     def __init__(
-        self, files: Files, windows: Sequence[Cut], reader: ThreadPoolExecutor, known: Mapping[Cut, Known]
+        self,
+        files: Files,
+        windows: Sequence[Cut],
+        reader: ThreadPoolExecutor,
+        aside: ThreadPoolExecutor,
+        known: Mapping[Cut, Known],
     ) -> None:
-        self._files, self._reader, self._known = files, reader, known
+        self._files, self._reader, self._aside, self._known = files, reader, aside, known
         self._todo = list(windows)
         self._read: list[Future[Clip | None]] = []
         # Where the window before lay: its frames must not stay in memory.
@@ -130,8 +135,10 @@ class _Search:
         """The window where a glance has seen it; None where it does not fit there for certain."""
         if window not in self._known:
             return None
-        probe = reading.result()
-        found = None if probe is None else _settled(self._files, window[0], probe, *self._known[window])
+        placement, shown = self._known[window]
+        coming = self._aside.submit(_load_master, self._files, placement, shown)
+        probe, master = reading.result(), coming.result()
+        found = _settled(self._files, window[0], probe, master, placement)
         return found if found is not None and found.located.alignment.certain else None
 
     def _followed(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
@@ -142,7 +149,8 @@ class _Search:
         probe = reading.result()
         if probe is None:
             return None
-        found = _settled(self._files, span, probe, placement, [_led_to(before, probe)])
+        master = _load_master(self._files, placement, [_led_to(before, probe)])
+        found = _settled(self._files, span, probe, master, placement)
         return found if found is not None and _runs_on(before, found.located) else None
 
     def _searched(self, piece: Segment | None, span: Span, reading: Future[Clip | None]) -> Found | None:
@@ -165,7 +173,7 @@ class _Search:
         if looked is None:
             return None
         full = looked.placement.rescaled(enlargement(files.probe_shape, little), enlargement(files.master_shape, small))
-        return _settled(files, span, probe, full, locate.stretches(looked))
+        return _settled(files, span, probe, _load_master(files, full, locate.stretches(looked)), full)
 
 
 def searched_stretch(files: Files, piece: Segment | None, ours: Stretch) -> Stretch:
@@ -190,18 +198,23 @@ def _runs_on(before: Located, located: Located) -> bool:
     return fits and float((alignment.matched >= 0).mean()) > RUNS_ON_SHARE
 
 
-def _settled(files: Files, span: Span, probe: Clip, full: Placement, stretches: Sequence[Stretch]) -> Found | None:
-    """The window at working size, near a placement at full size and some moments."""
+def _load_master(files: Files, full: Placement, stretches: Sequence[Stretch]) -> Clip | None:
+    """Stretches of the master at about the scale that the probe has at working size, never enlarged."""
+    longest = max(files.probe_shape)
+    scale = min(1.0, full.scale * min(longest, WORKING_SIDE) / longest)
+    side = max(64, int(np.ceil(max(files.master_shape) * scale / 2) * 2))
+    return load(files.master, stretches, side, files.limits, chroma_too=True)
+
+
+def _settled(files: Files, span: Span, probe: Clip | None, master: Clip | None, full: Placement) -> Found | None:
+    """The window at working size, near a placement at full size; None where one of the two has no frames there."""
+    if probe is None or master is None:
+        return None
     gone_s = undecoded_s(probe, (span.start_s, span.end_s))
     upscaled = full.scale / enlargement(files.probe_shape, probe)
     if upscaled > MAX_UPSCALED:
         # Detail beyond the master's own resolution is interpolation.
         probe = scaled(probe, 1.0 / upscaled)
-    wanted = min(1.0, full.scale / enlargement(files.probe_shape, probe))
-    side = max(64, int(np.ceil(max(files.master_shape) * wanted / 2) * 2))
-    master = load(files.master, stretches, side, files.limits, chroma_too=True)
-    if master is None:
-        return None
     factors = enlargement(files.probe_shape, probe), enlargement(files.master_shape, master)
     located = locate.settle(probe, master, full.rescaled(1 / factors[0], 1 / factors[1]))
     if located is None:
