@@ -2,7 +2,8 @@
 
     python -m benchmarks.speed [--quick]
 
-`compare`: whole commands, process start included, on a 720p copy of full length, on an excerpt and on a small clip.
+`compare`: whole commands, process start included, on a 720p copy of full length, on an excerpt, on excerpts with
+captions all over, which must be looked at closely, and on a small clip.
 `check`: a copy of a registered 60 s 1080p30 master, and a clip that is not registered, against a registry of 100
 masters. Decoding alone is PyAV with its own choice of threads, every picture, no conversion.
 The media are joined and re-encoded from the benchmark's real clips; most of the 100 masters are made here.
@@ -44,6 +45,7 @@ JOINED = (
     "tpsmm/driving.mp4",
 )
 N_MASTERS = 100
+CAPTIONS, CAPTION_S = ("hello everyone", "what a day it was", "see you tomorrow", "we love you all", "thank you"), 2.0
 
 Image = NDArray[np.uint8]
 
@@ -105,6 +107,22 @@ def copy_of(master: Path, target: Path, *, start_s: float = 0.0, end_s: float | 
     return target
 
 
+def captioned(master: Path, target: Path, *, start_s: float, end_s: float) -> Path:
+    """A part of a film with another line of text every two seconds, re-encoded."""
+
+    def frames() -> Iterator[Image]:
+        for frame in read_frames(master, Limits(), FrameRequest(start_s=start_s, end_s=end_s)):
+            height, width = frame.image.shape[:2]
+            line = CAPTIONS[int((frame.time_s - start_s) // CAPTION_S) % len(CAPTIONS)]
+            place, thick = (width // 5, round(0.88 * height)), max(2, height // 240)
+            yield cv2.putText(
+                frame.image, line, place, cv2.FONT_HERSHEY_DUPLEX, height / 420, (255, 255, 255), thick, cv2.LINE_AA
+            ).astype(np.uint8)
+
+    write_video(target, frames(), RATE, crf=26)
+    return target
+
+
 def joined_master(data: Path, target: Path, seconds: float) -> Path:
     """Real clips one after the other, each fitted into 1080p."""
     write_video(target, _joined(data, int(seconds * RATE)), RATE, crf=20)
@@ -147,6 +165,8 @@ def compare_rows(data: Path, folder: Path) -> None:
     probes: Sequence[tuple[str, Path, Path]] = (
         ("720p, all of a 20 s master", copy_of(abe, folder / "abe.mp4"), abe),
         ("720p, 5 s of a 20 s master", copy_of(abe, folder / "abe-part.mp4", start_s=6.0, end_s=11.0), abe),
+        ("720p, 10 s with captions", captioned(abe, folder / "captions.mp4", start_s=4.0, end_s=14.0), abe),
+        ("720p, 5 s with captions", captioned(abe, folder / "captions-5.mp4", start_s=6.0, end_s=11.0), abe),
         ("256x256", copy_of(small, folder / "small.mp4"), small),
     )
     command("compare", small, small, "--json")  # the first compiles what it loads
