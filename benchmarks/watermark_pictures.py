@@ -33,8 +33,8 @@ def as_image(value: Any) -> Image:
     return np.clip(np.round(np.asarray(value, np.float32)), 0, 255).astype(np.uint8)
 
 
-def pictures(data: Path, every: int, also: Sequence[Path] = (), drawn: int = 0) -> Iterator[tuple[str, Image]]:
-    """Group:name and picture; near duplicates left out; each `every`th."""
+def pictures(data: Path | None, every: int, also: Sequence[Path] = (), drawn: int = 0) -> Iterator[tuple[str, Image]]:
+    """Group:name and picture, of benchmark media if given; near duplicates left out; each `every`th."""
     seen: list[NDArray[np.float64]] = []
     number = 0
     for name, image in _all_pictures(data, also, drawn):
@@ -50,8 +50,8 @@ def pictures(data: Path, every: int, also: Sequence[Path] = (), drawn: int = 0) 
             yield name, image
 
 
-def _all_pictures(data: Path, also: Sequence[Path], drawn: int) -> Iterator[tuple[str, Image]]:
-    for path in sorted(data.rglob("*")):
+def _all_pictures(data: Path | None, also: Sequence[Path], drawn: int) -> Iterator[tuple[str, Image]]:
+    for path in sorted(data.rglob("*")) if data else ():
         if "lfw" in str(path) or path.suffix.lower() not in {*_PHOTO_SUFFIXES, ".mp4"}:
             continue
         if path.suffix.lower() == ".mp4":
@@ -68,9 +68,15 @@ def _all_pictures(data: Path, also: Sequence[Path], drawn: int) -> Iterator[tupl
 
 
 def _photo(group: str, path: Path) -> Iterator[tuple[str, Image]]:
-    image = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
-    if image is not None:
-        yield f"{group}:{path.stem}", as_image(image)
+    data = np.fromfile(path, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if image is None:
+        return
+    layers = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if layers is not None and layers.dtype == np.uint8 and layers.ndim == 3 and layers.shape[2] == 4:
+        cover = layers[..., 3:].astype(np.float32) / 255  # shown on white, as a page shows it
+        image = layers[..., :3] * cover + 255 * (1 - cover)
+    yield f"{group}:{path.stem}", as_image(image)
 
 
 def _frames(path: Path) -> Iterator[tuple[str, Image]]:

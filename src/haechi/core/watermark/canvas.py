@@ -29,6 +29,8 @@ ALIKE_GREY: Final = 12.0
 BLURRED_GREY: Final = 80.0
 """The same for blurred and for clipped pictures, where the mark lies on slopes."""
 _MASK_POWER, _MASK_FLOOR, _MASK_TOP = 0.7, 2.0, 14.0
+LEAST_MASK: Final = _MASK_FLOOR**_MASK_POWER
+"""What `mask` gives an even place."""
 _SCALE = np.float32(np.sqrt(2) / TILE)
 _REACH = int(np.abs(FREQUENCIES).max()) + 1
 _ROWS, _COLUMNS = np.abs(FREQUENCIES[:, 0]), FREQUENCIES[:, 1]

@@ -27,7 +27,8 @@ from haechi.core.watermark.write import STRAIGHT, Bent, Draft, draft, host_of, s
 STRENGTHS_DB: Final = (45.0, 44.0, 43.0, 42.2, 41.5, 40.8, 40.2)
 """PSNR in dB to choose from."""
 
-SHAPES: Final = (STRAIGHT, Bent(tilt=0.5), Bent(tilt=1.0), Bent(clear_of_ends=True))
+_ROOMY: Final = Bent(at_ends=0.35)
+SHAPES: Final = (STRAIGHT, Bent(tilt=0.5), Bent(tilt=1.0), _ROOMY)
 
 LEAST_PSNR_DB: Final = 40.0
 RECIPIENT: Final = "recipient"
@@ -35,8 +36,8 @@ RECIPIENT: Final = "recipient"
 RECIPIENT_DB: Final = 48.0
 
 _SWALLOWED_DB, _MOST_GIVEN_DB = 0.3, 3.0
-_STARTS: Final = (STRAIGHT, Bent(tilt=1.0), Bent(clear_of_ends=True))
-"""Shapes that tuning starts from."""
+_STARTS: Final = (STRAIGHT, Bent(tilt=1.0), _ROOMY)
+"""Shapes that tuning starts from: the best, and the last where clipped copies are still lost then."""
 _ROUNDS: Final = 8
 _BEYOND_SHAPES: Final = 0.12
 """What a copy may lack for another shape to be worth a try."""
@@ -122,8 +123,16 @@ class _Writer:
             return self.tested()
         best = max(tried, key=lambda one: (one.passes, one.merit))
         if not best.passes:
-            best = Tuner(self._image, self.pattern, self._payload, self._spared).tuned(best, _ROUNDS)
+            best = self._tuned(best, tried[-1])
         return self._done(best.draft, best.image, STRENGTHS_DB[-1], passes=best.passes)
+
+    def _tuned(self, best: Trial, roomy: Trial) -> Trial:
+        """The best trial tuned; where that leaves clipped copies unread, the better of it and the roomy one tuned."""
+        tuner = Tuner(self._image, self.pattern, self._payload, self._spared)
+        tuned = tuner.tuned(best, _ROUNDS)
+        if best is roomy or not tuned.lost_to_clipping:
+            return tuned
+        return max(tuned, tuner.tuned(roomy, _ROUNDS), key=lambda one: (one.passes, one.merit))
 
     def _faintest(self) -> Marked | None:
         """By bisection, the faintest first, at which most pictures pass; None when at best the strongest does."""

@@ -76,6 +76,12 @@ class Trial:
         return frozenset(n for n, (one, copy) in pairs if one.score < _HOPELESS and not copy.cropped)
 
     @property
+    def lost_to_clipping(self) -> bool:
+        """Whether a copy that clips tones is not likely to be read."""
+        pairs = zip(self.sights, self.copies, strict=True)
+        return any(copy.clipped and one.score < _HALF for one, copy in pairs)
+
+    @property
     def whole(self) -> bool:
         """Whether it passes, and a crop is found."""
         return self.passes and self.found >= _FOUND

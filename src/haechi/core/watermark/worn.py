@@ -43,11 +43,13 @@ class Worn:
     Attributes:
         plane: luma on the mark's canvas, float32 (h, w).
         cropped: only the middle half of each side is left.
+        clipped: its lightest and darkest tones are gone.
         asked: score that it must be read with.
     """
 
     plane: Floats
     cropped: bool = False
+    clipped: bool = False
     asked: float = ASKED
 
     def values(self, alike_grey: float) -> Floats:
@@ -96,11 +98,11 @@ def _quarter(image: Bytes, gray: Bytes) -> Worn:
 
 
 def _brighter(image: Bytes, gray: Bytes) -> Worn:
-    return Worn(canvas(np.asarray(cv2.LUT(gray, _BRIGHTER), np.uint8)))
+    return Worn(canvas(np.asarray(cv2.LUT(gray, _BRIGHTER), np.uint8)), clipped=True)
 
 
 def _harsher(image: Bytes, gray: Bytes) -> Worn:
-    return Worn(canvas(np.asarray(cv2.LUT(gray, _HARSHER), np.uint8)))
+    return Worn(canvas(np.asarray(cv2.LUT(gray, _HARSHER), np.uint8)), clipped=True)
 
 
 def _denoised(image: Bytes, gray: Bytes) -> Worn:

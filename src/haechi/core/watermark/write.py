@@ -4,7 +4,7 @@ Steps:
 1. Scale the luma, whiten it, take its coefficients: what the picture itself says to the reader (host interference).
 2. Put the codeword's chips into tiles, shape them by the mask, and scale to the wanted PSNR. A `Bent` changes the shape
    for a picture that needs it: tilted to low frequencies, which coarse copies keep; out of almost white and almost
-   black places, which a brighter or a harsher copy clips.
+   black pixels, which a brighter or a harsher copy clips (`room`).
 3. Improved spread spectrum [1]: around each tile (5 x 5), cancel a share of the host's own vote on each bit, as far as
    the same energy allows; so that crops profit too.
 4. Scale the mark up to the picture's size and add it to all three colours; clip, round. Before that, `tune` may change
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.core.watermark.canvas import (
+    LEAST_MASK,
     canvas,
     coefficients,
     from_tiles,
@@ -34,6 +35,7 @@ from haechi.core.watermark.canvas import (
 )
 from haechi.core.watermark.code import encode
 from haechi.core.watermark.pattern import Pattern
+from haechi.core.watermark.room import Room, room_of
 from haechi.core.watermark.spread import OCTAVES, PICTURE, chips, lattice_at, loudness, places
 
 _NEIGHBOURS = 5
@@ -43,9 +45,6 @@ _MOST_ENERGY = 0.5
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_DARKEST, _BRIGHTEST, _FADES = 38.0, 217.0, 12.0
-_LEFT: Final = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class Bent:
@@ -53,11 +52,11 @@ class Bent:
 
     Attributes:
         tilt: by how much amplitudes halve with each octave.
-        clear_of_ends: whether almost white and almost black places bear little.
+        at_ends: share of the mark that almost white and almost black pixels take.
     """
 
     tilt: float = 0.0
-    clear_of_ends: bool = False
+    at_ends: float = 1.0
 
 
 STRAIGHT: Final = Bent()
@@ -88,17 +87,22 @@ class Draft:
         values: the mark in coefficients, float32 (rows, columns, 2 * COUNT), relative.
         power: mean square of the mark, grey levels.
         beside: another mark's plane, which is added too, or None.
+        room: where in the picture the mark goes; None for everywhere.
     """
 
     host: Host
     values: Floats
     power: float
     beside: Floats | None
+    room: Room | None = None
 
     def drawn(self) -> Bytes:
         """Step 4: the marked picture, uint8 (h, w, 3)."""
-        plane = _plane(self.host, self.values, self.power)
-        return _added(self.host.image_bgr, plane if self.beside is None else plane + self.beside)
+        image, plane = self.host.image_bgr, _plane(self.host, self.values, self.power, self.room)
+        if self.room is None:
+            return _added(image, _enlarged(plane if self.beside is None else plane + self.beside, image))
+        full = _enlarged(plane, image) * self.room.share
+        return _added(image, full if self.beside is None else full + _enlarged(self.beside, image))
 
     def louder(self, by_db: float) -> Draft:
         """The same mark with more power."""
@@ -122,9 +126,10 @@ def draft(
     power = _power(psnr_db) - (0.0 if beside is None else float(np.mean(beside * beside)))
     codeword = encode(payload)
     wanted = chips(pattern, codeword, rows, columns) * np.exp2(-np.float32(bent.tilt) * OCTAVES)
-    if bent.clear_of_ends:
-        host = replace(host, mask=host.mask * _room(host.scaled))
-    plane = _plane(host, wanted, power)
+    room = room_of(luma(host.image_bgr), host.scaled.shape, bent.at_ends) if bent.at_ends < 1 else None
+    plane = _plane(host, wanted, power, room)
+    if room is not None:
+        plane = plane * room.mean
     answer = coefficients(to_tiles(whiten(host.scaled + plane))) - host.values
     signs = np.sign(wanted)
     # how strongly the whitened picture answers one unit of chip, per tile
@@ -133,13 +138,7 @@ def draft(
     gain = np.maximum(gain, 0.25 * max(float(gain.mean()), 1e-6))[..., None]
     spare = host_votes(host.values, weight, pattern) / gain
     share = min(_CANCELLED, _MOST_ENERGY * float(np.sqrt(np.mean(wanted**2) / max(float(np.mean(spare**2)), 1e-12))))
-    return Draft(host, wanted - spare * np.float32(share), power, beside)
-
-
-def _room(scaled: Floats) -> Floats:
-    """1 where brightening by 35 grey levels or a contrast of 1.4 clips nothing, little beyond."""
-    beyond = np.maximum(scaled - _BRIGHTEST, _DARKEST - scaled) / np.float32(_FADES)
-    return np.asarray(np.clip(1 - beyond, _LEFT, 1), np.float32)
+    return Draft(host, wanted - spare * np.float32(share), power, beside, room)
 
 
 def host_votes(values: Floats, weight: Floats, pattern: Pattern) -> Floats:
@@ -185,15 +184,26 @@ def _power(psnr_db: float) -> float:
     return max(float(255.0**2 / 10 ** (psnr_db / 10)) - 1 / 12, 0.01)
 
 
-def _plane(host: Host, wanted: Floats, power: float) -> Floats:
-    """The mark in grey levels at the canvas' size, scaled to a mean square."""
+def _plane(host: Host, wanted: Floats, power: float, room: Room | None = None) -> Floats:
+    """The mark in grey levels at the canvas' size, scaled to the mean square that it has where there is room.
+
+    However little room there is, an even place there bears no more than it would in an even picture.
+    """
     height, width = host.scaled.shape
-    plane = from_tiles(synthesise(wanted), height, width) * host.mask
-    return plane * np.float32(np.sqrt(max(power, 0.01) / max(float(np.mean(plane * plane)), 1e-9)))
+    even = from_tiles(synthesise(wanted), height, width)
+    plane = even * host.mask
+    energy = float(np.mean(plane * plane if room is None else plane * plane * room.energy))
+    if room is not None:
+        energy = max(energy, float(np.mean(even * even)) * LEAST_MASK**2)
+    return plane * np.float32(np.sqrt(max(power, 0.01) / max(energy, 1e-9)))
 
 
-def _added(image_bgr: Bytes, plane: Floats) -> Bytes:
+def _enlarged(plane: Floats, image_bgr: Bytes) -> Floats:
+    """A plane of the canvas at the picture's size."""
     height, width = image_bgr.shape[:2]
     way = cv2.INTER_AREA if width < plane.shape[1] else cv2.INTER_CUBIC
-    full = cv2.resize(plane, (width, height), interpolation=way)
+    return np.asarray(cv2.resize(plane, (width, height), interpolation=way), np.float32)
+
+
+def _added(image_bgr: Bytes, full: Floats) -> Bytes:
     return np.asarray(cv2.add(image_bgr, cv2.merge([full, full, full]), dtype=cv2.CV_8U), np.uint8)
