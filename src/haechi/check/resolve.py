@@ -8,12 +8,16 @@
 | GET /manifests/{id} | `manifest_store` |
 
 A match says which manifest belongs to content like this. Whether a file is what the manifest says, only holding the two
-against each other tells: a mark that stands in foreign content gives no match, and a code may lie near by chance.
+against each other tells. Where there is content it is held: a mark that stands in foreign content gives no match, and a
+code of sound that lies near (a majority vote over all of it, by which hours of talk come to look alike) gives
+none unless the landmarks of the same release are in the sound. A code alone, in `by_binding`, may lie near by chance.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,14 @@ from haechi.check.match import match
 from haechi.core.errors import InputError
 from haechi.core.fingerprint.iscc import ALGORITHM, BITS, SAME_BITS, content_code, distance, kind_of
 from haechi.core.media.probe import MediaInfo, probe_media
+from haechi.core.records import Kind
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 from haechi.core.watermark.markers import MARKERS
 
 MOST_MATCHES = 10
+_MOST_NEAR = 100
+"""Codes that are held against the content: of much talk, foreign ones may lie nearer than the right one."""
 _WHOLE = 100
 
 
@@ -97,7 +104,8 @@ def by_content(path: Path, store: Store, limits: Limits, *, most: int = MOST_MAT
     """
     info = probe_media(path, limits)
     scores: dict[str, int] = {}
-    for one in [*_by_mark(path, info, store, limits), *_by_code(path, info, store, limits)]:
+    found = cache(lambda: _releases(path, info, store, limits))
+    for one in [*_by_mark(path, info, store, limits, found), *_by_code(path, info, store, limits, found)]:
         scores[one.manifest_id] = max(one.similarity_score, scores.get(one.manifest_id, 0))
     ordered = sorted(scores.items(), key=lambda pair: -pair[1])
     return [ManifestMatch(label, score) for label, score in ordered[:most]]
@@ -109,13 +117,19 @@ def manifest_store(store: Store, manifest_id: str) -> bytes | None:
     return store.blob_path(known[0].manifest).read_bytes() if known else None
 
 
-def _by_mark(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[ManifestMatch]:
+def _releases(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[str]:
+    """Ids of the releases of which fingerprints find something in the file, best first."""
+    return [one.item_id for one in match(path, info, store, limits) if one.item == "release"]
+
+
+def _by_mark(
+    path: Path, info: MediaInfo, store: Store, limits: Limits, found: Callable[[], list[str]]
+) -> list[ManifestMatch]:
     """By the mark, blind or with the master that a fingerprint found; else every output of that master's release."""
     pointer = read_mark(path, info, store, limits)
     release = None
     if pointer is None:
-        found = next((one for one in match(path, info, store, limits) if one.item == "release"), None)
-        release = store.release(found.item_id) if found is not None else None
+        release = store.release(found()[0]) if found() else None
         pointer = read_mark_informed(path, info, release, store, limits) if release is not None else None
     if pointer is not None:
         pointer = held_against_release(pointer, path, info, store, limits)
@@ -126,6 +140,11 @@ def _by_mark(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[
     return [ManifestMatch(one.label, _WHOLE - 1) for one in store.protections(release_id=release.id)]
 
 
-def _by_code(path: Path, info: MediaInfo, store: Store, limits: Limits) -> list[ManifestMatch]:
+def _by_code(
+    path: Path, info: MediaInfo, store: Store, limits: Limits, found: Callable[[], list[str]]
+) -> list[ManifestMatch]:
     code = content_code(path, info.kind, limits)
-    return by_binding(store, ALGORITHM, code) if code is not None else []
+    near = by_binding(store, ALGORITHM, code, most=_MOST_NEAR) if code is not None else []
+    if info.kind is not Kind.AUDIO:
+        return near
+    return [one for one in near if any(p.release_id in found() for p in store.protections(label=one.manifest_id))]

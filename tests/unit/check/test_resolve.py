@@ -189,6 +189,21 @@ def test_copies_of_sound_lead_to_its_manifest_by_their_code(sound_scene: SoundSc
     assert by_content(stranger, sound_scene.store, Limits()) == []
 
 
+def test_a_near_code_of_foreign_sound_is_held_against_the_sound(
+    sound_scene: SoundScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, label = sound_scene.store, sound_scene.plain.protection.label
+    known = dict(store.soft_bindings("io.iscc.v0"))[label]
+    near = known[:-2] + bytes((known[-2] ^ 0xFF, known[-1] ^ 0xFF))  # as long talk of others is: 16 bits
+    assert [one.manifest_id for one in by_binding(store, "io.iscc.v0", near)] == [label]
+    monkeypatch.setattr("haechi.check.resolve.content_code", lambda *_: near)
+    foreign, copy = sound_scene.folder / "talk.wav", sound_scene.folder / "copy.flac"
+    write_audio(foreign, melody(48_000, 16, 5, [0.7, 0.6]), 48_000)
+    write_audio(copy, melody(48_000, 16, 8, [0.9, 0.4]), 48_000, codec="flac")
+    assert by_content(foreign, store, Limits()) == []
+    assert by_content(copy, store, Limits())[0].manifest_id == label
+
+
 def test_codes_of_pictures_and_of_sound_are_never_held_against_each_other(sound_scene: SoundScene) -> None:
     ((_, known), *_) = sound_scene.store.soft_bindings("io.iscc.v0")
     as_picture = b"\x21" + known[1:]
