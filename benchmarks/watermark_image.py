@@ -277,7 +277,9 @@ def null_scores(image: Image, number: int, count: int) -> list[float]:
         ]
     ).astype(np.float32)
     words = most_likely(soft)
-    return [float(w @ s / np.linalg.norm(s) / CODED_BITS**0.5) for w, s in zip(words, soft, strict=True)]
+    return [
+        float(w @ s / max(float(np.linalg.norm(s)), 1e-9) / CODED_BITS**0.5) for w, s in zip(words, soft, strict=True)
+    ]
 
 
 def measure_peer(peer: Peer, image: Image, number: int, tally: Tally) -> None:

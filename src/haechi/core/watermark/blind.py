@@ -4,13 +4,14 @@ Steps:
 1. As the picture lies: read at the mark's own geometry, then mirrored; both once more as blurred and clipped pictures
    are whitened and weighed.
 2. Without even borders (letterbox), should there be any: again as it lies.
-3. Search the lattice for geometries (without the borders), resample the picture to the mark's canvas for each, find the
-   place in the map of tiles by the pilot.
+3. Search the lattice for geometries (without the borders): the best, and up to eleven more of high score; resample the
+   picture to the mark's canvas for each, find the place in the map of tiles by the pilot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import cv2
 import numpy as np
@@ -24,6 +25,10 @@ from haechi.core.watermark.pattern import TILE, Pattern, pattern_of
 from haechi.core.watermark.records import Geometry, Reading
 
 _CANDIDATES, _TOGETHER = 12, 3
+_LEAST_LATTICE: Final = 6.0
+"""Score of the lattice under which only the first geometry is worth a look. Of 389 readings by search none had less
+than 6.3, and all had the first; pictures without a mark have 5.2 to 5.9, but for stripes, weaves and letters.
+"""
 _EVEN = 3.0
 
 Bytes = NDArray[np.uint8]
@@ -75,7 +80,7 @@ def _as_it_lies(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
 def _searched(gray: Bytes, pattern: Pattern) -> Iterator[list[Candidate]]:
     """Step 3."""
     small = canvas(gray)
-    found = lattice.search(lattice.spectrum_of(whiten(small)), pattern.lattice, _CANDIDATES)
+    found = lattice.search(lattice.spectrum_of(whiten(small)), pattern.lattice, _CANDIDATES, least=_LEAST_LATTICE)
     for start in range(0, len(found), _TOGETHER):
         part = found[start : start + _TOGETHER]
         yield [placed(pattern, *laid_out(gray, one, small.shape)) for one in part]

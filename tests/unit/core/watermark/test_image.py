@@ -61,9 +61,9 @@ def test_a_search_keeps_to_one_core(original: np.ndarray, monkeypatch: pytest.Mo
     search, used = lattice.search, []
     assert payload(original) is None  # all that has such products is loaded by now
 
-    def watched(*given: Any) -> Any:
+    def watched(*given: Any, **named: Any) -> Any:
         used.append(product_threads())
-        return search(*given)
+        return search(*given, **named)
 
     monkeypatch.setattr(lattice, "search", watched)
     with threadpool_limits(2, user_api="blas"):
