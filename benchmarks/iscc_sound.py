@@ -1,6 +1,6 @@
 """The ISCC of sound: how far copies lie from it, how far other recordings, and whether it is that of fpcalc.
 
-    python -m benchmarks.iscc_sound [--music FOLDER] [--fpcalc PROGRAM] [--out FILE.md]
+    python -m benchmarks.iscc_sound [--music FOLDER] [--fpcalc PROGRAM] [--resolve-every N] [--out FILE.md]
 
 Recordings: the sentences of each LibriSpeech speaker one after the other; single clips of real speech of 3.5 s and
 more; with `--music` each piece of a folder whole, and every 30 s of it. All are brought to 44.1 kHz mono, as WAV; each
@@ -9,6 +9,8 @@ short ISCCs show) and of 256. Two excerpts of one piece are no other recordings.
 joined at random, against those of as many others. "Found": within the bits up to which the same work is assumed.
 With `--fpcalc` the words and codes of all sound and film of the folder, and of the copies of every fifth recording, are
 held against those of that program (Chromaprint's own), e.g. Debian's libchromaprint-tools 1.5.1.
+With `--resolve-every` each n-th recording is protected, unmarked, in one registry, and each copy of it looked up there:
+by its code alone, and by content, where our landmarks must agree.
 """
 
 from __future__ import annotations
@@ -30,14 +32,18 @@ from numpy.typing import NDArray
 
 from benchmarks.sound_cases import Sound, frame_of, through_filters
 from benchmarks.sources import data_folder
+from haechi.check.resolve import by_binding, by_content
 from haechi.core.errors import InputError
 from haechi.core.fingerprint.chromaprint import read_chromaprint
-from haechi.core.fingerprint.iscc import SAME_BITS
+from haechi.core.fingerprint.iscc import ALGORITHM, SAME_BITS, sound_code
 from haechi.core.media.audio import read_all_audio
 from haechi.core.media.encode import write_audio
+from haechi.core.provenance.keys import new_identity
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
+from haechi.core.store import open_store
 from haechi.core.watermark.audio import embed_sound
+from haechi.register.protect import STAGING, Wish, protect
 
 RATE: Final = 44_100
 LEAST_S, EXCERPT_S = 3.5, 30
@@ -196,6 +202,43 @@ def against_fpcalc(program: Path, data: Path) -> tuple[Tally, Tally]:
     return sounds, films
 
 
+class Registry:
+    """Recordings that were protected, and what copies of them lead to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._store = open_store(folder / "home")
+        self._wish = Wish(new_identity(self._store.home, "benchmark"))
+        self._labels: dict[str, str] = {}
+        self._hits: dict[str, list[tuple[bool, bool, int]]] = {way: [] for way in COPIES}
+
+    def add(self, name: str, sound: Sound) -> None:
+        """Protect a recording."""
+        place = self._folder / f"{len(self._labels)}"
+        place.mkdir()
+        source = place / "sound.wav"
+        write_audio(source, sound, RATE)
+        done = protect(source, place / "out" / "sound.wav", place / "out" / STAGING, self._store, Limits(), self._wish)
+        self._labels[name] = done.protection.label
+
+    def look_up(self, name: str, way: str, path: Path) -> None:
+        """Look a copy up: whether its code leads to the recording, whether its content does, and to how many others."""
+        value = sound_code(path, Limits())
+        near = by_binding(self._store, ALGORITHM, value) if value is not None else []
+        found = {one.manifest_id for one in by_content(path, self._store, Limits())}
+        own = self._labels[name]
+        self._hits[way].append((own in {one.manifest_id for one in near}, own in found, len(found - {own})))
+
+    def lines(self) -> list[str]:
+        """A table."""
+        lines = ["", f"| copies of {len(self._labels)}, looked up | by code | by content | others by content |"]
+        lines.append("|---|---|---|---|")
+        for way, hits in self._hits.items():
+            code_alone, content, others = (sum(column) for column in zip(*hits, strict=True))
+            lines.append(f"| {way} | {code_alone} | {content} | {others} |")
+        return lines
+
+
 def long_talk(data: Path) -> list[str]:
     """Least and median distance of joined speakers from others."""
     speakers = sorted((data / "audio_real_fake/librispeech_10spk").iterdir())
@@ -249,6 +292,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--music", type=Path, help="folder of music")
     parser.add_argument("--fpcalc", type=Path, help="the program to hold words against")
+    parser.add_argument("--resolve-every", type=int, default=0, help="look copies of each n-th recording up")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     data = data_folder()
@@ -257,17 +301,25 @@ def main() -> None:
     copies: dict[str, dict[tuple[str, str], bytes]] = {name: {} for name in COPIES}
     coded = Tally()
     with tempfile.TemporaryDirectory() as folder:
-        for number, (group, name, sound) in enumerate(recordings(data, options.music)):
+        registry = Registry(Path(folder))
+        known_ones = list(recordings(data, options.music))
+        asked = known_ones[:: options.resolve_every] if options.resolve_every else []
+        for _, name, sound in asked:
+            registry.add(name, sound)
+        for number, (group, name, sound) in enumerate(known_ones):
             codes[group, name] = code(read_chromaprint(write_copy(sound, Copy(), Path(folder)), Limits()))
             for way, copy in COPIES.items():
                 path = write_copy(sound, copy, Path(folder))
                 words = read_chromaprint(path, Limits())
                 copies[way][group, name] = code(words)
+                if options.resolve_every and number % options.resolve_every == 0:
+                    registry.look_up(name, way, path)
                 known = of_fpcalc(options.fpcalc, path) if options.fpcalc is not None and number % 5 == 0 else None
                 if known is not None:
                     coded.add(path, known, words)
             print(f"{group:8s} {name[:40]}", flush=True)
     lines = [*render(codes, copies), "", "| long talk | least | median |", "|---|---|---|", *long_talk(data)]
+    lines += registry.lines() if options.resolve_every else []
     if options.fpcalc is not None:
         sounds, films = against_fpcalc(options.fpcalc, data)
         lines += ["", f"fpcalc, sound of the folder: {sounds}.", f"fpcalc, films of the folder: {films}."]
