@@ -3,8 +3,9 @@
 Method: mark at the faintest strength; put the result through what the internet does (`worn`) and read it back at known
 geometry. Where a reading has too little margin, bend the mark (`write.Bent`) and try again. By bisection find the
 faintest of seven strengths, 45 to 40.2 dB, at which some shape passes; where none does even at the strongest, tune the
-best one to what it lacks (`tune`). A copy that nothing can save, as of a black picture after more contrast, is left out
-and says nothing about the strength; such a picture does not count as surviving.
+best one to what it lacks (`tune`), and where clipped copies are still lost, the one that spares their pixels. A copy
+that nothing can save, as of a black picture after more contrast, is left out and says nothing about the strength; such
+a picture does not count as surviving.
 """
 
 from __future__ import annotations
