@@ -29,7 +29,7 @@ from benchmarks import graphics, tampering
 from benchmarks.intervals import auc
 from benchmarks.photographs import LFW, PHOTOGRAPHS
 from benchmarks.sources import data_folder, films_in, find_sources, folder
-from haechi.check.compare.drawn import WEIGHTS, WEIGHTS_FILM, measure
+from haechi.check.compare.drawn import WEIGHTS, WEIGHTS_FILM, measure, odds_of
 from haechi.core.media.decode import FrameRequest, read_frames
 from haechi.core.media.encode import write_video
 from haechi.core.media.faces import FaceFinder
@@ -236,13 +236,6 @@ def _split(flat: Values, n: int) -> dict[str, Any]:
     }
 
 
-def odds(weights: dict[str, NDArray[np.float32]], values: Values) -> Values:
-    """Log odds (n,) of measurements (n, 34)."""
-    x = np.clip((values - weights["middle"]) / weights["width"], -4, 4)
-    hidden = np.tanh(np.einsum("nf,kfh->nkh", x, weights["in"]) + weights["in_bias"])
-    return np.asarray((np.einsum("nkh,kh->nk", hidden, weights["out"]) + weights["out_bias"]).mean(axis=1))
-
-
 def main() -> None:
     """Parse, make, fit, tell, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -267,7 +260,7 @@ def main() -> None:
             [replace(task, split="test", seed=100 + task.seed, seconds=task.seconds / 4) for task in tasks],
         )
     values, drawn = np.concatenate([v for v, _ in held]), np.concatenate([d for _, d in held])
-    told = odds(weights, values)
+    told = odds_of(values, weights)
     print(f"{sum(len(d) for _, d in made)} examples; of {len(drawn)} others AUC {auc(told[drawn], told[~drawn]):.4f}")
 
 

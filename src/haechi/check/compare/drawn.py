@@ -11,7 +11,7 @@ faint graphics on a rich picture may not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -82,10 +82,19 @@ def log_odds(probe: Picture, expected: Picture, mask: Flags, *, film: bool = Fal
     values = measure(probe, expected, _whole(probe, expected, mask) if film else mask)
     if values is None:
         return None
-    weights = _weights(WEIGHTS_FILM if film else WEIGHTS)
+    return float(odds_of(values[None], _weights(WEIGHTS_FILM if film else WEIGHTS))[0])
+
+
+def odds_of(values: NDArray[Any], weights: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Natural log odds (n,) of measurements (n, 34), by the networks that `benchmarks/drawn.py` fits.
+
+    Args:
+        values: rows of NAMES.
+        weights: `middle` and `width` (34,), `in` (k, 34, h), `in_bias` (k, h), `out` (k, h), `out_bias` (k,).
+    """
     x = np.clip((values - weights["middle"]) / weights["width"], -4.0, 4.0)
-    hidden = np.tanh(np.einsum("f,kfh->kh", x, weights["in"]) + weights["in_bias"])
-    return float((np.einsum("kh,kh->k", hidden, weights["out"]) + weights["out_bias"]).mean())
+    hidden = np.tanh(np.einsum("nf,kfh->nkh", x, weights["in"]) + weights["in_bias"])
+    return np.asarray((np.einsum("nkh,kh->nk", hidden, weights["out"]) + weights["out_bias"]).mean(axis=1))
 
 
 def of_one_ink(probe: Picture, expected: Picture, mask: Flags, drawn: Sequence[Flags]) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from haechi.check.compare import edits, explain, pictures
+from haechi.check.compare.by_luma import MOVED
 from haechi.check.compare.changes import Component, strongest
 from haechi.check.compare.clip import Stack, Times
 from haechi.check.compare.colour import Tone
@@ -156,7 +157,7 @@ def gather(
             continue
         detail = {
             "threshold": round(component.high, 2),
-            "moved_in_time": look.moved > explain.MOVED,
+            "moved_in_time": look.moved > MOVED,
         }
         changed.append((component, Change(component.region, span, box, round(component.peak, 3), detail)))
     if with_pictures:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from haechi.check.compare.by_luma import NOISE, benign_kind, is_hidden, is_neighbour, is_soft
 from haechi.check.compare.changes import Component
-from haechi.check.compare.explain import NOISE, benign_kind, is_hidden, is_neighbour, is_soft, may_be_natural
 from haechi.check.compare.look import Look
 from haechi.core.records import Region
 
@@ -80,20 +80,6 @@ def test_a_shade_without_an_edge_is_noise_only_while_it_is_weak(steady: float) -
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), look(shade)) == NOISE
     assert benign_kind(replace(scenery, peak=25.0, high=17.1), look(shade)) is None
     assert benign_kind(replace(scenery, peak=17.3, high=17.1), replace(look(shade), hard=0.8)) != NOISE
-
-
-def test_natural_colours_do_not_speak_against_stickers_frames_and_small_pictures() -> None:
-    scenery = look((0.76, 158.0, 0.9, 0.0, 0.1, 2.7, 0.8, 0.98, 2.0))
-    # A green heart on red cloth at 240 lines: its colour runs, its log odds are -3.4.
-    heart = look((0.92, 112.9, 0.78, 0.1, 0.29, 3.3, 0.76, 0.89, 122.0))
-    assert may_be_natural(scenery, film=True) and may_be_natural(scenery, film=False)
-    assert not may_be_natural(heart, film=True) and may_be_natural(heart, film=False)
-    assert may_be_natural(replace(heart, flatness=0.6), film=True)
-    assert not may_be_natural(replace(scenery, edge=True), film=True)
-    assert not may_be_natural(replace(scenery, corner=True), film=True)
-    assert may_be_natural(replace(scenery, corner=True), film=False)
-    assert not may_be_natural(replace(scenery, graded=True), film=True)
-    assert may_be_natural(replace(scenery, graded=True), film=False)
 
 
 def test_a_frame_alone_that_is_alike_shows_the_moment_beside_it() -> None:
