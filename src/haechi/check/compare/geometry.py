@@ -1,7 +1,8 @@
 """Where the master lies inside the probe: scale, rotation, shift, aspect and mirroring, as one affine map.
 
 Method: SIFT matches (ratio test) and RANSAC give a first map from one frame pair [1]; dense inverse search flow [2]
-between time-aligned pairs, fitted by a robust affine over all pairs, brings it to a few hundredths of a pixel.
+between time-aligned pairs, fitted by a robust affine over all pairs, brings it to a few hundredths of a pixel. Of a
+straight edge the flow across it counts alone.
 Limits: one map for a whole window of the clip, no perspective; needs texture (about 12 inliers).
 Maps are float64 (2, 3), master pixels -> probe pixels, both at their working size.
 [1] Lowe. IJCV 60 (2004).   [2] Kroeger et al. ECCV 2016 (DIS).
@@ -194,11 +195,10 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
     current = start
     for _ in range(rounds):
         samples = [_flow_samples(probe, master, current.matrix) for probe, master in pairs]
-        points = np.concatenate([s[0] for s in samples])
-        moved = np.concatenate([s[1] for s in samples])
+        points, moved, told = (np.concatenate(each) for each in zip(*samples, strict=True))
         if len(points) < 60:
             return current
-        correction = _robust_affine(points, moved)
+        correction = _robust_affine(points, moved, told)
         if not _plausible(correction, pairs[0][0].shape):
             return current
         matrix = (square(correction) @ square(current.matrix))[:2]
@@ -287,40 +287,63 @@ def _shear(matrix: Affine) -> float:
     return float(abs(a[:, 0] @ a[:, 1]) / max(float(columns), 1e-9))
 
 
-def _flow_samples(probe: Image, master: Image, matrix: Affine) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Points of the warped master and where they lie in the probe, on textured pixels: float32 (n, 2) each."""
+def _flow_samples(
+    probe: Image, master: Image, matrix: Affine
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Textured points of the warped master, where they lie in the probe, and what the texture tells of that.
+
+    Returns:
+        float32 (n, 2) each, and float32 (n, 3): the structure tensor (xx, xy, yy) over its greater eigenvalue.
+    """
     shape = (probe.shape[0], probe.shape[1])
     warped = warp(master, matrix, shape)
     inside = cv2.erode(visible((master.shape[0], master.shape[1]), matrix, shape).astype(np.uint8), np.ones((9, 9)))
     if min(shape) < 32:
         empty = np.zeros((0, 2), np.float32)
-        return empty, empty
+        return empty, empty, np.zeros((0, 3), np.float32)
     still = np.zeros((*shape, 2), np.float32)
     flow = np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(warped, probe, still))
     gx, gy = cv2.Sobel(warped, cv2.CV_32F, 1, 0), cv2.Sobel(warped, cv2.CV_32F, 0, 1)
-    texture = cv2.boxFilter(gx * gx + gy * gy, -1, (7, 7))
+    xx, xy, yy = (cv2.boxFilter(product, -1, (7, 7)) for product in (gx * gx, gx * gy, gy * gy))
+    texture = xx + yy
     usable = (inside > 0) & (texture > max(float(np.percentile(texture, 60)), 400.0))
     usable &= (np.abs(flow[..., 0]) < MAX_FLOW_PIXELS) & (np.abs(flow[..., 1]) < MAX_FLOW_PIXELS)
     ys, xs = np.nonzero(usable)
     step = max(1, len(xs) // 4000)
     xs, ys = xs[::step], ys[::step]
     points = np.stack([xs, ys], 1).astype(np.float32)
-    return points, points + flow[ys, xs]
+    tensor = np.stack([xx[ys, xs], xy[ys, xs], yy[ys, xs]], 1)
+    across = 0.5 * (tensor[:, 0] + tensor[:, 2] + np.hypot(tensor[:, 0] - tensor[:, 2], 2 * tensor[:, 1]))
+    return points, points + flow[ys, xs], tensor / np.maximum(across, 1e-6)[:, None]
 
 
-def _robust_affine(points: NDArray[np.float32], moved: NDArray[np.float32]) -> Affine:
-    """The affine map from points to moved that most of them follow: Cauchy-weighted least squares, from rest."""
+def _robust_affine(points: NDArray[np.float32], moved: NDArray[np.float32], told: NDArray[np.float32]) -> Affine:
+    """The affine map from points to moved that most of them follow: Cauchy-weighted least squares, from rest.
+
+    A point on a straight edge tells how far it moved across the edge and nothing along it (the aperture problem): of
+    that, flow is free to tell anything. Errors are therefore measured by what the texture tells.
+
+    Args:
+        points: float32 (n, 2).
+        moved: where they lie now, float32 (n, 2).
+        told: from `_flow_samples`, float32 (n, 3).
+    """
     centre = points.mean(0)
     x = np.concatenate([points - centre, np.ones((len(points), 1))], 1).astype(np.float64)
     x[:, :2] /= 100.0
     shift = (moved - points).astype(np.float64)
+    xx, xy, yy = told.T.astype(np.float64)
     fitted = np.zeros((3, 2))
     fitted[2] = np.median(shift, axis=0)
     for width in (1.0, 0.5, 0.3, 0.2, 0.2):
-        error = np.linalg.norm(shift - x @ fitted, axis=1)
+        right, down = (shift - x @ fitted).T
+        error = np.sqrt(np.maximum(xx * right**2 + 2 * xy * right * down + yy * down**2, 0.0))
         weight = 1.0 / (1.0 + (error / width) ** 2)
-        weighted = x * weight[:, None]
-        fitted = np.linalg.solve(weighted.T @ x + 1e-6 * np.eye(3), weighted.T @ shift)
+        # Normal equations of both rows of the map together, which points on edges connect.
+        parts = [[(x * (weight * part)[:, None]).T @ x for part in row] for row in ((xx, xy), (xy, yy))]
+        pull = np.stack([xx * shift[:, 0] + xy * shift[:, 1], xy * shift[:, 0] + yy * shift[:, 1]], 1)
+        wanted = (x.T @ (pull * weight[:, None])).T.ravel()
+        fitted = np.linalg.solve(np.block(parts) + 1e-6 * np.eye(6), wanted).reshape(2, 3).T
     linear = np.eye(2) + fitted[:2].T / 100.0
     return np.concatenate([linear, (centre + fitted[2] - linear @ centre)[:, None]], 1)
 

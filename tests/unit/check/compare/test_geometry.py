@@ -41,6 +41,21 @@ def test_master_is_placed_to_a_tenth_of_a_pixel(astronaut: NDArray[np.uint8], ma
     assert sharp.mirrored == (np.linalg.det(wanted[:, :2]) < 0)
 
 
+def test_straight_edges_do_not_pull_the_place_along_themselves() -> None:
+    # A window on a graded screen, coded coarsely: flow along its long sides is free to drift by pixels.
+    down, across = np.mgrid[0:360, 0:640].astype(np.float32)
+    screen = np.clip(255 - 0.25 * across - 0.35 * down, 0, 255).astype(np.uint8)
+    screen[40:340, 200:575] = 0
+    screen[40:52, 200:575], screen[328:340, 200:575], screen[55:328, 570] = 60, 50, 120
+    cv2.putText(screen, "Hello world", (240, 28), cv2.FONT_HERSHEY_COMPLEX, 0.8, (0,), 2, cv2.LINE_AA)
+    cv2.putText(screen, "name@host", (205, 72), cv2.FONT_HERSHEY_PLAIN, 0.9, (230,), 1, cv2.LINE_AA)
+    data = cv2.imencode(".jpg", screen, [cv2.IMWRITE_JPEG_QUALITY, 40])[1]
+    coded = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
+    found = refine([(coded, screen)], Placement(np.eye(3)[:2], 99))
+    corners = np.array([[0, 0, 1], [640, 0, 1], [0, 360, 1], [640, 360, 1]], np.float64)
+    assert np.abs(corners @ (found.matrix - np.eye(3)[:2]).T).max() < 0.4
+
+
 def test_other_pictures_are_not_placed(astronaut: NDArray[np.uint8]) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (60, 60), np.uint8)
     other = np.asarray(cv2.resize(noise, (400, 400), interpolation=cv2.INTER_CUBIC), np.uint8)
