@@ -1,8 +1,9 @@
 """When and where the master lies in a window of the probe: time and place together, since each needs the other.
 
 Method: first on small pictures, from all the master's moments and several first placements (`look`); then at working
-size near the moments found (`settle`). At both sizes time and geometry take turns until neither moves. Tried first is
-that the master fills the probe, as it is or mirrored; only where that fails local features give other placements.
+size near the moments found (`settle`). At both sizes time and geometry take turns until neither moves; frames that
+leave their line in the end place the master once more. Tried first is that the master fills the probe, as it is or
+mirrored; only where that fails local features give other placements.
 """
 
 from __future__ import annotations
@@ -137,12 +138,34 @@ def settle(probe: Clip, master: Clip, start: Placement) -> Located | None:
     """
     pair = _Pair(probe, master, THUMB_SIDE)
     found = _in_turns(pair, pair.locate(start, timing.FREE), timing.FREE, by_features=False)
+    found = None if found is None else _by_own_moments(pair, found)
     border = None if found is None else border_over(probe, master, found.alignment.matched, found.placement)
     if found is None or border is None or not border.any():
         return found
     # What a border makes of the cost hides how one moment differs from the next.
     clear = pair.without(border).locate(found.placement, timing.FREE, settled=True)
     return replace(clear, border=border)
+
+
+def _by_own_moments(pair: _Pair, found: Located) -> Located:
+    """The place by the frames that were matched in the end, where these are not those on the line.
+
+    A film without an even rate leaves its line all the time: a place fitted to the frames on it is off by what the
+    camera moves in between, and the moments follow it. Taken only while all frames together fit better.
+    """
+    on_line = pair.align(found.placement, timing.FREE).matched
+    if (on_line == found.alignment.matched).all():
+        return found
+    for _ in range(ROUNDS):
+        samples = pair.samples(found.alignment)
+        placement = refine(samples, found.placement) if samples else found.placement
+        if _step(pair, found.placement, placement) < SETTLED:
+            break
+        moved = pair.locate(placement, timing.FREE, settled=True)
+        if moved.alignment.cost >= found.alignment.cost:
+            break
+        found = moved
+    return found
 
 
 def follow(probe: Clip, master: Clip, placement: Placement) -> Located:

@@ -2,8 +2,8 @@
 of the other: what `timing` finds its lines in.
 
 Method: both clips become small luma thumbnails in the probe's geometry, less the places where something foreign lies
-over the probe (captions, logos). The squared distance of every probe frame to every master frame is one matrix
-product; each pair gets the gain that fits it best.
+over the probe (captions, logos), and under the probe's shade (a vignette). The squared distance of every probe frame to
+every master frame is one matrix product; each pair gets the gain that fits it best.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ THUMB_SIDE = 128
 OVERLAY_LEVELS = 16.0
 # How much a copy's contrast may differ.
 GAIN = (0.5, 2.0)
+# A shade counts from this ratio of its lightest to its darkest place; so many pairs tell it.
+LEAST_SHADE, SHADE_PAIRS, SHADE_ROUNDS = 1.2, 8, 4
 # Half a picture that agrees so well is ours, whatever the other half was replaced with.
 SAME_HALF = 0.9
 
@@ -106,7 +108,8 @@ def distances(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """How far every probe frame is from every master frame.
 
-    Once a first alignment is known, pixels that something foreign covers for long (captions, logos) are left out.
+    Once a first alignment is known, pixels that something foreign covers for long (captions, logos) are left out, and
+    the master is shaded as the probe is: a vignette differs from all moments alike and would hide which one it is.
 
     Args:
         probe: thumbnails float32 (n_probe, h, w).
@@ -129,6 +132,8 @@ def distances(
         alike = np.where(part >= SAME_HALF, np.maximum(part, alike), alike)
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
+        shade = _shade(probe[kept], master[matched[kept]], seen)
+        y = y if shade is None else _centred(master[:, seen] * shade[seen])
         gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
         ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
         x, y = _centred(x[:, ours]), _centred(y[:, ours])
@@ -157,6 +162,41 @@ def _halves(seen: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
 
 def _centred(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(pictures - pictures.mean(1, keepdims=True), dtype=np.float32)
+
+
+def _shade(
+    probe: NDArray[np.float32], master: NDArray[np.float32], seen: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    """How much darker or lighter each place of the probe is, float32 (h, w); None where that is even.
+
+    Method: a surface of seven terms in place (a vignette is even in the fourth power of the distance), times the
+    master, and a level; Cauchy-weighted least squares, so that captions and faces in other moments pull little.
+
+    Args:
+        probe: thumbnails of aligned pairs, float32 (n_pairs, h, w).
+        master: their masters, same shape.
+        seen: bool (h, w), where the probe shows the master.
+    """
+    height, width = seen.shape
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y, (x * x + y * y) ** 2], -1)
+    sparse = np.zeros_like(seen)
+    sparse[::2, ::2] = seen[::2, ::2]
+    some = np.unique(np.linspace(0, len(probe) - 1, SHADE_PAIRS).astype(int))
+    theirs, ours = master[some][:, sparse].astype(np.float64), probe[some][:, sparse].astype(np.float64).ravel()
+    rows = (theirs[..., None] * terms[sparse]).reshape(len(ours), -1)
+    rows = np.concatenate([rows, np.ones((len(ours), 1))], 1)
+    weight = np.ones(len(ours))
+    for _ in range(SHADE_ROUNDS):
+        weighted = rows * weight[:, None]
+        fitted = np.linalg.solve(weighted.T @ rows + 1e-3 * np.eye(rows.shape[1]), weighted.T @ ours)
+        error = np.abs(ours - rows @ fitted)
+        weight = 1.0 / (1.0 + (error / max(2.0 * float(np.median(error)), 1.0)) ** 2)
+    surface = terms @ fitted[:-1]
+    low, high = float(surface[seen].min()), float(surface[seen].max())
+    if low <= 0 or high / low < LEAST_SHADE:
+        return None
+    return np.asarray(surface / np.median(surface[seen]), np.float32)
 
 
 def _never_covered(apart: NDArray[np.float32]) -> NDArray[np.bool_]:

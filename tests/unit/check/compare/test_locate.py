@@ -6,6 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from haechi.check.compare.clip import Clip, bright
+from haechi.check.compare.geometry import Placement
 from haechi.check.compare.locate import look, settle, stretches
 
 RATE = 25.0
@@ -53,6 +54,21 @@ def test_time_and_place_are_found_together(
     assert np.abs(found.alignment.matched - np.arange(FIRST, FIRST + N_PROBE)).max() == 0
     corners = np.array([[0, 0, 1], [191, 0, 1], [0, 159, 1], [191, 159, 1]], np.float64)
     assert np.abs(corners @ (found.placement.matrix - matrix).T).max() < 0.3
+
+
+@pytest.mark.parametrize("frames", [5, 6])
+def test_a_clip_of_uneven_rate_keeps_its_place_while_the_camera_moves(
+    astronaut: NDArray[np.uint8], frames: int
+) -> None:
+    master = camera_walk(astronaut)
+    # It runs ahead of its line and falls behind it by nearly two frames.
+    shown = FIRST + np.round(np.arange(30) + 1.8 * np.sin(np.arange(30) / frames)).astype(int)
+    probe = Clip(master.frames[shown], np.arange(30) / RATE)
+    found = settle(probe, master, Placement(np.eye(3)[:2], 99))
+    assert found is not None
+    assert np.abs(found.alignment.matched - shown).max() <= 1
+    corners = np.array([[0, 0, 1], [191, 0, 1], [0, 159, 1], [191, 159, 1]], np.float64)
+    assert np.abs(corners @ (found.placement.matrix - np.eye(3)[:2]).T).max() < 0.3
 
 
 def test_only_the_moments_found_are_decoded_large(astronaut: NDArray[np.uint8]) -> None:
