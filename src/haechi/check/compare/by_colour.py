@@ -79,5 +79,5 @@ def may_be_natural(look: Look, *, film: bool) -> bool:
 def _odds(component: Component, window: Window) -> float:
     """Log odds that a difference was drawn, by probe and master in colour; 0 where nothing can be said."""
     film = window.read_colours is not None
-    pair = window.colours if window.read_colours is None else window.read_colours(component.peak_frame)
+    pair = window.colours_at(component.peak_frame)
     return 0.0 if pair is None else log_odds(*pair, mask_of(component, window), film=film) or 0.0

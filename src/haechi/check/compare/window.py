@@ -78,6 +78,10 @@ class Window:
     colours: Pair | None = None
     read_colours: Callable[[int], Pair | None] | None = None
 
+    def colours_at(self, frame: int) -> Pair | None:
+        """A frame, by its index, and what the master predicts, in colour; None where that cannot be read."""
+        return self.colours if self.read_colours is None else self.read_colours(frame)
+
     @property
     def strength(self) -> changes.Volume:
         """Scores to show, float32 (n, gh, gw): those of `judged`, and of what plainly lacks detail in their units."""

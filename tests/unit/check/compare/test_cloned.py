@@ -26,10 +26,10 @@ def scene(astronaut: Plane) -> Plane:
     return np.asarray(cv2.cvtColor(astronaut, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def told(probe: Plane, scene: Plane) -> bool:
+def told(probe: Plane, scene: Plane, colours: tuple[Plane, Plane] | None = None) -> bool:
     footprint = np.zeros((scene.shape[0] // CELL, scene.shape[1] // CELL), bool)
     footprint[TOP // CELL - 1 : (TOP + SIDE) // CELL + 1, LEFT // CELL - 1 : (LEFT + SIDE) // CELL + 1] = True
-    window = cast(Window, SimpleNamespace(probe=probe[None], expected=scene[None]))
+    window = cast(Window, SimpleNamespace(probe=probe[None], expected=scene[None], colours_at=lambda _: colours))
     return is_cloned(Component(Region.BACKGROUND, 0, 0, footprint, 30.0, 0, {Region.BACKGROUND: 1.0}), window)
 
 
@@ -48,6 +48,17 @@ def coded(picture: Plane, quality: int) -> Plane:
 @pytest.mark.parametrize(("y", "x"), [(20, 40), (400, 100), (330, 400)])
 def test_a_moved_patch_is_found(scene: Plane, y: int, x: int, quality: int) -> None:
     assert told(coded(with_patch(scene, scene[y : y + SIDE, x : x + SIDE]), quality), scene)
+
+
+def test_a_patch_found_by_its_luma_has_the_colours_of_its_source_too(scene: Plane, astronaut: Plane) -> None:
+    moved = with_patch(scene, scene[400 : 400 + SIDE, 100 : 100 + SIDE])
+    ours = astronaut.copy()
+    ours[TOP : TOP + SIDE, LEFT : LEFT + SIDE] = astronaut[400 : 400 + SIDE, 100 : 100 + SIDE]
+    assert told(moved, scene, (ours, astronaut))
+    # As bright, and yellow: 0.114 of what blue loses goes to green and red.
+    yellow = ours.astype(np.float32)
+    yellow[TOP : TOP + SIDE, LEFT : LEFT + SIDE] += np.array([-80.0, 80 * 0.114 / 0.886, 80 * 0.114 / 0.886])
+    assert not told(moved, scene, (np.clip(yellow, 0, 255).astype(np.uint8), astronaut))
 
 
 def test_what_the_master_does_not_hold_is_not_found(scene: Plane) -> None:
