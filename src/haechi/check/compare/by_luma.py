@@ -40,6 +40,8 @@ UNMOVED, NEARLY_SAME, GRADED_ALIKE = 0.92, 0.95, 0.5
 MIN_CONTRAST, MIN_CONTRAST_GRADED, MIN_CONTRAST_ADDED = 13.5, 15.0, 12.0
 # A patch with an edge that correlates so little and stands out over its threshold so many times is seen well below.
 OTHER, PLAINLY, MIN_CONTRAST_OTHER = 0.3, 2.0, 8.0
+# The share of its contrast that is left where the frame beside it shows what differs, as well as coding lets it.
+BESIDE = 0.5
 # In a copy of 200 pixels other eyes correlate as well as coding does; harmless re-posts stay below one of these.
 CONTRAST_OTHER_MOMENT, MOVES = 16.0, 0.7
 # What a face lacks shows less than what is put in its place; what shows much more, or in more detail, lies over it.
@@ -63,7 +65,9 @@ SMOOTHED = (0.55, 0.9)
 def benign_kind(component: Component, look: Look) -> str | None:
     """What explains the component: NOISE, the kind of an edit, or None when it is a change."""
     facial = component.region in FACIAL
-    if _is_noise(component, look) or _is_weak(component, look) or (not facial and _is_shading(look)):
+    if _is_noise(component, look) or _is_weak(component, look):
+        return NOISE
+    if not facial and (_is_shading(look) or _is_moment_beside(look)):
         return NOISE
     if facial and beauty(look) is not None:
         return "beauty_filter"
@@ -123,6 +127,14 @@ def _is_other_moment(component: Component, look: Look) -> bool:
     """Eyes or a mouth of the same face a moment away: alike, yet clearly off, with an outline, and never in one way."""
     seen = look.contrast > CONTRAST_OTHER_MOMENT and look.hard > MIN_HARD
     return seen and not look.graded and look.steady < MOVES and component.peak > CLEARLY * component.high
+
+
+def _is_moment_beside(look: Look) -> bool:
+    """What the master shows a frame before or behind: a pointer, a letter typed, where the rest hardly moves.
+
+    No moment is known better than that. Of faces this says nothing: the frame beside is told by the rest of the film.
+    """
+    return look.beside < min(MIN_CONTRAST, BESIDE * look.contrast)
 
 
 def _least_contrast(component: Component, look: Look) -> float:

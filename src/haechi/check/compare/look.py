@@ -19,6 +19,8 @@ from haechi.check.compare.window import Window
 from haechi.core.records import Region
 
 N_LOOKS, STRONG = 8, 0.6
+# So many pixels must differ for numbers that are taken of them.
+FEWEST_PIXELS = 12
 LOWEST_FACE_CODE = CODES[Region.FACE]
 # How far around a patch its detail is measured, pixels.
 REACH = 30
@@ -45,6 +47,8 @@ class Look:
         graded: whether the picture was filtered: what the fitted tones do not follow stays behind.
         hue: how far its colours are from the master's, levels of Cr and Cb; None where they are not known.
         solid: share of its box that differs: high for a patch, low for letters.
+        beside: as contrast, but held against what the master shows a frame before or behind, whichever is nearer; of
+            the frame that this explains least. Infinite where there is none.
         hard: difference just inside its outline over that further in: about 1 for a cut-out, less where it is blended.
     """
 
@@ -61,6 +65,7 @@ class Look:
     hard: float
     hue: float | None = None
     solid: float = 0.0
+    beside: float = np.inf
 
 
 def look_at(component: Component, window: Window, judged: Judged | None = None) -> Look:
@@ -88,6 +93,7 @@ def look_at(component: Component, window: Window, judged: Judged | None = None) 
         hard=_hardness(np.where(mask, apart, 0.0).astype(np.float32)),
         hue=_hue(component, window, frames),
         solid=_solid(np.where(mask, apart, 0.0).astype(np.float32)),
+        beside=beside_own_moment(window, frames, box, inside),
     )
 
 
@@ -110,12 +116,40 @@ def _flatness(ours: Floats, theirs: Floats, inside: NDArray[np.bool_]) -> tuple[
     shares, spreads = [], []
     for patch, plain in zip(ours, theirs, strict=True):
         apart = np.abs(patch - plain)
-        ink = inside & (apart > max(8.0, 0.4 * float(np.percentile(apart[inside], 95))))
-        if int(ink.sum()) < 12:
+        ink = _ink(apart, inside)
+        if int(ink.sum()) < FEWEST_PIXELS:
             continue
         shares.append(in_few_tones(patch[ink]))
         spreads.append(float(apart[ink].mean()))
     return (float(np.median(shares)), float(np.median(spreads))) if shares else (0.0, 0.0)
+
+
+def _ink(apart: Floats, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels that differ most, bool (h, w)."""
+    return np.asarray(inside & (apart > max(8.0, 0.4 * float(np.percentile(apart[inside], 95)))))
+
+
+def beside_own_moment(
+    window: Window, frames: NDArray[np.int64], box: tuple[slice, slice], inside: NDArray[np.bool_]
+) -> float:
+    """`Look.beside`, levels.
+
+    Args:
+        window: where the difference was found.
+        frames: some of its frames.
+        box: rows and columns that hold it.
+        inside: bool, shape of the box, where it lies.
+    """
+    farthest = 0.0
+    for k in frames:
+        ours = window.probe[k][box].astype(np.float32)
+        ink = _ink(np.abs(ours - window.expected[k][box]), inside)
+        others = [j for j in (int(k) - 1, int(k) + 1) if 0 <= j < len(window.expected)]
+        if not others or int(ink.sum()) < FEWEST_PIXELS:
+            return np.inf
+        apart = [float(np.abs(ours - window.expected[j][box])[ink].mean()) for j in others]
+        farthest = max(farthest, min(apart))
+    return farthest
 
 
 def in_few_tones(values: Floats) -> float:

@@ -148,3 +148,14 @@ def test_a_weak_soft_shade_on_a_face_is_noise_and_one_with_an_edge_or_levels_is_
     assert benign_kind(replace(face, peak=11.0), look(shade)) is None
     assert benign_kind(face, replace(look(shade), hard=0.6)) is None
     assert benign_kind(face, replace(look(shade), contrast=22.0)) is None
+
+
+def test_what_the_frame_beside_shows_is_no_change_unless_it_is_a_face() -> None:
+    # A letter typed on a still screen, in a copy that lost the frame of that moment.
+    letter = (0.5, 113.2, 1.0, 0.0, 0.71, 1.0, 0.97, 1.0, 1.0)
+    scenery, mouth = (replace(component(region), high=8.6) for region in (Region.BACKGROUND, Region.MOUTH))
+    assert benign_kind(scenery, look(letter, beside=7.0)) == NOISE
+    assert benign_kind(mouth, look(letter, beside=7.0)) is None
+    assert benign_kind(scenery, look(letter, beside=40.0)) is None
+    faint = (0.5, 16.0, 1.0, 0.0, 0.71, 1.0, 0.97, 1.0, 1.0)
+    assert benign_kind(scenery, look(faint, beside=12.0)) is None
