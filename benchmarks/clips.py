@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -130,7 +131,10 @@ def read_material(path: Path, source_id: str, models: Path, cache: Path, limits:
     else:
         landmarks, persons = _follow_face(frames, models), _persons(frames, models)
         cache.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(store, landmarks=landmarks, persons=persons)
+        # Another process may look for it at any moment.
+        own = store.with_suffix(f".{os.getpid()}.npz")
+        np.savez_compressed(own, landmarks=landmarks, persons=persons)
+        own.replace(store)
     return Material(path, source_id, frames, rate, sound if sound.size else None, landmarks, persons)
 
 
