@@ -7,7 +7,8 @@ of least difference. It counts as found if the two correlate there, are as brigh
 master's own place does not show it nearly as well: the inside of a ring or of a frame is the master's own.
 Measured on 8 photographs (Kodak, faces, groups) at JPEG 85: 15 moved patches that looked like overlays correlate with
 .968 and more and are 2.6 levels off at the most; 96 captions, stickers, bars and logos correlate with .95 only where
-they are 30 levels off. Of 88 harmless edits and these 96 none is told as moved.
+they are 30 levels off. Of 88 harmless edits and these 96 none is told as moved. In colour, 126 moved patches stay
+within 27 levels down to JPEG 30 (SAME_COLOURS).
 Limits: patches that are plain, or under 20 pixels, are not told; nor are turned, mirrored, resized or recoloured ones,
 which `look` and `explain` judge as any other content.
 """
