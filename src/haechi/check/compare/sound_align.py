@@ -51,6 +51,8 @@ SPEED_ERRORS = (-0.006, -0.0045, -0.003, -0.0015, 0.0015, 0.003, 0.0045, 0.006)
 CLEARLY_EXPLAINED, HARDLY_EXPLAINED = 0.6, 0.4
 KEPT_SHARE, KEPT_S, PLAIN_SHARE = 0.15, 0.3, 0.6
 LISTEN_S, LISTENS = 15.0, 4
+# A line that the pictures did not tell counts where it holds for so much of the stretch.
+WHOLE_SHARE = 0.9
 
 
 def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece | None:
@@ -68,11 +70,11 @@ def refine_segment(probe: Samples, master: Samples, segment: Segment) -> Piece |
     line = Line(segment.offset_s - speed * span.start_s, speed, speed)
     near = _near(probe, master, span, line)
     if near is None:
-        return _within_hint(probe, master, span, line)
+        return _beside(probe, master, span, line)
     kept = _shares(probe, master, [near], span)[0]
     if kept >= PLAIN_SHARE:
         return near
-    far = _within_hint(probe, master, span, line)
+    far = _beside(probe, master, span, line)
     if far is not None and far.coherent and not _same_line(near, far):
         kept = _shares(probe, master, [near, far], span)[0]
     enough = kept >= max(KEPT_SHARE, KEPT_S / span.duration_s)
@@ -113,6 +115,27 @@ def _within_hint(probe: Samples, master: Samples, span: Span, line: Line) -> Pie
             needed = MIN_BANDS if span.duration_s >= CHUNK_S else SURE_BANDS
             return find_pitch(probe, master, piece) if piece.score >= needed else None
     return settle(probe, master, piece)
+
+
+def _beside(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
+    """Another line than the pictures', near it: by their hint, or where that finds no waves by the sound alone."""
+    hinted = _within_hint(probe, master, span, line)
+    return hinted if hinted is not None and hinted.coherent else _by_itself(probe, master, span, line) or hinted
+
+
+def _by_itself(probe: Samples, master: Samples, span: Span, line: Line) -> Piece | None:
+    """The one line that the waves of the whole stretch agree on, near the pictures': where these hardly move, they do
+    not tell the speed, and sound does.
+    """
+    if span.duration_s > LISTEN_S * LISTENS:
+        return None
+    part = take(probe, int(span.start_s * SAMPLE_RATE), int(span.end_s * SAMPLE_RATE))
+    found = find_pieces(part, master)
+    if len(found) != 1 or not found[0].coherent or found[0].span.duration_s < WHOLE_SHARE * span.duration_s:
+        return None
+    piece = found[0].shifted(span.start_s)
+    apart = max(abs(piece.line.at(t) - line.at(t)) for t in (span.start_s, span.end_s))
+    return replace(piece, span=span) if apart <= HINT_LAG_S else None
 
 
 def _shares(probe: Samples, master: Samples, pieces: Sequence[Piece], span: Span) -> list[float]:

@@ -56,6 +56,16 @@ def test_the_same_sound_is_the_same(voice: Voice) -> None:
     assert max(result.curves[0].strength) < result.curves[0].threshold
 
 
+def test_sound_tells_the_speed_that_pictures_which_hardly_move_do_not(voice: Voice) -> None:
+    master = voice(8.0)
+    probe = np.asarray(resample_poly(master[int(0.76 * RATE) : int(5.2 * RATE)], 79, 75), np.float32)
+    result = compare_tracks(probe, master, [Segment(Span(0.0, len(probe) / RATE), 0.651, 1.0, False)])
+    assert result.changes == ()
+    assert [edit.detail["speed"] for edit in result.edits if edit.kind == "audio_speed"] == [
+        pytest.approx(75 / 79, abs=1e-3)
+    ]
+
+
 @pytest.mark.parametrize("seconds", [0.3, 1.0])
 @pytest.mark.parametrize("hinted", [True, False])
 def test_replaced_words_are_found_with_their_exact_span(voice: Voice, seconds: float, hinted: bool) -> None:
