@@ -169,6 +169,9 @@ def _is_drawn(look: Look, facial: bool) -> bool:
     Skin painted over with skin lacks both outline and detail.
     """
     drawn = look.flatness > DRAWN[0] and look.contrast > DRAWN[1] and look.hard > DRAWN[2]
+    # Detail is what it covers, eyes and lashes too; a colour that no skin has is enough.
+    if drawn and look.flatness > FLAT and is_foreign_tone(look):
+        return True
     if drawn and look.fine > (1.15 if look.flatness < FLAT else FLAT_DETAIL_ON_FACE if facial else FLAT_DETAIL):
         return True
     flat, strong = GRAPHIC_ON_FACE if facial else GRAPHIC

@@ -26,6 +26,8 @@ CASES: list[tuple[str, Region, tuple[float, ...], str | None]] = [
     ),
     ("captions at crf 32", Region.NECK, (0.57, 49.1, 0.5, 0.0, 0.77, 6.1, 1.07, 0.5, 31.3), "overlay"),
     ("large captions at 240 lines", Region.BODY, (0.34, 107.7, 0.62, 0.0, 0.55, 4.7, 0.69, 0.39, 28.4), "overlay"),
+    ("green heart that follows a face", Region.FACE, (0.99, 63.2, 0.37, 0.0, 0.8, 0.83, 0.41, 0.36, 56.4), "overlay"),
+    ("skin painted over with skin", Region.FACE, (0.99, 63.2, 0.37, 0.0, 0.8, 0.83, 0.41, 0.36, 8.0), None),
     ("plain scenery pasted, blended in", Region.BACKGROUND, (0.88, 58.7, 1.0, 0.0, -0.38, 4.4, 0.5, 0.93, 22.4), None),
     ("the same of another colour", Region.BACKGROUND, (0.92, 63.7, 1.0, 0.0, 0.0, 4.3, 0.42, 0.95, 30.3), None),
     ("coding beside an edge", Region.BACKGROUND, (0.71, 14.3, 0.99, 0.0, 0.99, 1.1, 0.93, 0.56, 5.0), NOISE),
