@@ -38,8 +38,8 @@ from haechi.core.watermark.spread import OCTAVES, PICTURE, chips, levelled, loud
 from haechi.core.watermark.write import host_votes
 
 NAME: Final = "haechi-mark-video-v1"
-PSNR_DB: Final = 42.0
-"""Of the luma of each frame, code values of 8 bits or their like."""
+PSNR_DB: Final = 42.02
+"""Of the luma of each frame, code values of 8 bits or their like: 42 dB, and what rounding to them takes."""
 _REFRESH, _FADED = 24, 8
 _CANCELLED, _MOST_ENERGY = 0.6, 0.3
 _TILTS, _READABLE = (2.0, 1.5, 1.0, 0.6, 0.3, 0.1), 0.9
