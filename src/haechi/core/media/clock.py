@@ -44,6 +44,11 @@ class Clock:
         self._longest_s = longest_s
         self.repaired = 0
 
+    @property
+    def origin(self) -> int | None:
+        """Stamp that is time 0; None until the first frame where nobody has told it."""
+        return self._origin
+
     def seconds(self, stamp: int | None) -> float:
         """Time of the next frame in display order."""
         if self._origin is None:

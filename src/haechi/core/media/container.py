@@ -177,12 +177,33 @@ def _as_far_behind(packets: Iterator[Any]) -> Iterator[Any]:
         yield packet
 
 
-def decode(container: Any, stream: Any, damage: Damage) -> Iterator[Any | None]:
-    """Frames in display order; None for each packet that gave no frame, so that callers can show progress."""
+def _hurried(packets: Iterator[Any], codec: Any, over: tuple[float, float]) -> Iterator[Any]:
+    """All packets; those of a stretch are for a decoder that passes over what no other picture is predicted from."""
+    hurries = False
+    for packet in packets:
+        inside = packet.pts is not None and over[0] <= packet.pts < over[1]
+        if inside != hurries:
+            codec.skip_frame, hurries = "NONREF" if inside else "DEFAULT", inside
+        yield packet
+
+
+def decode(
+    container: Any, stream: Any, damage: Damage, over: tuple[float, float] | None = None
+) -> Iterator[Any | None]:
+    """Frames in display order; None for each packet that gave no frame, so that callers can show progress.
+
+    Args:
+        container: the file.
+        stream: one of its streams.
+        damage: what is left out is counted here.
+        over: time stamps, ticks, between which pictures that no other is predicted from may be missing.
+    """
     flushed = False
     packets = demux(container, stream, damage)
     if stream.discard == Discard.nonkey and _is_mp4(container):
         packets = _as_far_behind(packets)
+    if over is not None:
+        packets = _hurried(packets, stream.codec_context, over)
     for packet in packets:
         flushed = packet.dts is None and packet.size == 0
         yield from decode_packet(stream, packet, damage)
@@ -206,11 +227,13 @@ def decode_packet(stream: Any, packet: Any | None, damage: Damage) -> Iterator[A
     yield from frames
 
 
-def decode_video(container: Any, stream: Any, damage: Damage) -> Iterator[Any | None]:
+def decode_video(
+    container: Any, stream: Any, damage: Damage, over: tuple[float, float] | None = None
+) -> Iterator[Any | None]:
     """Like `decode`, without pictures that are, or are predicted from, damaged ones; see the module."""
     broken_at = 0
     waiting = False
-    for frame in decode(container, stream, damage):
+    for frame in decode(container, stream, damage, over):
         if damage.packets > broken_at:
             broken_at, waiting = damage.packets, True
         if frame is None:

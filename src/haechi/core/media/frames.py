@@ -5,12 +5,13 @@ its geometry holds for all.  3. For a start far inside MP4 or Matroska, seek wel
 is decoded in order, because seeking shows broken frames in some files.  4. Decode, drop what was not asked
 for, deinterlace where a frame says so, convert, hand over.
 
-A thin reading begins without the pictures that no other is predicted from: in most files every other one, and half of
-the work. Where that leaves a gap, all are decoded from there on.
+Long before a start, pictures that no other is predicted from are passed over: in most files every other one, and half
+of the work. A thin reading begins without them; where that leaves a gap, all are decoded from there on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,6 +32,8 @@ from haechi.core.media.pixels import Geometry, PictureMaker, plan
 
 _SEEK_MARGIN_S = 5.0
 _SEEKABLE = ("mov", "matroska")
+# Pictures that no other is predicted from are passed over but for so long before the start, and after time 0.
+_ALL_AROUND_S = 2.0
 # A thin reading's pictures are no further apart, but for once.
 _THIN_GAP_S = 0.085
 
@@ -117,7 +120,7 @@ def _video_frames(descriptor: int, name: str, job: FrameJob) -> Iterator[Message
     _prepare(stream, job)
     if seek:
         container, stream, clock = _seek(descriptor, name, job, container, stream, clock)
-    source = _displayed(container, stream, damage, job)
+    source = _displayed(container, stream, damage, job, _passed_over(container, stream, clock, job))
     yield from _convert(source, stream, clock, job, name)
     if clock.repaired:
         damage.notes.append(f"{clock.repaired} time stamps were missing or went back and were replaced")
@@ -209,10 +212,22 @@ def _prepare(stream: Any, job: FrameJob) -> None:
         stream.codec_context.skip_frame = "NONREF"
 
 
-def _displayed(container: Any, stream: Any, damage: box.Damage, job: FrameJob) -> Iterator[Any | None]:
+def _passed_over(container: Any, stream: Any, clock: Clock, job: FrameJob) -> tuple[float, float] | None:
+    """Stamps between which not every frame is needed; None where all are, or where stamps may be missing."""
+    origin = stream.start_time if clock.origin is None else clock.origin
+    if origin is None or job.thin or job.key_only or not container.format.name.startswith(_SEEKABLE):
+        return None
+    margin, start = _ALL_AROUND_S / stream.time_base, job.start_s / stream.time_base
+    # The first frame tells what time 0 is, unless that is known.
+    return float(origin + margin) if clock.origin is None else -math.inf, float(origin + start - margin)
+
+
+def _displayed(
+    container: Any, stream: Any, damage: box.Damage, job: FrameJob, over: tuple[float, float] | None
+) -> Iterator[Any | None]:
     """Decoded frames; from the first interlaced one on through a deinterlacer."""
     graph: Any = None
-    for frame in box.decode_video(container, stream, damage):
+    for frame in box.decode_video(container, stream, damage, over):
         if graph is None and frame is not None and frame.interlaced_frame and not job.key_only:
             graph = _deinterlacer(frame, stream)
             damage.notes.append("interlaced frames were deinterlaced")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from haechi.core.errors import HaechiError, InputError, UnreadableMediaError, UnsupportedMediaError
+from haechi.core.media.container import Damage, decode_video
 from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.encode import write_audio, write_video
 from haechi.core.media.probe import probe_media
@@ -416,3 +417,29 @@ def test_ten_hours_in_the_header_are_not_believed(tmp_path: Path, limits: Limits
     write_video(sparse, scene(2, 64, 48), RATE, times_s=[0.0, 36_000.0])
     with pytest.raises(UnreadableMediaError, match="HAECHI_LIMIT_MAX_DURATION_S"):
         probe_media(sparse, limits)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+@pytest.mark.parametrize("start_s", [6.0, 14.0])  # without and with a seek
+def test_what_is_passed_over_before_a_start_changes_no_frame_behind_it(
+    tmp_path: Path, limits: Limits, scene: Scene, suffix: str, start_s: float
+) -> None:
+    path = tmp_path / f"long{suffix}"
+    options = {"bf": "3", "x264-params": "b-adapt=0:b-pyramid=normal:keyint=250"}
+    write_video(path, scene(400, 64, 48), RATE, options=options)
+    every = {f.time_s: f.image for f in read_frames(path, limits) if start_s <= f.time_s < start_s + 1.0}
+    got = list(read_frames(path, limits, FrameRequest(start_s=start_s, end_s=start_s + 1.0)))
+    assert [f.time_s for f in got] == pytest.approx(list(every))
+    assert all(np.array_equal(f.image, one) for f, one in zip(got, every.values(), strict=True))
+
+
+def test_long_before_a_start_every_other_picture_is_passed_over(tmp_path: Path, scene: Scene) -> None:
+    path = tmp_path / "long.mp4"
+    write_video(path, scene(200, 64, 48), RATE, options={"bf": "3", "x264-params": "b-adapt=0:b-pyramid=normal"})
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        second = round(1 / stream.time_base)
+        frames = list(decode_video(container, stream, Damage(), (2 * second, 6 * second)))
+        times = [frame.pts / second for frame in frames if frame is not None]
+    assert sum(2.2 <= time < 5.8 for time in times) == pytest.approx(90 / 2, abs=2)
+    assert sum(time < 2.0 for time in times) == 50 and sum(time >= 6.0 for time in times) == 50
