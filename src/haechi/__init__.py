@@ -82,7 +82,7 @@ def compare(probe: _PathLike, master: _PathLike, *, models: _PathLike | None = N
         InputError: one of the files cannot be read or is no media that Haechi handles.
     """
     _begin()
-    from haechi.check.check import compare_pair
+    from haechi.check.pair import compare_pair
 
     return compare_pair(Path(probe), Path(master), _settings(None, models), pictures=pictures)
 

@@ -15,41 +15,25 @@ A step that cannot speak leaves an abstention; it never counts as evidence of in
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import haechi
 from haechi.check.detectors import examine_all
 from haechi.check.marks import Pointer, candidate_of, held_against_release, key_for, read_mark
-from haechi.check.masters import Masters, compare_all, unexplained_s
+from haechi.check.masters import Masters, compare_all
 from haechi.check.match import Candidate, match
 from haechi.check.notes import Notes, note_manifest, note_mark, note_matches, note_same_bytes
-from haechi.check.verdict import Evidence, decide
+from haechi.check.outcome import report_of, whole
+from haechi.check.verdict import Evidence
 from haechi.check.verify import is_authentic, signed_release
 from haechi.core.fetch import Client
 from haechi.core.fingerprint.index import load_kernels
-from haechi.core.media.models import model_digests
 from haechi.core.media.probe import MediaInfo, probe_media
-from haechi.core.media.sandbox import software_versions, warm_up
+from haechi.core.media.sandbox import warm_up
 from haechi.core.plugins import load_detectors
 from haechi.core.provenance.origin import Origin
-from haechi.core.records import (
-    ArtistMatch,
-    BankItem,
-    Comparison,
-    Finding,
-    Kind,
-    Probe,
-    Release,
-    ReleaseMatch,
-    Report,
-    Segment,
-    Span,
-)
+from haechi.core.records import ArtistMatch, BankItem, Kind, Release, ReleaseMatch, Report
 from haechi.core.settings import Settings
 from haechi.core.snapshot import Snapshot, take_snapshot
 from haechi.core.store import Store
@@ -127,7 +111,7 @@ def check_file(
         artists=artists,
     )
     releases = _releases(known, info, masters, store)
-    return _report(_probe(snapshot, info), info, evidence, releases, notes, settings)
+    return report_of(snapshot, info, evidence, releases, settings, notes.findings, notes.abstentions)
 
 
 @dataclass(slots=True)
@@ -192,9 +176,9 @@ def _candidates(
 def _releases(known: _Known, info: MediaInfo, masters: Masters, store: Store) -> list[ReleaseMatch]:
     """The releases that the report names, the first one first."""
     if known.release is not None:
-        return [ReleaseMatch(known.release.id, known.release.title, (_whole(info),), 1.0, "same_bytes")]
+        return [ReleaseMatch(known.release.id, known.release.title, (whole(info),), 1.0, "same_bytes")]
     if known.signed and (named := signed_release(store, known.origin)) is not None:
-        return [ReleaseMatch(named.id, named.title, (_whole(info),), 1.0, "c2pa")]
+        return [ReleaseMatch(named.id, named.title, (whole(info),), 1.0, "c2pa")]
     return masters.releases
 
 
@@ -216,49 +200,6 @@ def _pointed(
     return (*candidates, named), pointer
 
 
-def compare_pair(
-    probe: Path, master: Path, settings: Settings, *, pictures: bool = True, progress: Progress | None = None
-) -> Report:
-    """Say what differs between two files, without any registry.
-
-    Raises:
-        InputError: one of them cannot be read, or changed meanwhile.
-    """
-    from haechi.check.compare import compare_files
-
-    warm_up()
-    snapshots = take_snapshot(probe), take_snapshot(master)
-    with ThreadPoolExecutor(1) as other:
-        master_later = other.submit(probe_media, master, settings.limits)
-        info, master_info = probe_media(probe, settings.limits), master_later.result()
-    comparison = compare_files(
-        probe,
-        info,
-        master,
-        master_info,
-        models=settings.models,
-        limits=settings.limits,
-        pictures=pictures,
-        progress=progress,
-    )
-    for snapshot in snapshots:
-        snapshot.confirm()
-    segments = comparison.segments or (_whole(info),)
-    release = ReleaseMatch(None, master.name, segments, 1.0, "given")
-    evidence = Evidence(
-        kind=info.kind, release=release, comparison=comparison, unexplained_s=unexplained_s(info, [comparison])
-    )
-    return _report(_probe(snapshots[0], info), info, evidence, [release], Notes(), settings)
-
-
-def _probe(snapshot: Snapshot, info: MediaInfo) -> Probe:
-    return Probe(str(snapshot.path), snapshot.sha256, info.kind, info.duration_s, info.width, info.height)
-
-
-def _whole(info: MediaInfo) -> Segment:
-    return Segment(Span(0.0, info.duration_s or 0.0), 0.0, 1.0, False)
-
-
 def _identify(notes: Notes, path: Path, info: MediaInfo, store: Store, settings: Settings) -> tuple[ArtistMatch, ...]:
     if info.kind is Kind.AUDIO:
         return ()
@@ -276,49 +217,6 @@ def _detect(notes: Notes, path: Path, info: MediaInfo, settings: Settings) -> No
     findings, abstentions = examine_all(path, load_detectors(), settings.models, settings.limits)
     notes.findings.extend(findings)
     notes.abstentions.extend(abstentions)
-
-
-def _report(
-    probe: Probe,
-    info: MediaInfo,
-    evidence: Evidence,
-    releases: Sequence[ReleaseMatch],
-    notes: Notes,
-    settings: Settings,
-) -> Report:
-    decision = decide(evidence)
-    comparison = evidence.comparison or Comparison()
-    findings = [*notes.findings, *comparison.findings]
-    abstentions = [*notes.abstentions, *comparison.abstentions]
-    if info.notes:
-        text = " ".join(info.notes)
-        findings.append(Finding("media", 1, 5, text, "media.notes", None, data={"notes": list(info.notes)}))
-    return Report(
-        probe=probe,
-        verdict=decision.verdict,
-        decided_by=decision.decided_by,
-        llr_log10=None,
-        artists=evidence.artists,
-        release=releases[0] if releases else None,
-        changes=comparison.changes,
-        edits=comparison.edits,
-        findings=tuple(findings),
-        abstentions=tuple(abstentions),
-        would_change=decision.would_change,
-        software=_software(settings),
-        other_releases=tuple(releases[1:]),
-        pictures=comparison.pictures,
-        curves=comparison.curves,
-    )
-
-
-def _software(settings: Settings) -> dict[str, Any]:
-    return {
-        "haechi": haechi.__version__,
-        "python": platform.python_version(),
-        **software_versions(),
-        "models": model_digests(settings.models),
-    }
 
 
 def _silent(share: float) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haechi.check.match import Candidate
+from haechi.check.outcome import unexplained_s
 from haechi.core.media.probe import MediaInfo, probe_media
 from haechi.core.records import Comparison, Release, ReleaseMatch, Segment, Span
 from haechi.core.settings import Settings
@@ -182,10 +183,3 @@ def _master_info(master: Path, release: Release, settings: Settings) -> MediaInf
 
 def _explained(comparison: Comparison) -> float:
     return sum(s.span.duration_s for s in comparison.segments) + 1e-3 * bool(comparison.segments)
-
-
-def unexplained_s(info: MediaInfo, comparisons: Sequence[Comparison]) -> float:
-    """Seconds of a file that these comparisons do not explain."""
-    if info.duration_s is None or not comparisons:
-        return 0.0
-    return max(0.0, info.duration_s - sum(_explained(c) for c in comparisons))

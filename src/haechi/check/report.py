@@ -18,7 +18,6 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from typing import Any
 
-from haechi.check.report_page.page import render_page
 from haechi.core.errors import StoreError
 from haechi.core.records import Box, Change, Edit, Finding, ReleaseMatch, Report, Segment, Span
 
@@ -87,6 +86,9 @@ def write_report(report: Report, folder: Path, language: str) -> Path:
     Raises:
         StoreError: the folder cannot be written.
     """
+    # Its templates take a while to load, and most runs want no page.
+    from haechi.check.report_page.page import render_page
+
     page = render_page(report, language).encode("utf-8")
     target = folder / report_file_name(report)
     try:

@@ -71,7 +71,7 @@ def _check(
                 elif json:
                     session.emit(outcome.report)
                 else:
-                    session.result(outcome_line(session.say, outcome))
+                    session.result(outcome_line(session.say, outcome.report, outcome.page, reused=outcome.reused))
     for line in tally.notes(session.say):
         session.note(line)
     if not json and len(listing.entries) != 1:

@@ -40,7 +40,6 @@ def _compare(
     warm_up()
     from haechi.check.report import report_json, write_report
     from haechi.cli.lines import failure_line, outcome_line
-    from haechi.workflows.triage import Checked
 
     session: Session = context.obj
     session.need_models()
@@ -58,14 +57,14 @@ def _compare(
     if json:
         session.emit(contract)
     else:
-        session.result(outcome_line(session.say, Checked(probe, contract, page, reused=False)))
+        session.result(outcome_line(session.say, contract, page))
 
 
 def _result(session: Session, probe: Path, master: Path, pictures: bool) -> Report:
     from haechi.core.media.sandbox import warm_up
 
     warm_up()  # the decoding service starts while the rest is loaded
-    from haechi.check.check import compare_pair
+    from haechi.check.pair import compare_pair
 
     with session.bar() as bar:
         progress = bar.begin(probe.name)

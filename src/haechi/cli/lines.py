@@ -7,14 +7,16 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from haechi.check.report_page.text import listing, sentence, stretch, visible
 from haechi.check.report_page.wording import EDITS, REGIONS, VERDICTS
 from haechi.core.language import Language, mark
 from haechi.core.records import Kind, Region, Span, Verdict
 from haechi.workflows.files import Failed
-from haechi.workflows.triage import Checked
+
+if TYPE_CHECKING:
+    from haechi.workflows.triage import Checked
 
 _COLOURS = {
     Verdict.AUTHENTIC: "32",
@@ -27,12 +29,19 @@ _COLOURS = {
 _MOST_NAMED = 4
 
 
-def outcome_line(say: Language, outcome: Checked) -> str:
-    """The verdict in words, which file, what and where, and where the page is."""
-    parts = [report_line(say, outcome.report)]
-    if outcome.page is not None:
-        parts.append(say(mark("report: {page}"), page=visible(str(outcome.page))))
-    if outcome.reused:
+def outcome_line(say: Language, report: Mapping[str, Any], page: Path | None, *, reused: bool = False) -> str:
+    """The verdict in words, which file, what and where, and where the page is.
+
+    Args:
+        say: the user's language.
+        report: the JSON contract `haechi.report/1`.
+        page: the HTML report, if one was wanted.
+        reused: an earlier run has checked the file.
+    """
+    parts = [report_line(say, report)]
+    if page is not None:
+        parts.append(say(mark("report: {page}"), page=visible(str(page))))
+    if reused:
         parts.append(say(mark("checked before")))
     return " · ".join(parts)
 

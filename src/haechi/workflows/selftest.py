@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from haechi.check.check import compare_pair
+from haechi.check.pair import compare_pair
 from haechi.core.errors import HaechiError, InputError
 from haechi.core.fingerprint.chromaprint import read_chromaprint
 from haechi.core.fingerprint.index import HammingIndex

@@ -130,6 +130,6 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def use(check: Callable[[Path], Report]) -> None:
         monkeypatch.setattr("haechi.core.media.models.load_manifest", lambda: ())
         monkeypatch.setattr("haechi.check.check.check_file", lambda path, *_, **__: check(path))
-        monkeypatch.setattr("haechi.check.check.compare_pair", lambda probe, *_, **__: check(probe))
+        monkeypatch.setattr("haechi.check.pair.compare_pair", lambda probe, *_, **__: check(probe))
 
     return use
