@@ -46,9 +46,11 @@ def border_over(probe: Clip, master: Clip, matched: NDArray[np.int64], placement
     if not len(kept):
         return np.zeros(probe.shape, bool)
     some = kept[evenly(len(kept), N_PAIRS)]
-    ours = [coloured(probe.frames[k], None if probe.chroma is None else probe.chroma[k]) for k in some]
+    ours = np.concatenate([coloured(probe.frames[k], None if probe.chroma is None else probe.chroma[k]) for k in some])
+    if not any(_depth(one) and _depth(other) for one, other in _opposite(ours)):
+        return np.zeros(probe.shape, bool)
     theirs = [coloured(*lay(master, int(matched[k]), placement, probe.shape)) for k in some]
-    return drawn_border(np.concatenate(ours), np.concatenate(theirs))
+    return drawn_border(ours, np.concatenate(theirs))
 
 
 def coloured(luma: NDArray[np.uint8], chroma: NDArray[Any] | None) -> Colours:
@@ -66,28 +68,43 @@ def drawn_border(ours: Colours, theirs: Colours) -> NDArray[np.bool_]:
         theirs: what the master shows in each, in probe geometry, same shape.
     """
     found = np.zeros(ours.shape[1:3], bool)
-    for strips, one, other in (
-        (found, ours, theirs),
-        (found.T, np.swapaxes(ours, 1, 2), np.swapaxes(theirs, 1, 2)),
-    ):
-        before, behind = _strip(one, other), _strip(one[:, ::-1], other[:, ::-1])
+    for strips, one, other in zip((found, found.T), _opposite(ours), _opposite(theirs), strict=True):
+        before, behind = (_strip(*side) for side in zip(one, other, strict=True))
         if before and behind:
             strips[:before] = True
             strips[-behind:] = True
     return found
 
 
+def _opposite(frames: Colours) -> list[tuple[Colours, Colours]]:
+    """The frames turned so that their upper and lower, left and right rim come first."""
+    return [(turned, turned[:, ::-1]) for turned in (frames, np.swapaxes(frames, 1, 2))]
+
+
+def _depth(ours: Colours) -> int:
+    """How many of the first rows are of one colour; 0 where they are too few or too many for a border."""
+    least, most = _widths(ours)
+    # How much of each row is the border's in the frame that shows least of it.
+    even = (np.linalg.norm(ours[:, : most + MIXED + 1] - _rim_colour(ours), axis=-1) < EVEN).mean(axis=2).min(axis=0)
+    deep = int(np.argmax(even < WHOLE)) if (even < WHOLE).any() else len(even)
+    return deep if least <= deep <= most else 0
+
+
 def _strip(ours: Colours, theirs: Colours) -> int:
     """Height of the border along the first rows; 0 without one."""
-    height, width = ours.shape[1:3]
-    least, most = (max(2, round(share * min(height, width))) for share in WIDTHS)
-    colour = np.median(ours[:, :least], axis=(0, 1, 2))
-    apart = np.linalg.norm(ours[:, : most + MIXED + 1] - colour, axis=-1)
-    # How much of each row is the border's in the frame that shows least of it.
-    even = (apart < EVEN).mean(axis=2).min(axis=0)
-    deep = int(np.argmax(even < WHOLE)) if (even < WHOLE).any() else len(even)
-    if not least <= deep <= most:
+    deep, colour = _depth(ours), _rim_colour(ours)
+    if not deep:
         return 0
     covering = float((np.linalg.norm(theirs[:, :deep] - colour, axis=-1) > OTHER).mean())
-    ending = float((apart[:, deep + MIXED] > EVEN).mean())
+    ending = float((np.linalg.norm(ours[:, deep + MIXED] - colour, axis=-1) > EVEN).mean())
     return deep if covering > COVERING and ending > ENDING else 0
+
+
+def _rim_colour(ours: Colours) -> NDArray[np.float32]:
+    return np.asarray(np.median(ours[:, : _widths(ours)[0]], axis=(0, 1, 2)))
+
+
+def _widths(ours: Colours) -> tuple[int, int]:
+    """Least and greatest width of a border, pixels."""
+    least, most = (max(2, round(share * min(ours.shape[1:3]))) for share in WIDTHS)
+    return least, most

@@ -10,7 +10,9 @@ Maps are float64 (2, 3), master pixels -> probe pixels, both at their working si
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -113,14 +115,15 @@ def place_together(pairs: Sequence[tuple[Image, Image]], start: Placement) -> Pl
         pairs: (probe, master) luma pictures, uint8 (h, w), each side of one size throughout.
         start: the placement so far; returned when the pairs together match worse.
     """
-    sources, targets = [], []
-    for probe, master in pairs:
-        found = _matches(Features(probe).get(mirrored=start.mirrored), Features(master).get(mirrored=False))
-        if found is not None:
-            sources.append(found[0])
-            targets.append(found[1])
-    if not sources:
+
+    def matches(pair: tuple[Image, Image]) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        return _matches(Features(pair[0]).get(mirrored=start.mirrored), Features(pair[1]).get(mirrored=False))
+
+    with ThreadPoolExecutor(2) as both:
+        found = [points for points in both.map(matches, pairs) if points is not None]
+    if not found:
         return start
+    sources, targets = zip(*found, strict=True)
     placement = _fit(np.concatenate(sources), np.concatenate(targets), max(MIN_INLIERS, start.inliers))
     if placement is None:
         return start
@@ -193,16 +196,18 @@ def refine(pairs: Sequence[tuple[Image, Image]], start: Placement, rounds: int =
         rounds: how often to warp, measure the remaining flow and fit it.
     """
     current = start
-    for _ in range(rounds):
-        samples = [_flow_samples(probe, master, current.matrix) for probe, master in pairs]
-        points, moved, told = (np.concatenate(each) for each in zip(*samples, strict=True))
-        if len(points) < 60:
-            return current
-        correction = _robust_affine(points, moved, told)
-        if not _plausible(correction, pairs[0][0].shape):
-            return current
-        matrix = (square(correction) @ square(current.matrix))[:2]
-        current = Placement(matrix, current.inliers)
+    with ThreadPoolExecutor(2) as both:
+        for _ in range(rounds):
+            measured = functools.partial(_flow_samples, matrix=current.matrix)
+            samples = list(both.map(measured, *zip(*pairs, strict=True)))
+            points, moved, told = (np.concatenate(each) for each in zip(*samples, strict=True))
+            if len(points) < 60:
+                return current
+            correction = _robust_affine(points, moved, told)
+            if not _plausible(correction, pairs[0][0].shape):
+                return current
+            matrix = (square(correction) @ square(current.matrix))[:2]
+            current = Placement(matrix, current.inliers)
     return current
 
 

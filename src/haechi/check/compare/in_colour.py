@@ -40,9 +40,13 @@ def _graded(plane: Image, wanted: Image, seen: NDArray[np.bool_]) -> Image:
     kept = np.ones(len(x), bool)
     gain, bias = 1.0, 0.0
     for _ in range(N_GRADED):
-        if int(kept.sum()) < FEWEST_GRADED or x[kept].std() < 1.0:
+        near_x, near_y = x[kept], y[kept]
+        if len(near_x) < FEWEST_GRADED or (spread := float(near_x.var())) < 1.0:
             break
-        gain, bias = (float(v) for v in np.polyfit(x[kept], y[kept], 1))
+        # Least squares.
+        mean_x, mean_y = float(near_x.mean()), float(near_y.mean())
+        gain = float((near_x - mean_x) @ (near_y - mean_y)) / (len(near_x) * spread)
+        bias = mean_y - gain * mean_x
         off = np.abs(y - gain * x - bias)
         kept = off <= max(4.0, 2.5 * float(np.median(off)))
     return np.clip(np.round(plane * gain + bias), 0, 255).astype(np.uint8)

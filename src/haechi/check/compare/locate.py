@@ -200,6 +200,16 @@ def _picked(clip: Clip, index: NDArray[np.int64]) -> Clip:
     return replace(clip, frames=clip.frames[index], times_s=clip.times_s[index])
 
 
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """Thumbnails of a master under a placement, where they can be seen, and what `distances` tells of them."""
+
+    theirs: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+    cost: NDArray[np.float32]
+    alike: NDArray[np.float32]
+
+
 class _Pair:
     """A probe and a master whose thumbnails can be compared under any placement."""
 
@@ -215,6 +225,7 @@ class _Pair:
         self._ours = Thumbnails(probe.frames, side).plain() if ours is None else ours
         self._theirs = Thumbnails(master.frames, side)
         self._hidden = hidden
+        self._latest: tuple[Placement, _Laid] | None = None
 
     def without(self, hidden: NDArray[np.bool_]) -> _Pair:
         """The same but for a part of the probe, bool (h, w), that is not looked at."""
@@ -224,17 +235,22 @@ class _Pair:
 
     def align(self, placement: Placement, better: float, *, settled: bool = False) -> timing.Alignment:
         """The moments that fit best under a placement."""
-        theirs = self._theirs.laid(placement.matrix, self.probe.shape)
-        seen = self._seen(placement)
+        laid = self._laid(placement)
         times = (self.probe.times_s, self.master.times_s)
-        first = timing.align(*distances(self._ours, theirs, seen), *times, better=better, settled=settled)
-        exact = distances(self._ours, theirs, seen, first.matched)
+        first = timing.align(laid.cost, laid.alike, *times, better=better, settled=settled)
+        exact = distances(self._ours, laid.theirs, laid.seen, first.matched, laid.alike)
         return timing.align(*exact, *times, better=better, settled=settled)
 
     def costs(self, placement: Placement) -> NDArray[np.float32]:
         """How far every probe frame is from every master frame, float32 (n_probe, n_master)."""
-        theirs = self._theirs.laid(placement.matrix, self.probe.shape)
-        return distances(self._ours, theirs, self._seen(placement))[0]
+        return self._laid(placement).cost
+
+    def _laid(self, placement: Placement) -> _Laid:
+        """The master under a placement; the latest one is often asked for again."""
+        if self._latest is None or self._latest[0] is not placement:
+            theirs, seen = self._theirs.laid(placement.matrix, self.probe.shape), self._seen(placement)
+            self._latest = placement, _Laid(theirs, seen, *distances(self._ours, theirs, seen))
+        return self._latest[1]
 
     def _seen(self, placement: Placement) -> NDArray[np.bool_]:
         covered = self._theirs.covered(placement.matrix, self.probe.shape)

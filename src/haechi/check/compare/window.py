@@ -134,9 +134,10 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
         energies, harmless = residual.measure(probes, expected, nulls, seen, bands)
         parts = painting.result()
 
-    # 3. Scores, regions, components.
-    judged = changes.judge(energies, harmless, parts.codes, times)
-    lacking = judge_lacking(energies, harmless, parts.codes, times)
+        # 3. Scores, regions, components.
+        lacks = aside.submit(judge_lacking, energies, harmless, parts.codes, times)
+        judged = changes.judge(energies, harmless, parts.codes, times)
+        lacking = lacks.result()
     return Window(
         times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, lacking, hues
     )
