@@ -29,7 +29,7 @@ from benchmarks.graphics import KINDS, FaceBox, Image, laid_over
 from benchmarks.intervals import wilson
 from benchmarks.sources import data_folder
 from benchmarks.tampering import ALTERATIONS
-from haechi.check.check import compare_pair
+from haechi.check.pair import compare_pair
 from haechi.core.errors import HaechiError
 from haechi.core.media.faces import FaceFinder
 from haechi.core.settings import Settings

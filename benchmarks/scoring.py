@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from haechi.check.check import compare_pair
+from haechi.check.pair import compare_pair
 from haechi.core.errors import HaechiError
 from haechi.core.records import Change, Edit, Region, Report
 from haechi.core.settings import Settings

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from haechi.check.compare import moving
-from haechi.check.compare.sound import compare_sound
+from haechi.check.compare.files import Files, too_small
+from haechi.check.compare.reading import Reading
 from haechi.core.media.probe import MediaInfo
 from haechi.core.records import Abstention, Comparison, Edit, Finding, Kind, Segment
 from haechi.core.settings import Limits
@@ -69,22 +69,28 @@ def compare_files(
     if master_info.kind is Kind.IMAGE:
         reason = "A still master cannot be compared with moving pictures; register the clip that shows it."
         return Comparison(abstentions=(Abstention("comparison", reason, "comparison.still_master"),))
+    files = Files(probe, probe_info, master, master_info, limits, working_copy)
     # The matrix products are small: on a busy machine threads only wait for each other, many times as long.
     with threadpool_limits(1, user_api="blas"):
-        seen = moving.compare_moving(
-            probe,
-            probe_info,
-            master,
-            master_info,
-            models=models,
-            limits=limits,
-            hint=hint,
-            working_copy=working_copy,
-            pictures=pictures,
-            progress=say,
-        )
-        heard = compare_sound(probe, master, seen.segments, limits)
+        seen = too_small(probe_info) or _moving(files, hint, models=models, pictures=pictures, progress=say)
+        heard = _sound(probe, master, seen.segments, limits)
     return _joined(seen, heard)
+
+
+def _moving(
+    files: Files, hint: Sequence[Segment], *, models: Path, pictures: bool, progress: Callable[[float], None]
+) -> Comparison:
+    with Reading(files, hint) as reading:
+        # The rest is loaded while the first frames are read.
+        from haechi.check.compare.moving import compare_moving
+
+        return compare_moving(files, reading, models=models, pictures=pictures, progress=progress)
+
+
+def _sound(probe: Path, master: Path, segments: Sequence[Segment], limits: Limits) -> Comparison:
+    from haechi.check.compare.sound import compare_sound  # pictures need nothing of it
+
+    return compare_sound(probe, master, segments, limits)
 
 
 def _sound_only(
@@ -98,7 +104,7 @@ def _sound_only(
     if not probe_info.has_audio or not master_info.has_audio:
         reason = "One of the two has sound only and the other has none: nothing can be compared."
         return Comparison(abstentions=(Abstention("comparison", reason, "comparison.nothing_common"),))
-    heard = compare_sound(probe, master, hint, limits)
+    heard = _sound(probe, master, hint, limits)
     return _joined(Comparison(), heard) if probe_info.kind is Kind.VIDEO else heard
 
 

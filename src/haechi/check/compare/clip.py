@@ -82,6 +82,13 @@ def load(
     return Clip(stacked(luma), np.array(times), stacked(chroma) if chroma_too else None, left_out)
 
 
+def between(clip: Clip, stretch: Stretch) -> Clip:
+    """The frames of a stretch, its end exclusive; possibly none."""
+    first, last = np.searchsorted(clip.times_s, np.asarray(stretch) - 1e-6)
+    chroma = None if clip.chroma is None else clip.chroma[first:last]
+    return replace(clip, frames=clip.frames[first:last], times_s=clip.times_s[first:last], chroma=chroma)
+
+
 def stacked(pictures: list[NDArray[Picture]]) -> NDArray[Picture]:
     """The pictures in one array (n, ...); the list is emptied on the way, so that they are never in memory twice."""
     out = np.empty((len(pictures), *pictures[0].shape), pictures[0].dtype)

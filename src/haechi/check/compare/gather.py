@@ -17,12 +17,12 @@ from haechi.check.compare.by_luma import MOVED
 from haechi.check.compare.changes import Component, strongest
 from haechi.check.compare.clip import Stack, Times
 from haechi.check.compare.colour import Tone
+from haechi.check.compare.files import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.in_colour import Pair, in_colour
 from haechi.check.compare.timing import Line
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
-from haechi.core.media.probe import MediaInfo
 from haechi.core.records import (
     Abstention,
     Box,
@@ -39,44 +39,8 @@ from haechi.core.records import (
 from haechi.core.settings import Limits
 
 VERSION = 1
-MIN_SIDE = 48
 MAX_PICTURED = 6
 JOIN_GAP_S = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """The two files of a comparison.
-
-    Attributes:
-        working_copy: the master is one that this home has made (`core.media.proxy`).
-    """
-
-    probe: Path
-    probe_info: MediaInfo
-    master: Path
-    master_info: MediaInfo
-    limits: Limits
-    working_copy: bool = False
-
-    @property
-    def probe_shape(self) -> tuple[int, int]:
-        """Height and width of the probe as displayed."""
-        return self.probe_info.height or 1, self.probe_info.width or 1
-
-    @property
-    def master_shape(self) -> tuple[int, int]:
-        """Height and width of the master as displayed."""
-        return self.master_info.height or 1, self.master_info.width or 1
-
-
-def too_small(probe_info: MediaInfo) -> Comparison | None:
-    """The abstention for a picture that is too small to compare, or None when it is large enough."""
-    small = min(probe_info.width or 0, probe_info.height or 0)
-    if small >= MIN_SIDE:
-        return None
-    reason = f"The picture is only {small} pixels high or wide; comparing needs {MIN_SIDE}."
-    return Comparison(abstentions=(Abstention("comparison", reason, "comparison.too_small", {"pixels": small}),))
 
 
 class Seen(Protocol):

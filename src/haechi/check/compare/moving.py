@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from haechi.check.compare import windows
-from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
+from haechi.check.compare.files import Files
+from haechi.check.compare.gather import Gathered, conclude, gather
 from haechi.check.compare.plain import gather_plain
+from haechi.check.compare.reading import Reading
 from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.skim import skim
 from haechi.check.compare.window import compare_window
-from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Comparison, Segment, Span
-from haechi.core.settings import Limits
+from haechi.core.records import Comparison, Span
 
 # So many windows are glanced at before those in doubt are looked at closely: what a glance leaves stays in memory
 # meanwhile, and no longer.
@@ -28,30 +28,16 @@ AT_ONCE = 12
 
 
 def compare_moving(
-    probe: Path,
-    probe_info: MediaInfo,
-    master: Path,
-    master_info: MediaInfo,
-    *,
-    models: Path,
-    limits: Limits,
-    hint: Sequence[Segment],
-    working_copy: bool,
-    pictures: bool,
-    progress: Callable[[float], None],
+    files: Files, reading: Reading, *, models: Path, pictures: bool, progress: Callable[[float], None]
 ) -> Comparison:
     """Compare two clips; see the package's docstring for the steps and `compare_files` for the arguments."""
-    refused = too_small(probe_info)
-    if refused is not None:
-        return refused
-    files = Files(probe, probe_info, master, master_info, limits, working_copy)
-    gathered, total = Gathered(), probe_info.duration_s or 1.0
+    gathered, total = Gathered(), files.probe_info.duration_s or 1.0
     painter = functools.cache(functools.partial(RegionPainter, models))  # loaded only for a window in doubt
-    with closing(skim(files, windows.cut(files, hint))) as glances:
+    with closing(skim(files, reading)) as glances:
         while some := list(itertools.islice(glances, AT_ONCE)):
             doubtful = {cut: one for cut, one in some if one is None or not one.plain}
             known = {cut: one.known for cut, one in doubtful.items() if one is not None}
-            with closing(windows.find(files, list(doubtful), known)) as closely:
+            with closing(windows.find(files, reading, list(doubtful), known)) as closely:
                 for cut, one in some:
                     if one is not None and one.plain:
                         gather_plain(gathered, one, files, with_pictures=pictures)

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from haechi.check.compare.clip import Stack
 from haechi.check.compare.colour import Tone
-from haechi.check.compare.gather import Files, Gathered, Moment, add_edits, extend_curves, extend_segments, side_by_side
+from haechi.check.compare.files import Files
+from haechi.check.compare.gather import Gathered, Moment, add_edits, extend_curves, extend_segments, side_by_side
 from haechi.check.compare.skim import Skimmed
 from haechi.core.media.decode import FrameRequest, read_frames
 

@@ -8,31 +8,23 @@ Limits: a piece of the probe in which nothing was found is not searched again; a
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import numpy as np
 
 from haechi.check.compare import locate
-from haechi.check.compare.clip import GAP_S, Clip, Stretch
-from haechi.check.compare.gather import Files
+from haechi.check.compare.clip import GAP_S, Clip, Stretch, between
+from haechi.check.compare.files import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.glance import Glance, glance
 from haechi.check.compare.locate import Located
-from haechi.check.compare.reel import Reel
+from haechi.check.compare.reading import MARGIN_S, Cut, Reading, searched_stretch
 from haechi.check.compare.timing import Line
-from haechi.check.compare.windows import MIN_INTERVAL_S, SMALL_INTERVAL_S, Cut, Known, enlargement, searched_stretch
-from haechi.core.media.proxy import SMALL_SIDE
+from haechi.check.compare.windows import Known, enlargement
 from haechi.core.records import Segment
 
-PROBE_SIDE = 320
-# So many windows are read ahead: the first one is searched for while others are decoded.
-AHEAD = 3
-MARGIN_S = 0.7
 # The master must not be drawn larger, or shrunk more, than this between the small pictures.
 SCALES = (0.55, 1.15)
 # A placement that was followed is measured anew when it loses so many times what it lost before.
@@ -72,45 +64,19 @@ class Skimmed:
         return self.placement, locate.stretches(self.located)
 
 
-def skim(files: Files, cuts: Sequence[Cut]) -> Generator[tuple[Cut, Skimmed | None]]:
+def skim(files: Files, reading: Reading) -> Generator[tuple[Cut, Skimmed | None]]:
     """Each window with what a glance says; None where it says nothing."""
-    with ExitStack() as stack:
-        probe = _Reader(stack, Reel(files.probe, files.limits, PROBE_SIDE, min_interval_s=MIN_INTERVAL_S, thin=True))
-        theirs = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
-        master = _Reader(stack, theirs)
-        skimmer = _Skimmer(files, master)
-        if cuts:
-            skimmer.read_ahead(cuts[0])
-        coming = deque(probe.take(*_around(cut)) for cut in cuts[:AHEAD])
-        for cut, following in itertools.zip_longest(cuts, cuts[AHEAD:]):
-            clip = coming.popleft().result()
-            if following is not None:
-                coming.append(probe.take(*_around(following)))
-            yield cut, None if clip is None else skimmer.look(cut, clip)
-
-
-class _Reader:
-    """A reel that is read in the background, one stretch after the other."""
-
-    def __init__(self, stack: ExitStack, reel: Reel) -> None:
-        self._reel = stack.enter_context(closing(reel))
-        self._thread = stack.enter_context(ThreadPoolExecutor(1))
-
-    def take(self, start_s: float, end_s: float) -> Future[Clip | None]:
-        return self._thread.submit(self._reel.take, start_s, end_s)
+    skimmer = _Skimmer(files, reading)
+    for cut, clip in reading.glanced():
+        yield cut, None if clip is None else skimmer.look(cut, clip)
 
 
 class _Skimmer:
-    def __init__(self, files: Files, master: _Reader) -> None:
-        self._files, self._master = files, master
+    def __init__(self, files: Files, reading: Reading) -> None:
+        self._files, self._reading = files, reading
         self._before: Skimmed | None = None
-        self._ahead: tuple[Stretch, Future[Clip | None]] | None = None
+        self._ahead: tuple[Stretch, Future[Clip | None]] | None = reading.searched
         self._given_up: list[Segment | None] = []
-
-    def read_ahead(self, cut: Cut) -> None:
-        """Read where the first window will be searched for, while its own frames are read."""
-        stretch = searched_stretch(self._files, cut[1], _around(cut))
-        self._ahead = (stretch, self._master.take(*stretch))
 
     def look(self, cut: Cut, probe: Clip) -> Skimmed | None:
         """One window; the windows come in order."""
@@ -119,7 +85,7 @@ class _Skimmer:
         self._ahead = None
         if found is not None:
             stretch = self._led_to(found, float(probe.times_s[-1]), float(np.ptp(probe.times_s)))
-            self._ahead = (stretch, self._master.take(*stretch))
+            self._ahead = (stretch, self._reading.master(stretch))
         elif cut[1] not in self._given_up:
             self._given_up.append(cut[1])
         return found
@@ -152,7 +118,7 @@ class _Skimmer:
         if looked is None or master is None or not looked.alignment.certain:
             return None
         stretches = locate.stretches(looked)
-        near = _between(master, (stretches[0][0], stretches[-1][1]))
+        near = between(master, (stretches[0][0], stretches[-1][1]))
         return self._glanced(cut, probe, near, self._full(looked, probe, master))
 
     def _glanced(
@@ -184,18 +150,9 @@ class _Skimmer:
             (start_s, end_s), reading = self._ahead
             read = reading.result()
             if start_s <= stretch[0] and stretch[1] <= end_s and read is not None:
-                part = _between(read, stretch)
+                part = between(read, stretch)
                 return part if len(part.frames) else None
-        return self._master.take(*stretch).result()
-
-
-def _around(cut: Cut) -> Stretch:
-    return max(0.0, cut[0].start_s - MARGIN_S), cut[0].end_s + MARGIN_S
-
-
-def _between(clip: Clip, stretch: Stretch) -> Clip:
-    first, last = np.searchsorted(clip.times_s, stretch)
-    return replace(clip, frames=clip.frames[first:last], times_s=clip.times_s[first:last])
+        return self._reading.master(stretch).result()
 
 
 def _whole(cut: Cut, probe: Clip) -> bool:

@@ -19,7 +19,8 @@ from haechi.check.compare import changes, coarse, residual
 from haechi.check.compare.border import coloured, drawn_border
 from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
-from haechi.check.compare.gather import Files, Gathered, conclude, gather, too_small
+from haechi.check.compare.files import Files, too_small
+from haechi.check.compare.gather import Gathered, conclude, gather
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.in_colour import at_scale, in_colour
 from haechi.check.compare.laid import lay

@@ -7,7 +7,6 @@ decoded at working size. While one window is compared the next one is found, and
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,26 +15,18 @@ import numpy as np
 
 from haechi.check.compare import locate
 from haechi.check.compare.clip import Clip, Stretch, load, scaled, undecoded_s
-from haechi.check.compare.coarse import master_span_for
-from haechi.check.compare.gather import Files
+from haechi.check.compare.files import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.locate import Located
+from haechi.check.compare.reading import SMALL_INTERVAL_S, WORKING_SIDE, Cut, Reading, searched_stretch
 from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment, Span
 
-WINDOW_S = 10.0
-WORKING_SIDE = 640
-MIN_INTERVAL_S = 0.05
-# For the first idea of time and place: a master faster than this is thinned out.
-SMALL_INTERVAL_S = 0.03
 # How much worse than the window before one may fit and still count as its continuation, and how much of it must.
 RUNS_ON, RUNS_ON_SHARE = 1.5, 0.95
 # A probe larger than its master by more than this is brought down to it.
 MAX_UPSCALED = 1.15
-# Without a hint the whole master is searched at once; longer ones need the fingerprint's hint.
-MAX_UNHINTED_S = 90.0
 
-Cut = tuple[Span, Segment | None]
 # A placement at full size, and the stretches of the master that a window shows.
 Known = tuple[Placement, Sequence[Stretch]]
 
@@ -59,33 +50,21 @@ class Found:
     undecoded_s: float
 
 
-def cut(files: Files, hint: Sequence[Segment]) -> list[Cut]:
-    """Stretches of at most WINDOW_S, each with the piece that tells where in the master it lies.
-
-    Args:
-        files: the two files.
-        hint: pieces of the probe that a match assigned to this master; empty when unknown.
-    """
-    duration = files.probe_info.duration_s or 0.0
-    pieces: list[Cut] = [(s.span, s) for s in hint] or [(Span(0.0, duration), None)]
-    windows = []
-    for span, piece in pieces:
-        count = max(1, int(np.ceil(span.duration_s / WINDOW_S)))
-        ends = np.linspace(span.start_s, span.end_s, count + 1)
-        windows += [(Span(float(start), float(end)), piece) for start, end in itertools.pairwise(ends)]
-    return windows
-
-
 def find(
-    files: Files, windows: Sequence[Cut], known: Mapping[Cut, Known] | None = None
+    files: Files, reading: Reading, windows: Sequence[Cut], known: Mapping[Cut, Known] | None = None
 ) -> Generator[tuple[Span, Found | None]]:
     """Each window with what was found; None where it holds no frame or shows nothing of the master.
 
-    The next window is being found while the caller works on one. Where a window is known to lie, it is looked for
-    first.
+    The next window is being found while the caller works on one.
+
+    Args:
+        files: the two files.
+        reading: reads the probe's frames.
+        windows: some of its windows, in order.
+        known: where a window is known to lie; it is looked for there first.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(1) as finder:
-        search = _Search(files, windows, reader, aside, known or {})
+        search = _Search(files, reading, windows, reader, aside, known or {})
         coming = finder.submit(search.next)
         for span, _ in windows:
             found = coming.result()
@@ -99,12 +78,14 @@ class _Search:
     def __init__(
         self,
         files: Files,
+        reading: Reading,
         windows: Sequence[Cut],
         reader: ThreadPoolExecutor,
         aside: ThreadPoolExecutor,
         known: Mapping[Cut, Known],
     ) -> None:
-        self._files, self._reader, self._aside, self._known = files, reader, aside, known
+        self._files, self._reading, self._known = files, reading, known
+        self._reader, self._aside = reader, aside
         self._todo = list(windows)
         self._read: list[Future[Clip | None]] = []
         # Where the window before lay: its frames must not stay in memory.
@@ -123,13 +104,8 @@ class _Search:
         return found
 
     def _read_on(self) -> None:
-        for span, _ in self._todo[:1]:
-            self._read.append(self._reader.submit(self._load, span))
-
-    def _load(self, span: Span) -> Clip | None:
-        stretch = (span.start_s, span.end_s)
-        limits = self._files.limits
-        return load(self._files.probe, [stretch], WORKING_SIDE, limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
+        for window in self._todo[:1]:
+            self._read.append(self._reader.submit(self._reading.frames, window))
 
     def _where_known(self, window: Cut, reading: Future[Clip | None]) -> Found | None:
         """The window where a glance has seen it; None where it does not fit there for certain."""
@@ -174,14 +150,6 @@ class _Search:
             return None
         full = looked.placement.rescaled(enlargement(files.probe_shape, little), enlargement(files.master_shape, small))
         return _settled(files, span, probe, _load_master(files, full, locate.stretches(looked)), full)
-
-
-def searched_stretch(files: Files, piece: Segment | None, ours: Stretch) -> Stretch:
-    """Where in the master a stretch of the probe is searched for: all of it, up to a limit, where no piece leads."""
-    length_s = files.master_info.duration_s
-    if piece is None:
-        return 0.0, min(length_s or MAX_UNHINTED_S, MAX_UNHINTED_S)
-    return master_span_for(ours, piece, length_s)
 
 
 def _led_to(before: Located, probe: Clip) -> Stretch:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageOps
 
 from haechi.core.errors import UnreadableMediaError, UnsupportedMediaError
-from haechi.core.media import sandbox
 from haechi.core.media.images import DECODE_ERRORS, sniff
 from haechi.core.media.pixels import refuse_too_many_pixels
-from haechi.core.settings import Limits
+
+if TYPE_CHECKING:
+    from haechi.core.settings import Limits
 
 _SIDE: Final = 32
 _WHITE: Final = (255, 255, 255, 255)
@@ -50,6 +51,8 @@ def read_small_gray(path: Path, limits: Limits) -> bytes:
         UnreadableMediaError: damaged, or beyond a limit.
         UnsupportedMediaError: no picture that Pillow reads.
     """
+    from haechi.core.media import sandbox  # the child that decodes needs none of it
+
     for _, values in sandbox.run_job("iscc", path, limits, {"max_pixels": limits.max_pixels}):
         if values is not None and values.shape == (_SIDE, _SIDE) and values.dtype == np.uint8:
             return values.tobytes()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from clips import Frames, camera, repaint_mouth
-from haechi.check.compare import moving, skim, windows
-from haechi.check.compare.gather import Files
+from haechi.check.compare import moving, reading, skim, windows
+from haechi.check.compare.files import Files
+from haechi.check.compare.reading import Reading
 from haechi.check.compare.skim import Skimmed
+from haechi.core.media import sandbox
 from haechi.core.media.probe import probe_media
 from haechi.core.settings import Limits
 
@@ -32,7 +35,7 @@ def long_master(make_clip: Make, long_frames: Frames) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(windows, "WINDOW_S", WINDOW_S)
+    monkeypatch.setattr(reading, "WINDOW_S", WINDOW_S)
 
 
 def files(probe: Path, master: Path) -> Files:
@@ -42,7 +45,8 @@ def files(probe: Path, master: Path) -> Files:
 
 def skimmed(probe: Path, master: Path) -> list[Skimmed | None]:
     both = files(probe, master)
-    return [one for _, one in skim.skim(both, windows.cut(both, ()))]
+    with Reading(both, ()) as read:
+        return [one for _, one in skim.skim(both, read)]
 
 
 def cleared(probe: Path, master: Path) -> list[bool]:
@@ -84,8 +88,8 @@ def test_poor_quality_is_never_cleared(make_clip: Make, long_frames: Frames, lon
 def test_a_gap_is_never_cleared(make_clip: Make, long_frames: Frames, long_master: Path) -> None:
     probe = make_clip(long_frames[:100], crf=24)
     both = files(probe, long_master)
-    (cut,) = windows.cut(both, ())
-    ((_, one),) = skim.skim(both, [cut])
+    with Reading(both, ()) as read:
+        ((cut, one),) = skim.skim(both, read)
     assert one is not None and one.plain
     thinned = np.delete(one.times_s, slice(20, 32))
     clip = skim.Clip(np.zeros((len(thinned), 4, 4), np.uint8), thinned)
@@ -115,21 +119,37 @@ def test_only_what_is_in_doubt_is_compared_closely(
 
     monkeypatch.setattr(moving, "_compare_one", counted)
     both = files(make_clip(repaint_mouth(long_frames, 130, 160, astronaut), crf=24), long_master)
-    got = moving.compare_moving(
-        both.probe,
-        both.probe_info,
-        both.master,
-        both.master_info,
-        models=models,
-        limits=both.limits,
-        hint=(),
-        working_copy=False,
-        pictures=True,
-        progress=lambda _: None,
-    )
+    with Reading(both, ()) as read:
+        got = moving.compare_moving(both, read, models=models, pictures=True, progress=lambda _: None)
     assert closely == pytest.approx([4.0], abs=0.05)
     assert [c.region.value for c in got.changes] == ["mouth"]
     assert got.changes[0].span.start_s == pytest.approx(5.2, abs=0.2)
     assert len(got.segments) == 1 and got.segments[0].span.duration_s == pytest.approx(SECONDS, abs=0.2)
     assert {c.region for c in got.curves} > {None}
     assert {p.name for p in got.pictures} == {"probe", "master", "heat"}
+
+
+def test_a_lone_window_is_read_once(
+    make_clip: Make,
+    long_frames: Frames,
+    long_master: Path,
+    models: Path,
+    astronaut: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()  # windows of the usual length
+    sides: list[int | None] = []
+    run_job = sandbox.run_job
+
+    def counted(job: str, path: Path, limits: Limits, params: Mapping[str, Any]) -> Iterator[sandbox.Result]:
+        if path == both.probe:
+            sides.append(params["max_side"])
+        return run_job(job, path, limits, params)
+
+    both = files(make_clip(repaint_mouth(long_frames, 130, 160, astronaut)[75:250], crf=24), long_master)
+    monkeypatch.setattr(sandbox, "run_job", counted)
+    with Reading(both, ()) as read:
+        got = moving.compare_moving(both, read, models=models, pictures=False, progress=lambda _: None)
+    assert [c.region.value for c in got.changes] == ["mouth"]
+    assert sides[0] == reading.WORKING_SIDE
+    assert set(sides[1:]) <= {None}, "but for single frames in full size"

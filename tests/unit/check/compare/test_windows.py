@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from clips import Frames
 from haechi.check.compare import windows
-from haechi.check.compare.gather import Files
+from haechi.check.compare.files import Files
+from haechi.check.compare.reading import Reading
 from haechi.core.media.probe import probe_media
 from haechi.core.settings import Limits
 
@@ -41,10 +42,11 @@ def found(probe: Path, master: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[l
     limits = Limits()
     files = Files(probe, probe_media(probe, limits), master, probe_media(master, limits), limits)
     offsets = []
-    for _, window in windows.find(files, windows.cut(files, ())):
-        assert window is not None
-        line, start_s = window.located.alignment.lines[0], float(window.probe.times_s[0])
-        offsets.append(line.offset_s + line.speed * start_s - start_s)
+    with Reading(files, ()) as reading:
+        for _, window in windows.find(files, reading, reading.cuts):
+            assert window is not None
+            line, start_s = window.located.alignment.lines[0], float(window.probe.times_s[0])
+            offsets.append(line.offset_s + line.speed * start_s - start_s)
     return offsets, len(searched)
 
 
@@ -72,7 +74,8 @@ def test_a_caller_that_stops_early_is_not_held_up(make_clip: Make, long_frames: 
     limits = Limits()
     info = probe_media(clip, limits)
     files = Files(clip, info, clip, info, limits)
-    stream = windows.find(files, windows.cut(files, ()))
-    _, first = next(stream)
-    assert first is not None
-    stream.close()
+    with Reading(files, ()) as reading:
+        stream = windows.find(files, reading, reading.cuts)
+        _, first = next(stream)
+        assert first is not None
+        stream.close()
