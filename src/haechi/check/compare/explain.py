@@ -1,14 +1,10 @@
 """Tell harmless additions (captions, stickers, logos, beauty filters, a small picture in a corner) from changes.
 
-A component of `changes` says that content differs from the master; this module asks what kind of content it is:
- graphic       few flat tones with hard borders (text, emoji, logo), or one steady signed difference over a moving
-               master (a see-through mark): an overlay
- smoothed      the master's own picture with its fine detail gone over most of the face: a beauty filter
- blurred       a face, or a part of it, that lacks detail (`lacking`) where nothing else was found: a change
- moved         content that the master shows at another moment or place: a change, and never an overlay (`cloned`)
- natural       anything else: a change
-Method: differences are looked at and told by luma (`by_luma`), which colours overrule (`by_colour`); what was laid over
-a person is taken off and the rest is told again; what faces lack is asked last.
+A component of `changes` says that content differs from the master; this module asks what kind of content it is.
+Method: luma tells what a difference is (`by_luma`: noise, an overlay, a beauty filter or a change), colours overrule it
+(`by_colour`), and what the master shows at another moment or place is never an overlay (`cloned`). What was laid over a
+person is taken off and the rest is told again. Asked last is what faces lack: a face, or a part of it, without detail
+(`lacking`) where nothing else was found is a change.
 Limits: a photographic sticker on the background counts as a change.
 """
 
