@@ -306,20 +306,21 @@ def main() -> None:
         asked = known_ones[:: options.resolve_every] if options.resolve_every else []
         for _, name, sound in asked:
             registry.add(name, sound)
+        looked_up = {name for _, name, _ in asked}
         for number, (group, name, sound) in enumerate(known_ones):
             codes[group, name] = code(read_chromaprint(write_copy(sound, Copy(), Path(folder)), Limits()))
             for way, copy in COPIES.items():
                 path = write_copy(sound, copy, Path(folder))
                 words = read_chromaprint(path, Limits())
                 copies[way][group, name] = code(words)
-                if options.resolve_every and number % options.resolve_every == 0:
+                if name in looked_up:
                     registry.look_up(name, way, path)
                 known = of_fpcalc(options.fpcalc, path) if options.fpcalc is not None and number % 5 == 0 else None
                 if known is not None:
                     coded.add(path, known, words)
             print(f"{group:8s} {name[:40]}", flush=True)
     lines = [*render(codes, copies), "", "| long talk | least | median |", "|---|---|---|", *long_talk(data)]
-    lines += registry.lines() if options.resolve_every else []
+    lines += registry.lines() if asked else []
     if options.fpcalc is not None:
         sounds, films = against_fpcalc(options.fpcalc, data)
         lines += ["", f"fpcalc, sound of the folder: {sounds}.", f"fpcalc, films of the folder: {films}."]
