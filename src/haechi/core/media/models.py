@@ -133,8 +133,11 @@ def missing_models(folder: Path) -> list[ModelFile]:
 
 
 def model_digests(folder: Path) -> dict[str, str]:
-    """Map the name of each verified file that a finding can rest on to its digest (`sha256:...`), for the report."""
-    weighed = (entry for entry in load_manifest() if not entry.name.endswith(".ttf"))
+    """Map the name of each verified file that a finding can rest on to its digest (`sha256:...`), for the report.
+
+    Type and the sample picture are no such files.
+    """
+    weighed = (entry for entry in load_manifest() if not entry.name.endswith((".ttf", ".png")))
     return {entry.name: f"sha256:{entry.sha256}" for entry in weighed if _present(entry, folder)}
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from haechi.core.errors import InputError, IntegrityError, RemoteError, StoreError
 from haechi.core.media import models
-from haechi.core.media.models import ModelFile, load_manifest, missing_models, model_path, pull
+from haechi.core.media.models import ModelFile, load_manifest, missing_models, model_digests, model_path, pull
 from haechi.core.media.packages import Archive, fetch, open_url
 
 WEIGHTS = b"weights of a small network" * 100
@@ -98,6 +98,12 @@ def test_pull_fetches_verifies_and_is_idempotent(tmp_path: Path, manifest: bytes
     pull(tmp_path / "m", environment={}, opener=index)
     assert index.asked == []
     assert model_path("net.tflite", tmp_path / "m").read_bytes() == WEIGHTS
+
+
+def test_a_report_names_only_what_a_finding_can_rest_on(models: Path) -> None:
+    named = model_digests(models)
+    assert "face_landmark.tflite" in named
+    assert {Path(name).suffix for name in named} <= {".tflite", ".onnx"}
 
 
 def test_damaged_file_is_refused_and_pulled_anew(tmp_path: Path, manifest: bytes) -> None:
