@@ -52,12 +52,13 @@ def _known_fake_said(say: Language, report: Report) -> str:
 def _altered_said(say: Language, report: Report) -> str:
     if report.changes:
         return _changes_said(say, report)
-    if _foreign_sound(report):
+    if has_foreign_sound(report):
         return say("Another voice was put under your pictures.")
     return say(wording.VERDICTS[Verdict.ALTERED].sentence)
 
 
-def _foreign_sound(report: Report) -> bool:
+def has_foreign_sound(report: Report) -> bool:
+    """Whether a sound that is not the original's was put under its pictures."""
     return any(edit.kind in NOT_HARMLESS for edit in report.edits)
 
 
@@ -96,7 +97,7 @@ def caution(say: Language, report: Report) -> str:
         return say(wording.MOVED_MARK[report.probe.kind])
     if report.verdict not in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED):
         return ""
-    if _foreign_sound(report):
+    if has_foreign_sound(report):
         return say("The sound is not the sound of the original.")
     copy = report.verdict is Verdict.AUTHENTIC_COPY
     if copy and any(_limits_the_comparison(a.name, a.code) for a in report.abstentions):

@@ -59,13 +59,14 @@ class Look:
 
 
 def looks_of(report: Report) -> tuple[Look, ...]:
-    """The clearest change first, then the others in their order; the whole file when nothing changed."""
+    """The clearest change first, then the others in their order; last the whole file, where no change has pictures."""
     looks = [_look(index, change, report) for index, change in enumerate(report.changes)]
     looks.sort(key=lambda look: (not look.shots, *_clearness(look, report)))
+    looks[1:] = sorted(looks[1:], key=lambda look: look.number or 0)
     general = _shots(None, None, report)
     if general and not any(look.shots for look in looks):
-        looks.insert(0, Look(None, say_both("The same moment, side by side"), None, None, general))
-    return tuple(looks[:1] + sorted(looks[1:], key=lambda look: look.number or 0))
+        looks.append(Look(None, say_both("The same moment, side by side"), None, None, general))
+    return tuple(looks)
 
 
 def _clearness(look: Look, report: Report) -> tuple[float, int]:

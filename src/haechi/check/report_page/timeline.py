@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from haechi.core.records import Change, Curve, Region
+from haechi.core.records import Change, Curve, Region, Report
 
 CEILING = 3.0
 MOST_POINTS = 400
@@ -64,6 +64,17 @@ def lanes(changes: Sequence[Change], curves: Sequence[Curve], duration_s: float)
         if bars or points:
             drawn.append(Lane(region, bars, _line(points), _area(points)))
     return tuple(sorted(drawn, key=lambda lane: not lane.bars))
+
+
+def rises(report: Report) -> bool:
+    """Whether a curve lies above its line where no bar marks a change."""
+    return any(_rises(curve, report.changes) for curve in report.curves)
+
+
+def _rises(curve: Curve, changes: Sequence[Change]) -> bool:
+    marked = [change.span for change in changes if change.region is curve.region]
+    above = (t for t, z in zip(curve.times_s, curve.strength, strict=True) if z > curve.threshold)
+    return any(not any(span.start_s <= time_s <= span.end_s for span in marked) for time_s in above)
 
 
 def ticks(duration_s: float) -> tuple[Tick, ...]:

@@ -98,7 +98,7 @@ class PageView:
     # 2. looks
     @property
     def looks(self) -> tuple[Look, ...]:
-        """The clearest change first, then the others in their order; the whole file when nothing changed."""
+        """What there is to see, the clearest change first."""
         return looks_of(self.report)
 
     # 3. time line
@@ -116,6 +116,21 @@ class PageView:
         marks = timeline.ticks(self.report.probe.duration_s or 1.0)
         tenths = any(tick.time_s % 1 for tick in marks)
         return [(tick, clock(tick.time_s, tenths=tenths)) for tick in marks]
+
+    @property
+    def rises_said(self) -> Text | None:
+        """Why a curve lies above its line where nothing is marked; None where none does, or where it is no matter of
+        harmless edits.
+        """
+        judged = self.report.verdict in (Verdict.AUTHENTIC_COPY, Verdict.ALTERED)
+        if not judged or headline.has_foreign_sound(self.report) or not timeline.rises(self.report):
+            return None
+        if not self.report.changes:
+            return say_both("What lies above the line was judged harmless, such as a caption.")
+        return say_both(
+            "What lies above the line without a number was judged harmless, such as a caption, "
+            "or belongs to a change beside it."
+        )
 
     def region(self, region: Region | None) -> Text:
         """Title of a region, or of the whole picture."""

@@ -18,7 +18,7 @@ from haechi.check.report_page.page import render_page
 from haechi.cli.lines import report_line
 from haechi.core.errors import StoreError
 from haechi.core.language import translate
-from haechi.core.records import ArtistMatch, Edit, Finding, Kind, Report, Segment, Span, Verdict
+from haechi.core.records import ArtistMatch, Curve, Edit, Finding, Kind, Region, Report, Segment, Span, Verdict
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -199,6 +199,28 @@ def test_how_a_place_was_changed_is_told(reports: Mapping[str, Report]) -> None:
     text = page_text(render_page(replace(base, changes=(moved, base.changes[1])), "en"), "en")
     assert "Mouth, 0:03–0:07: taken from another moment of the original" in text
     assert "Voice, 0:03–0:07: replaced" in text
+
+
+def test_a_change_without_pictures_comes_before_pictures_that_agree(reports: Mapping[str, Report]) -> None:
+    base = reports["altered"]
+    voice = replace(base, changes=base.changes[1:2], pictures=reports["authentic_copy"].pictures)
+    text = page_text(render_page(voice, "en"), "en")
+    assert "What was changed 1 Voice, 0:03–0:07: replaced" in text
+    assert text.index("Voice, 0:03–0:07") < text.index("See for yourself The same moment, side by side")
+    assert "The other places" not in text
+
+
+def test_it_is_told_why_a_curve_above_its_line_does_not_count(reports: Mapping[str, Report]) -> None:
+    copy = reports["authentic_copy"]
+    assert "above the line" not in page_text(render_page(copy, "en"), "en")
+    captioned = replace(copy, curves=(*copy.curves, Curve(Region.BODY, (1.0, 2.0), (2.0, 40.0), 7.5)))
+    assert "What lies above the line was judged harmless" in page_text(render_page(captioned, "en"), "en")
+    foreign = replace(captioned, edits=(Edit("audio_replaced"),))
+    assert "above the line" not in page_text(render_page(foreign, "en"), "en")
+    marked = replace(reports["altered"], curves=(Curve(Region.MOUTH, (2.0, 5.0), (2.0, 40.0), 6.0),))
+    assert "above the line" not in page_text(render_page(marked, "en"), "en")
+    beside = replace(marked, curves=(Curve(Region.FACE, (2.0, 5.0), (2.0, 40.0), 6.0),))
+    assert "above the line without a number" in page_text(render_page(beside, "en"), "en")
 
 
 def test_each_picture_tells_its_own_moment(reports: Mapping[str, Report]) -> None:
