@@ -310,21 +310,6 @@ EDITS: Mapping[str, tuple[str, ...]] = {
     "aspect": (mark("stretched or squeezed"),),
 }
 
-WOULD_CHANGE: tuple[str, ...] = (
-    mark("A reviewer withdraws the bank item."),
-    mark("The release turns out to have been registered wrongly."),
-    mark("The bank item is removed."),
-    mark("The authentic master is registered and the file proves to be a plain copy of it."),
-    mark("Another master, which shows this very content, is registered."),
-    mark("A copy of better quality shows that the difference came from coding."),
-    mark("A copy of better quality shows a difference that this one is too coarse to show."),
-    mark("A copy of better quality or size, which can be laid over the master."),
-    mark("The master of the remaining part is registered."),
-    mark("The authentic master that this was made from is registered, if there is one."),
-    mark("The release is registered, or the artist is enrolled, and the file is checked again."),
-)
-"""Sentences that the verdict gives; here so that the catalogues hold them."""
-
 NOTES: tuple[str, ...] = (
     mark("the file breaks off or is damaged; only the part before that was read"),
     mark("{count} time stamps were missing or went back and were replaced"),
