@@ -16,11 +16,10 @@ compares the very pictures, and an authentic clip must not be called a fake beca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from haechi.core.language import mark
-from haechi.core.records import ArtistMatch, Comparison, Kind, Region, ReleaseMatch, Verdict
+from haechi.core.records import ArtistMatch, Comparison, Kind, ReleaseMatch, Verdict
 
 # From this score on, foreign sound under our pictures counts as a replaced voice (see compare/sound_speech).
 SPEECH_LIKE = 0.5
@@ -124,12 +123,6 @@ def foreign_voice(comparison: Comparison) -> bool:
 def foreign_pictures(comparison: Comparison | None) -> bool:
     """Whether other pictures are shown with our sound: nothing can be said of them."""
     return comparison is not None and any(edit.kind == "pictures_replaced" for edit in comparison.edits)
-
-
-def changed_regions(comparison: Comparison) -> Sequence[Region]:
-    """The changed parts, each once, strongest first."""
-    ordered = sorted(comparison.changes, key=lambda c: -c.strength)
-    return list(dict.fromkeys(c.region for c in ordered))
 
 
 def _hides_artist(evidence: Evidence) -> bool:

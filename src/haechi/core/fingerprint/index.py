@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 _BITS: Final = 256
 _MIN_CHUNKS, _MAX_CHUNKS = 11, 16
 _FIRST_ROOM = 32
+_BUCKET_CAP = 256
 _SCAN_COST, _PROBE_COST = 1.0, 8.0
 """Relative cost of comparing the next code in order, and of opening a bucket or comparing a code out of order."""
 
@@ -111,12 +112,12 @@ class HammingIndex:
             return self._scan(queries, radius)
         return self._search(queries, radius, radii, 0)
 
-    def search_likely(self, queries: Codes, radius: int, *, bucket_cap: int = 256) -> Hits:
+    def search_likely(self, queries: Codes, radius: int) -> Hits:
         """Codes within `radius` that agree exactly in at least one chunk: fast, complete only up to radius m - 1.
 
-        Of buckets with more than `bucket_cap` codes only an even selection is compared.
+        Of buckets with more than `_BUCKET_CAP` codes only an even selection is compared.
         """
-        return self._search(queries, radius, np.zeros(len(self._starts), np.int64), bucket_cap)
+        return self._search(queries, radius, np.zeros(len(self._starts), np.int64), _BUCKET_CAP)
 
     def _probe_cost(self, radii: NDArray[np.int64]) -> float:
         lookups = [_ball(int(w), int(r)) for w, r in zip(self._widths, radii, strict=True)]

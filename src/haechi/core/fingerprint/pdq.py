@@ -2,9 +2,7 @@
 
 Method: luma, two box filters in each direction, 64 x 64 samples, 16 x 16 low frequencies of the cosine transform
 without its constant row and column, one bit per coefficient above the median [1]. Everything before the median is
-linear and separable, so it is two (sparse) matrix products, `rows @ luma @ columns.T`. Mirror images and quarter turns
-change signs and order of the coefficients: all eight hashes come from one transform, up to the half pixel by which the
-samples and even windows lie off centre (0-28 bits from the hash of the turned picture itself).
+linear and separable, so it is two (sparse) matrix products, `rows @ luma @ columns.T`.
 Profiles, stamped because the same picture hashes differently through each:
     pdq-v1/full       float luma of the whole picture, no resize: bit-identical to the `pdqhash` package
     pdq-v1/reduced    8-bit luma decoded by a JPEG scaled decode (1/2, 1/4, 1/8): 0-12 bits from full
@@ -35,7 +33,6 @@ _SIDE, _BITS_SIDE, _PASSES = 64, 16, 2
 _MIN_REDUCED_SIDE = 360
 _LUMA = np.array([[0.114, 0.587, 0.299]], np.float32)
 """Weights of blue, green, red."""
-_SIGNS = np.where(np.arange(_BITS_SIDE) % 2 == 0, -1.0, 1.0).astype(np.float32)
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -86,16 +83,6 @@ def pdq_of_jpeg(data: bytes) -> Pdq:
         raise UnreadableMediaError("the JPEG does not decode; get the file again from its source")
     samples = _samples(image.astype(np.float32))
     return Pdq(_pack(_transform(samples)), _quality(samples), PROFILE_REDUCED)
-
-
-def pdq_dihedral(image: Bytes) -> Bytes:
-    """Bits of the eight turned and mirrored pictures, uint8 (8, 32).
-
-    Order: as is, mirrored, upside down, turned by 180 degrees, then the same four of the transposed picture.
-    """
-    a = _transform(_samples(luma(image)))
-    rows, columns = _SIGNS[:, None], _SIGNS[None, :]
-    return np.stack([_pack(b * s) for b in (a, a.T) for s in (1.0, columns, rows, rows * columns)])
 
 
 def luma(image: Bytes) -> Floats:

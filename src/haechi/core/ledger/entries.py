@@ -17,8 +17,6 @@ from typing import Any, Final
 
 import rfc8785
 
-from haechi.core.ledger.tree import leaf_hash
-
 VERSION: Final = 1
 NO_PREVIOUS: Final = "sha256:" + "0" * 64
 
@@ -96,11 +94,6 @@ def canonical(value: Any) -> bytes:
 def digest_of(data: bytes) -> str:
     """SHA-256 as Haechi writes digests."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def leaf_name(entry: bytes) -> str:
-    """Leaf hash of an entry as the next one's `prev` names it."""
-    return f"sha256:{leaf_hash(entry).hex()}"
 
 
 def record_digest(kind: str, identity: str, parent: str, body: bytes) -> str:

@@ -34,7 +34,7 @@ from haechi.core.media.faces import FaceFinder, FaceMesh
 RATE_HZ = 15.0
 MAX_GAP_S = 0.7
 MIN_SAMPLES = 3
-CUT_THRESHOLD = 26.0  # grey levels of 255, mean over the thumbnail
+_CUT_JUMP = 26.0  # grey levels of 255, mean over the thumbnail
 _CUT_RATIO = 3.0
 _LOOK_EVERY_S, _LOOK_SMALL_EVERY_S = 0.5, 2.0
 _SURE = 0.6
@@ -86,21 +86,13 @@ class FaceTracker:
     Args:
         models: the models folder.
         rate_hz: how many frames a second are looked at, at most.
-        cut_threshold: jump of the mean luma that makes a cut, grey levels of 255.
         iris: whether points 468-477 are placed exactly.
     """
 
-    def __init__(
-        self,
-        models: Path,
-        *,
-        rate_hz: float = RATE_HZ,
-        cut_threshold: float = CUT_THRESHOLD,
-        iris: bool = True,
-    ) -> None:
+    def __init__(self, models: Path, *, rate_hz: float = RATE_HZ, iris: bool = True) -> None:
         self._finder, self._mesh = FaceFinder(models), FaceMesh(models, iris=iris)
         self._interval_s = 1.0 / rate_hz
-        self._cuts = _Cuts(cut_threshold)
+        self._cuts = _Cuts()
         self._live: list[_Live] = []
         self._done: list[_Live] = []
         self._count = 0
@@ -181,24 +173,14 @@ class FaceTracker:
         self._live = kept
 
 
-def track_faces(
-    frames: Iterable[Frame],
-    models: Path,
-    *,
-    rate_hz: float = RATE_HZ,
-    cut_threshold: float = CUT_THRESHOLD,
-    iris: bool = True,
-) -> list[FaceTrack]:
+def track_faces(frames: Iterable[Frame], models: Path) -> list[FaceTrack]:
     """Track every face of a video; see the module for the steps.
 
     Args:
         frames: in display order, BGR or grey.
         models: the models folder.
-        rate_hz: landmarks a second, at most; every frame when the video has fewer.
-        cut_threshold: jump of the mean luma that makes a cut, grey levels of 255.
-        iris: False saves a third of the time; points 468-477 then lie in the middle of their eye.
     """
-    tracker = FaceTracker(models, rate_hz=rate_hz, cut_threshold=cut_threshold, iris=iris)
+    tracker = FaceTracker(models)
     for frame in frames:
         tracker.step(frame)
     return tracker.finish()
@@ -207,8 +189,7 @@ def track_faces(
 class _Cuts:
     """Finds cuts by the jump of a thumbnail's luma against the typical jump of the last frames."""
 
-    def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
+    def __init__(self) -> None:
         self._last: NDArray[np.float32] | None = None
         self._jumps: list[float] = []
 
@@ -220,7 +201,7 @@ class _Cuts:
             return True
         jump = float(np.abs(luma - last).mean())
         usual = float(np.median(self._jumps)) if self._jumps else 0.0
-        cut = jump > self._threshold and jump > _CUT_RATIO * usual
+        cut = jump > _CUT_JUMP and jump > _CUT_RATIO * usual
         self._jumps = [] if cut else [*self._jumps[-15:], jump]
         return cut
 

@@ -29,7 +29,6 @@ CELLS: Final = 90
 CELL_S: Final = 1 / 15
 BANDS: Final = 45
 PERIODS: Final = 16
-PERIOD_S: Final = CELLS * CELL_S
 LOOP: Final = PERIODS * CELLS
 """Cells of time after which everything repeats."""
 
