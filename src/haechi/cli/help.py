@@ -14,6 +14,7 @@ _HEADINGS = {
     "Arguments": mark("Arguments"),
 }
 _KEEP_LINES = "\b\n"
+_FIRST_SENTENCE = re.compile(r".*?[.](?:(?<=다[.])| (?=[A-Z])|$)", re.DOTALL)
 _PYTHON_TYPE = re.compile(r" <[^>]*>$")
 mark("Show this message and exit.")
 
@@ -29,6 +30,9 @@ def speak(command: Any, say: Language) -> None:
         text = getattr(command, attribute, None)
         if text:
             setattr(command, attribute, _KEEP_LINES + say(text) if attribute == "epilog" else say(text))
+    first = _FIRST_SENTENCE.match(command.help or "")
+    # A list of commands would break a longer sentence off.
+    command.short_help = command.short_help or (first.group().strip() if first else None)
     for parameter in command.params:
         if getattr(parameter, "help", None):
             parameter.help = say(parameter.help)

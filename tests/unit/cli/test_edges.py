@@ -250,6 +250,17 @@ def test_help_speaks_korean(haechi: Haechi, monkeypatch: pytest.MonkeyPatch) -> 
     assert "haechi check" in out
 
 
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("group", [(), ("case",), ("keys",), ("notice",)])
+def test_lists_of_commands_break_no_sentence_off(
+    haechi: Haechi, monkeypatch: pytest.MonkeyPatch, group: tuple[str, ...], language: str
+) -> None:
+    monkeypatch.setenv("HAECHI_LANG", language)
+    out = haechi(*group, "--help").out
+    commands = out[out.index({"en": "\nCommands", "ko": "\n명령"}[language]) :]
+    assert "..." not in commands
+
+
 def run_installed(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "haechi.cli", *map(str, arguments)]
     variables = os.environ | {"HAECHI_LANG": "en"} | environment
