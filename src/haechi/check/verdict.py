@@ -99,7 +99,9 @@ def decide(evidence: Evidence) -> Decision:
 
 def _proven(evidence: Evidence) -> Decision | None:
     if evidence.same_bank:
-        return Decision(Verdict.KNOWN_FAKE, "same_bytes", (mark("A reviewer withdraws the bank item."),))
+        return Decision(
+            Verdict.KNOWN_FAKE, "same_bytes", (mark("A reviewer withdraws it from the list of confirmed fakes."),)
+        )
     if evidence.same_release:
         return Decision(
             Verdict.AUTHENTIC, "same_bytes", (mark("The release turns out to have been registered wrongly."),)
@@ -140,19 +142,19 @@ def _damaged(evidence: Evidence) -> bool:
 
 
 _BANK = (
-    mark("The bank item is removed."),
-    mark("The authentic master is registered and the file proves to be a plain copy of it."),
+    mark("The fake that it shows is withdrawn from the list of confirmed fakes."),
+    mark("The original is registered, and the file proves to be a plain copy of it."),
 )
 _ALTERED = (
-    mark("Another master, which shows this very content, is registered."),
-    mark("A copy of better quality shows that the difference came from coding."),
+    mark("Another original, which shows this very content, is registered."),
+    mark("A copy of better quality shows that poor quality alone made the difference."),
 )
 _COPY = (mark("A copy of better quality shows a difference that this one is too coarse to show."),)
-_SOUND_ALONE = (mark("The master of its pictures is registered."),)
+_SOUND_ALONE = (mark("The original of its pictures is registered."),)
 _MOVED = (mark("A person compares it with the release whose mark it carries, and finds out how the mark got there."),)
 _UNCOMPARED = (
-    mark("A copy of better quality or size, which can be laid over the master."),
-    mark("The master of the remaining part is registered."),
+    mark("A copy of better quality or size, which can be lined up with the original."),
+    mark("The original of the remaining part is registered."),
 )
-_UNKNOWN_SOURCE = (mark("The authentic master that this was made from is registered, if there is one."),)
+_UNKNOWN_SOURCE = (mark("The original that this was made from is registered, if there is one."),)
 _NOT_OURS = (mark("The release is registered, or the artist is enrolled, and the file is checked again."),)

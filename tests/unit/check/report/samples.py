@@ -183,7 +183,7 @@ def altered_report(scene: Scene) -> Report:
             FACE,
         ),
         abstentions=(NO_DETECTORS,),
-        would_change=("Another master, which shows this very content, is registered.",),
+        would_change=("Another original, which shows this very content, is registered.",),
         software=SOFTWARE,
         pictures=(*pictures(scene, 5.0, 0, scene.mouth), *pictures(scene, 8.6, 2, eyes)),
         curves=(
