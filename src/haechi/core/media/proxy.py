@@ -25,6 +25,7 @@ from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.encode import AudioCoding, MediaWriter, VideoCoding
 from haechi.core.media.pixels import fit, shrink
 from haechi.core.media.probe import MediaInfo
+from haechi.core.media.repeatable import repeatable
 from haechi.core.records import Kind
 from haechi.core.settings import Limits
 
@@ -77,9 +78,10 @@ def make_proxy(path: Path, info: MediaInfo, folder: Path, limits: Limits, progre
 
 def _write_video(path: Path, info: MediaInfo, target: Path, limits: Limits, report: Progress) -> None:
     rate = info.frame_rate or _FALLBACK_RATE
-    coding = VideoCoding(rate, crf=_CRF, variable=True)
+    coding = VideoCoding(rate, crf=_CRF, variable=True, options=repeatable())
+    light = _LIGHT | repeatable()
     small_coding = VideoCoding(
-        rate, crf=_SMALL_CRF, variable=True, options=_LIGHT, pixel_format="gray", title=box.SMALL_TITLE
+        rate, crf=_SMALL_CRF, variable=True, options=light, pixel_format="gray", title=box.SMALL_TITLE
     )
     sound = _Sound(read_audio(path, limits, sample_rate=SAMPLE_RATE)) if info.has_audio else None
     audio_coding = AudioCoding(SAMPLE_RATE, 1, "flac") if sound is not None else None

@@ -1,8 +1,8 @@
 """Send luma pictures through a lossy encoder and back, in memory: what a benign re-post would do to them.
 
 Method: H.264 (x264) for moving pictures, JPEG for still ones. Only pictures of our own making pass here, never
-untrusted bytes, so it runs in this process. The same pictures give the same result, every time and on every machine:
-x264's AVX-512 code of macroblock trees reads memory that nobody has written, so that it is left out.
+untrusted bytes, so it runs in this process. The same pictures give the same result, every time and on every machine
+(`repeatable`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Stack = NDArray[np.uint8]
+from haechi.core.media.repeatable import repeatable
 
-# cv::CpuFeatures, core/cvdef.h.
-CPU_AVX512_SKX = 256
-# Every processor with AVX-512 has these.
-WITHOUT_AVX512 = "asm=avx2,lzcnt,bmi2,fma3"
+Stack = NDArray[np.uint8]
 
 
 def recompress_video(frames: Stack, frame_rate: float, crf: float, *, preset: str = "veryfast") -> Stack:
@@ -41,7 +38,7 @@ def recompress_video(frames: Stack, frame_rate: float, crf: float, *, preset: st
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = padded.shape[2], padded.shape[1], "gray"
     encoder.framerate, encoder.time_base = rate, 1 / rate
-    encoder.options = {"crf": f"{crf:.2f}", "preset": preset, "threads": "1", **_instructions()}
+    encoder.options = {"crf": f"{crf:.2f}", "preset": preset, "threads": "1", **repeatable()}
     decoder = av.CodecContext.create("h264", "r")
     decoder.thread_count = 1
     out = np.empty_like(frames)
@@ -72,10 +69,6 @@ def _luma(picture: av.VideoFrame) -> NDArray[np.uint8]:
     plane = picture.planes[0]
     rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return np.asarray(rows[: picture.height, : picture.width])
-
-
-def _instructions() -> dict[str, str]:
-    return {"x264-params": WITHOUT_AVX512} if cv2.checkHardwareSupport(CPU_AVX512_SKX) else {}
 
 
 def recompress_image(image: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:

@@ -48,6 +48,19 @@ def test_video_keeps_every_frame_and_its_time(
     assert shares[-1] == 1.0
 
 
+def test_a_master_gives_the_same_pictures_every_time(tmp_path: Path, limits: Limits) -> None:
+    # A noise that moves: what x264 makes of its macroblock trees differed from run to run.
+    noise = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 400, (600, 1100, 3)), (0, 0), 3)
+    picture = np.clip(noise + 128, 0, 255).astype(np.uint8)
+    master = tmp_path / "master.mp4"
+    write_video(master, [picture[2 * k :][:480, 3 * k :][:, :960] for k in range(45)], 25, preset="ultrafast")
+    info = probe_media(master, limits)
+    copies = [make_proxy(master, info, tmp_path, limits) for _ in range(4)]
+    for request in (FrameRequest(), FrameRequest(small=True)):
+        made = {b"".join(f.image.tobytes() for f in read_frames(copy, limits, request)) for copy in copies}
+        assert len(made) == 1
+
+
 def test_small_pictures_need_no_smaller_ones(tmp_path: Path, limits: Limits, scene: Scene) -> None:
     master = tmp_path / "master.mp4"
     write_video(master, scene(6, 320, 240), 25, preset="ultrafast")
