@@ -136,12 +136,16 @@ def _with_colours(window: Window, placement: Placement, files: Files) -> Window:
     """A window of moving pictures whose frames can be looked at in colour; they are only read where that decides."""
     if window.colours is not None:
         return window
-    small = placement.rescaled(max(window.probe.shape[1:]) / max(files.probe_shape), 1.0)
+    factor = max(window.probe.shape[1:]) / max(files.probe_shape)
 
     @cache
     def read(frame: int) -> Pair | None:
         ours, theirs, _ = _both_frames(float(window.times_s[frame]), window.alignment.lines, files)
-        return None if ours is None or theirs is None else in_colour(ours, theirs, small, window.seen)
+        if ours is None or theirs is None:
+            return None
+        # A working copy may be smaller than its master.
+        small = placement.rescaled(factor, max(theirs.shape[:2]) / max(files.master_shape))
+        return in_colour(ours, theirs, small, window.seen)
 
     return replace(window, read_colours=read)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -145,6 +146,20 @@ def test_a_sticker_on_grass_is_told_by_its_colours_and_a_piece_of_the_scene_past
         frame[270:330, 40:130] = frame[40:100, 250:340]
     (change,) = compare(make_clip(pasted, crf=26), master, models).changes
     assert change.box is not None and abs(change.box.x + change.box.w / 2 - 85) < 20
+
+
+def test_colours_are_asked_of_a_working_copy_that_is_smaller_than_its_master(
+    make_clip: Make, models: Path, astronaut: NDArray[np.uint8]
+) -> None:
+    dark = astronaut.copy()
+    dark[330:] = (0.35 * cv2.GaussianBlur(astronaut, (0, 0), 6)[330:]).astype(np.uint8)
+    frames = [camera(dark, k / 25) for k in range(50)]
+    probe = make_clip([_edited(frame, "caption") for frame in frames], crf=26)
+    copy, limits = make_clip(shrunk(frames, 256), crf=14), Limits()
+    of_probe, of_copy = probe_media(probe, limits), probe_media(copy, limits)
+    of_master = replace(of_copy, width=of_probe.width, height=of_probe.height)
+    got = compare_files(probe, of_probe, copy, of_master, models=models, limits=limits)
+    assert got.changes == () and "overlay" in {edit.kind for edit in got.edits}
 
 
 def test_a_bright_piece_of_the_scene_pasted_on_a_dark_place_is_no_caption(
