@@ -2,7 +2,8 @@
 
 Method: the tone curve is the median probe level for each master level (so that a changed minority cannot bend it),
 made monotone by isotonic pooling. Colour filters and confused colour matrices let luma follow colour too: the rest is
-regressed on the master's two colour planes, robustly. The shade is a smooth gain over the picture (a vignette): a
+regressed on the master's two colour planes, robustly, where that brings the rarest colours no further off: those of a
+plain wall tell nothing of a hand before it. The shade is a smooth gain over the picture (a vignette): a
 polynomial fitted robustly to the ratio of coarse cells, in turns with the curve. The filter is the least-squares 7x7
 kernel that leads from toned master to probe (blur of scaling, sharpening, sub-pixel shift at once), fitted after
 dropping the worst pixels.
@@ -28,6 +29,8 @@ Pair = tuple[Image, Image, Chroma]
 MAX_BEND = 45.0
 # Colour weights below this many levels of luma (two standard deviations) are left at nothing.
 MIN_TINT = 1.0
+# Percentile of the picture beyond which a tint is far from the common one.
+FAR_TINT = 98
 # Cells across the picture in which the shade is measured; how dark is too dark to tell; how little counts as none.
 SHADE_CELLS = 24
 DARK = 24.0
@@ -213,9 +216,13 @@ def _fit_colour(pairs: Sequence[Pair], toning: Tone, seen: NDArray[np.bool_]) ->
         fitted = np.linalg.solve(x[keep].T @ x[keep] + np.diag([50.0, 50.0, 1e-6]), x[keep].T @ y[keep])
         error = np.abs(y - x @ fitted)
         keep = error <= max(float(np.percentile(error, 75)), 1e-3)
-    if float(np.std(x[:, :2] @ fitted[:2])) < MIN_TINT / 2:
+    tint = x[:, :2] @ fitted[:2]
+    if float(np.std(tint)) < MIN_TINT / 2:
         return weights
-    return fitted[:2].astype(np.float32)
+    unusual = np.abs(tint - np.median(tint))
+    far = unusual >= np.percentile(unusual, FAR_TINT)
+    led_off = float(error[far].mean()) > float(np.abs(y[far] - np.median(y)).mean())
+    return weights if led_off else fitted[:2].astype(np.float32)
 
 
 def _isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

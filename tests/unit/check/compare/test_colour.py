@@ -53,3 +53,16 @@ def test_colour_filter_that_luma_follows_is_recovered(astronaut: NDArray[np.uint
     error = [np.abs(t.apply(luma, planes) - probe).mean() for t in (with_colour, without)]
     assert with_colour.colour.any() and not without.colour.any()
     assert error[0] < 0.9 * error[1]
+
+
+def test_rare_colour_does_not_follow_what_a_plain_wall_tells() -> None:
+    rows = np.mgrid[:128, :128][0]
+    # A wall that grows redder downwards and was made lighter there, and before it a hand that was left as it is.
+    red = np.repeat((rows[::4, ::4] / 16.0)[..., None], 2, axis=-1).astype(np.float32) * np.float32([1.0, 0.0])
+    luma = np.full((128, 128), 150, np.uint8)
+    probe = (luma + np.round(rows / 16.0)).astype(np.uint8)
+    wall = fit_tone([(probe, luma, red)], np.ones(luma.shape, bool))
+    red[8:11, 27:], probe[32:44, 108:] = [40.0, 0.0], luma[32:44, 108:]
+    with_hand = fit_tone([(probe, luma, red)], np.ones(luma.shape, bool))
+    assert wall.colour[0] > 0.5
+    assert np.abs(with_hand.apply(luma, red)[36:40, 112:124] - 150.0).max() < 6.0
