@@ -136,15 +136,31 @@ def distances(
     kept = np.flatnonzero(matched >= 0) if matched is not None else np.zeros(0, np.int64)
     if matched is not None and len(kept) >= 8:
         shade = _shade(probe[kept], master[matched[kept]], seen)
-        y = y if shade is None else _centred(master[:, seen] * shade[seen])
-        gain = np.clip((x[kept] * y[matched[kept]]).sum() / max(float((x[kept] ** 2).sum()), 1e-3), *GAIN)
-        ours = _never_covered(np.float32(gain) * x[kept] - y[matched[kept]])
+        apart = _apart(x[kept], y[matched[kept]])
+        if shade is not None:
+            shaded = _centred(master[:, seen] * shade[seen])
+            apart_shaded = _apart(x[kept], shaded[matched[kept]])
+            # Of a black picture a shade is fitted to noise: it must bring the aligned pairs nearer.
+            if _typical(apart_shaded) < _typical(apart):
+                y, apart = shaded, apart_shaded
+        ours = _never_covered(apart)
         x, y = _centred(x[:, ours]), _centred(y[:, ours])
     # Each pair with the gain that fits it best: contrast may differ from frame to frame.
     power, product = (x**2).sum(1)[:, None], x @ y.T
     gains = np.clip(product / np.maximum(power, 1e-3), *GAIN)
     squared = gains**2 * power - 2.0 * gains * product + (y**2).sum(1)[None, :]
     return np.asarray(np.maximum(squared, 0.0) / x.shape[1], dtype=np.float32), alike.astype(np.float32)
+
+
+def _apart(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Aligned pictures less each other under one gain; all float32 (n, n_pixels), x and y centred."""
+    gain = np.clip((x * y).sum() / max(float((x**2).sum()), 1e-3), *GAIN)
+    return np.asarray(np.float32(gain) * x - y, np.float32)
+
+
+def _typical(apart: NDArray[np.float32]) -> float:
+    """How far most aligned pictures are apart, squared levels."""
+    return float(np.median((apart**2).mean(1)))
 
 
 def _alike(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:

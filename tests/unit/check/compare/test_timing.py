@@ -4,8 +4,10 @@ import time
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from haechi.check.compare import thumbnails
 from haechi.check.compare.thumbnails import distances
 from haechi.check.compare.timing import align
 
@@ -119,3 +121,15 @@ def test_a_vignette_does_not_hide_which_moment_is_shown() -> None:
     got = align(*distances(probe, master, seen, first.matched), times(50), times(150))
     assert np.array_equal(got.matched, np.arange(60, 110))
     assert got.contrast > 5
+
+
+def test_a_shade_that_only_noise_tells_of_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    master = footage(14, 4)
+    probe, matched = master[10:60], np.arange(10, 60)
+    seen = np.ones(master.shape[1:], bool)
+    plain = distances(probe, master, seen, matched)
+    y = np.linspace(0.5, 1.5, 24, dtype=np.float32)[:, None]
+    monkeypatch.setattr(thumbnails, "_shade", lambda *_: np.broadcast_to(y, (24, 32)))
+    believed = distances((probe * y).astype(np.float32), master, seen, matched)
+    assert np.array_equal(distances(probe, master, seen, matched)[0], plain[0])
+    assert np.diagonal(believed[0][:, 10:]).max() < 1.0
