@@ -232,6 +232,24 @@ def to_full_size(matrix: Matrix, probe_size: tuple[int, int], master_size: tuple
     return tuple(float(v) for v in (full / full[2, 2]).ravel())
 
 
+def place_in_probe(
+    homography: tuple[float, ...], probe_size: tuple[int, int], master_size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Box (left, top, right, bottom) that a master takes in the probe, as shares of the probe's width and height.
+
+    Args:
+        homography: from `to_full_size`.
+        probe_size: width and height.
+        master_size: the same.
+    """
+    width, height = master_size
+    corners = np.array([[[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]]])
+    placed = cv2.perspectiveTransform(corners, np.linalg.pinv(np.reshape(homography, (3, 3))))[0] / probe_size
+    placed = np.clip(np.nan_to_num(placed), 0.0, 1.0)
+    (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
+    return left, top, right, bottom
+
+
 def _blocks(image: NDArray[np.generic]) -> NDArray[np.float32]:
     n = SMALL_SIDE // _BLOCK
     return np.asarray(image, np.float32).reshape(n, _BLOCK, n, _BLOCK).swapaxes(1, 2).reshape(n * n, -1)

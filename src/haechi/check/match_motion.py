@@ -37,6 +37,9 @@ _SAME_MOMENT_S = 0.03
 _SAME_LINE_S, _SAME_SPEED = 0.5, 0.05
 _RHYTHM = 0.82
 _MATRICES = 3
+# Deviation over time, as a share of the master's and grey levels besides, from which a pixel shows something foreign;
+# so much of the picture must be left.
+_FOREIGN, _FOREIGN_LEVELS, _LEAST_OWN = 2.0, 4.0, 0.4
 
 
 @dataclass(slots=True)
@@ -218,12 +221,33 @@ def _lines(stretches: Sequence[tuple[list[Frame], Motion]], pair: Pair, master: 
 
     def aligned(stretch: tuple[list[Frame], Motion]) -> list[Alignment] | None:
         mine, inside = _warped_motion(stretch[0], pair.matrix, master.size)
-        theirs = Motion(stretch[1].times, stretch[1].pictures[:, inside])
-        return None if is_still(mine) or is_still(theirs) else align(mine, theirs, MIN_CORRELATION)
+        return align_own(mine, Motion(stretch[1].times, stretch[1].pictures[:, inside]))
 
     with ThreadPoolExecutor(_THREADS) as pool:
         found = [some for some in pool.map(aligned, stretches) if some is not None]
     return [one for some in found for one in some] if found else None
+
+
+def align_own(mine: Motion, theirs: Motion) -> list[Alignment] | None:
+    """Stretches that move alike, by what stirs no more than the master does where that is needed to see it.
+
+    A film in a corner stirs more, and hides how the rest moves.
+
+    Args:
+        mine: the probe, in the master's frame.
+        theirs: the master.
+
+    Returns:
+        None when one of them stands still.
+    """
+    if is_still(mine) or is_still(theirs):
+        return None
+    found = align(mine, theirs, MIN_CORRELATION)
+    own = mine.pictures.std(axis=0) <= _FOREIGN * theirs.pictures.std(axis=0) + _FOREIGN_LEVELS
+    if found or own.all() or own.mean() < _LEAST_OWN:
+        return found
+    mine, theirs = (Motion(one.times, one.pictures[:, own]) for one in (mine, theirs))
+    return [] if is_still(mine) or is_still(theirs) else align(mine, theirs, MIN_CORRELATION)
 
 
 def _window_spans(pairs: Sequence[Pair]) -> list[Span]:

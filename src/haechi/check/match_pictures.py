@@ -29,6 +29,7 @@ from haechi.check.match_geometry import (
     accepts,
     confirm_pair,
     judge_pair,
+    place_in_probe,
     to_full_size,
 )
 from haechi.check.match_motion import Master, ReadProbe, best_lines, extended, read_probe
@@ -44,6 +45,8 @@ from haechi.core.store import Store
 _PAIRS_PER_ROW = 4
 _COPY_SIDE = 1024
 _RIVAL_MARGIN = 0.15
+# Of two boxes that share more than this of what they cover, one is where the other is.
+_SAME_PLACE = 0.55
 _SIFT_THREADS, _SIFT_ROWS = 2, 8
 
 
@@ -58,6 +61,7 @@ class PictureMatch:
         method: see `Candidate`.
         homography: probe pixels -> master pixels, row major.
         strength: how well pictures and motion agree, 0 to 1, to rank explanations of one stretch.
+        box: where the master lies in the probe (`place_in_probe`).
     """
 
     row: int
@@ -66,6 +70,7 @@ class PictureMatch:
     method: str
     homography: tuple[float, ...]
     strength: float
+    box: tuple[float, float, float, float]
 
 
 def match_pictures(
@@ -182,7 +187,8 @@ def _as_image(pairs: Sequence[Pair], master: Master, size: tuple[int, int]) -> P
     segment = Segment(Span(0.0, 0.0), best.master_s, 1.0, best.mirrored)
     matrix = to_full_size(best.matrix, size, master.size)
     strength = (best.agreement or 0.3) * min(1.0, best.inliers / 100)
-    return PictureMatch(master.row, (segment,), float(best.inliers), "local_features_v1", matrix, strength)
+    box = place_in_probe(matrix, size, master.size)
+    return PictureMatch(master.row, (segment,), float(best.inliers), "local_features_v1", matrix, strength, box)
 
 
 def _as_video(
@@ -203,8 +209,11 @@ def _as_video(
         strength = max(a.correlation for a in lines)
     else:
         return None
-    matrix = to_full_size(best.matrix, (info.width or 1, info.height or 1), master.size)
-    return PictureMatch(master.row, segments, float(pairs[0].inliers), master.fingerprint.algorithm, matrix, strength)
+    size = (info.width or 1, info.height or 1)
+    matrix = to_full_size(best.matrix, size, master.size)
+    box = place_in_probe(matrix, size, master.size)
+    inliers = float(pairs[0].inliers)
+    return PictureMatch(master.row, segments, inliers, master.fingerprint.algorithm, matrix, strength, box)
 
 
 def _span_of(pairs: Sequence[Pair], info: MediaInfo) -> Span:
@@ -213,13 +222,24 @@ def _span_of(pairs: Sequence[Pair], info: MediaInfo) -> Span:
 
 
 def _explaining(found: list[PictureMatch]) -> list[PictureMatch]:
-    """Without those that only resemble a stretch which another explains clearly better."""
+    """Without those that only resemble a stretch which another explains clearly better, at the same place of it.
+
+    A picture in a picture is no rival of the one around it.
+    """
     kept: list[PictureMatch] = []
     for one in sorted(found, key=lambda match: -match.strength):
-        rivals = [k for k in kept if _shared(k.segments, one.segments) > 0.3]
+        rivals = [k for k in kept if _shared(k.segments, one.segments) > 0.3 and _overlap(k.box, one.box) > _SAME_PLACE]
         if all(one.strength >= k.strength - _RIVAL_MARGIN for k in rivals):
             kept.append(one)
     return kept
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Common area of two boxes (left, top, right, bottom), of all that they cover."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(0.0, width) * max(0.0, height)
+    both = sum((right - left) * (bottom - top) for left, top, right, bottom in (a, b)) - common
+    return common / both if both > 0 else 1.0
 
 
 def _shared(a: Sequence[Segment], b: Sequence[Segment]) -> float:
