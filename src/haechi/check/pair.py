@@ -10,7 +10,7 @@ from haechi.check.compare import compare_files
 from haechi.check.outcome import report_of, unexplained_s, whole
 from haechi.check.verdict import Evidence
 from haechi.core.media.probe import probe_media
-from haechi.core.media.sandbox import warm_up
+from haechi.core.media.sandbox import software_versions, warm_up
 from haechi.core.records import ReleaseMatch, Report
 from haechi.core.settings import Settings
 from haechi.core.snapshot import take_snapshot
@@ -38,8 +38,9 @@ def compare_pair(
     """
     warm_up()
     snapshots = take_snapshot(probe), take_snapshot(master)
-    with ThreadPoolExecutor(1) as other:
+    with ThreadPoolExecutor(2) as other:
         master_later = other.submit(probe_media, master, settings.limits)
+        other.submit(software_versions)  # for the report
         info, master_info = probe_media(probe, settings.limits), master_later.result()
     comparison = compare_files(
         probe,

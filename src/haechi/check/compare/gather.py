@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from haechi.check.compare.colour import Tone
 from haechi.check.compare.files import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.in_colour import Pair, in_colour
+from haechi.check.compare.look import Look
 from haechi.check.compare.timing import Line
 from haechi.check.compare.window import Window
 from haechi.core.media.decode import FrameRequest, read_frames
@@ -112,8 +112,7 @@ def gather(
     extend_segments(gathered.segments, lines if within is None else [line.within(within) for line in lines], placement)
     scale = max(files.probe_shape) / max(window.probe.shape[1:])
     changed: list[tuple[Component, Change]] = []
-    window = _with_colours(window, placement, files)
-    told = explain.differences(window)
+    told = _differences(window, placement, files)
     for component, look, kind in told:
         span, box = _span(component, window, within), _box(component, window, scale, files.probe_shape)
         if kind is not None:
@@ -132,22 +131,52 @@ def gather(
     extend_curves(gathered, window.times_s, dict(strongest(left, window.parts.codes).items()))
 
 
-def _with_colours(window: Window, placement: Placement, files: Files) -> Window:
-    """A window of moving pictures whose frames can be looked at in colour; they are only read where that decides."""
-    if window.colours is not None:
-        return window
-    factor = max(window.probe.shape[1:]) / max(files.probe_shape)
+def _differences(window: Window, placement: Placement, files: Files) -> list[tuple[Component, Look, str | None]]:
+    """See `explain.differences`.
 
-    @cache
-    def read(frame: int) -> Pair | None:
+    Frames of moving pictures are read in colour where that decides; the likeliest one while luma is looked at.
+    """
+    if window.colours is not None:
+        return explain.differences(window)
+    with ThreadPoolExecutor(2) as readers:
+        colours = _Colours(window, placement, files, readers)
+        if window.judged.components:
+            colours.ask(max(window.judged.components, key=lambda component: component.peak).peak_frame)
+        return explain.differences(replace(window, read_colours=colours))
+
+
+class _Colours:
+    """Reads a window's frames in colour, each once, in the background.
+
+    Args:
+        window: a compared window of moving pictures.
+        placement: its placement, master -> probe, both at full size.
+        files: the two files.
+        readers: where they are read.
+    """
+
+    def __init__(self, window: Window, placement: Placement, files: Files, readers: ThreadPoolExecutor) -> None:
+        self._window, self._placement, self._files, self._readers = window, placement, files, readers
+        self._asked: dict[int, Future[Pair | None]] = {}
+
+    def __call__(self, frame: int) -> Pair | None:
+        """See `Window.read_colours`."""
+        return self.ask(frame).result()
+
+    def ask(self, frame: int) -> Future[Pair | None]:
+        """Begin to read a frame, unless that was asked before."""
+        if frame not in self._asked:
+            self._asked[frame] = self._readers.submit(self._read, frame)
+        return self._asked[frame]
+
+    def _read(self, frame: int) -> Pair | None:
+        window, files = self._window, self._files
         ours, theirs, _ = _both_frames(float(window.times_s[frame]), window.alignment.lines, files)
         if ours is None or theirs is None:
             return None
         # A working copy may be smaller than its master.
-        small = placement.rescaled(factor, max(theirs.shape[:2]) / max(files.master_shape))
-        return in_colour(ours, theirs, small, window.seen)
-
-    return replace(window, read_colours=read)
+        factors = max(window.probe.shape[1:]) / max(files.probe_shape), max(theirs.shape[:2]) / max(files.master_shape)
+        return in_colour(ours, theirs, self._placement.rescaled(*factors), window.seen)
 
 
 def conclude(gathered: Gathered, files: Files) -> Comparison:

@@ -119,7 +119,8 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
 
         # 1. Tone and sharpness.
         index = at_other_speed(index, alignment.lines, times, probes, master, placement, seen)
-        tone, expected, hues = _predict(master, index, placement, probes, chroma, seen)
+        tone, expected, planes = _predict(master, index, placement, probes, seen)
+        hues = None if chroma is None else aside.submit(hues_apart, chroma, planes, seen)
 
         # 2. Two benign re-posts of the same quality as null.
         rate = 1.0 / max(float(np.median(np.diff(times))), 1e-3)
@@ -137,9 +138,9 @@ def compare_window(probe: Clip, master: Clip, located: Located, painter: RegionP
         # 3. Scores, regions, components.
         lacks = aside.submit(judge_lacking, energies, harmless, parts.codes, times)
         judged = changes.judge(energies, harmless, parts.codes, times)
-        lacking = lacks.result()
+        lacking, apart = lacks.result(), None if hues is None else hues.result()
     return Window(
-        times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, lacking, hues
+        times, probes, clean, placement, tone, crf, alignment, parts, covered, seen, nulls, judged, lacking, apart
     )
 
 
@@ -148,18 +149,16 @@ def _predict(
     index: NDArray[np.int64],
     placement: Placement,
     probes: Stack,
-    chroma: NDArray[np.int8] | None,
     seen: NDArray[np.bool_],
-) -> tuple[Tone, list[NDArray[np.float16]], NDArray[np.float32] | None]:
-    """The tone, the pictures that the master predicts, (h, w) each, and how far colours are apart (`Window.hues`)."""
+) -> tuple[Tone, list[NDArray[np.float16]], list[Chroma]]:
+    """The tone, the pictures that the master predicts, (h, w) each, and the master's colours in probe geometry."""
     shape = (probes.shape[1], probes.shape[2])
     some = evenly(len(index), N_FIT_PAIRS)
     tone = fit_tone([(probes[k], *lay(master, int(index[k]), placement, shape)) for k in some], seen)
     laid = [lay(master, int(i), placement, shape) for i in index]
     # Half precision errs by a sixteenth of a level, and a window's pictures are many.
     expected = [tone.apply(*one).astype(np.float16) for one in laid]
-    hues = None if chroma is None else hues_apart(chroma, [planes for _, planes in laid], seen)
-    return tone, expected, hues
+    return tone, expected, [planes for _, planes in laid]
 
 
 def judged_anew(window: Window, probe: Stack) -> Window:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import array
 import atexit
 import contextlib
+import functools
 import json
 import math
 import mmap
@@ -29,6 +30,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -126,13 +128,14 @@ def stop_jobs() -> None:
             _server.stop()
 
 
-def software_versions() -> dict[str, str]:
+@functools.cache
+def software_versions() -> Mapping[str, str]:
     """Versions of PyAV, the FFmpeg libraries, OpenCV and Pillow as the child sees them."""
     descriptor = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     try:
         for header, _ in _converse("versions", descriptor, "versions", Limits(), {}):
             if "versions" in header:
-                return {str(name): str(version) for name, version in header["versions"].items()}
+                return MappingProxyType({str(name): str(one) for name, one in header["versions"].items()})
     finally:
         os.close(descriptor)
     raise HaechiError("the decoding service did not name its versions; install haechi again")
