@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import resource
 import signal
 import subprocess
@@ -296,3 +297,31 @@ def test_help_starts_quickly_and_imports_nothing_heavy() -> None:
     assert run.stderr == ""
     assert "check" in run.stdout
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.9  # 0.15 s when left alone
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no heaps for each thread")
+def test_threads_share_two_heaps() -> None:
+    program = """
+import ctypes, threading
+from haechi.cli.main import _share_memory
+_share_memory()
+together = threading.Barrier(8)
+def use():
+    together.wait()
+    kept = [bytes(50_000) for _ in range(20)]
+    together.wait()
+threads = [threading.Thread(target=use) for _ in range(8)]
+[t.start() for t in threads], [t.join() for t in threads]
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+out = libc.fdopen(1, b"w")
+libc.malloc_info(0, ctypes.c_void_p(out))
+libc.fflush(ctypes.c_void_p(out))
+"""
+    heaps = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.count(
+            "<heap nr"
+        )
+        for code in (program, program.replace("\n_share_memory()", ""))
+    ]
+    assert heaps[0] <= 2 < heaps[1]

@@ -24,7 +24,8 @@ from haechi.check.compare.reel import Reel
 from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment, Span
 
-WINDOW_S = 10.0
+# A window's frames are all in memory at once: those of taller pictures are shorter.
+WINDOW_S, WINDOW_PIXELS = 10.0, 640 * 360
 # Beside a window so much is glanced at, too: what begins at a border is seen from both sides.
 MARGIN_S = 0.7
 WORKING_SIDE, GLANCED_SIDE = 640, 320
@@ -117,17 +118,19 @@ class _Reader:
 
 
 def cut(files: Files, hint: Sequence[Segment]) -> list[Cut]:
-    """Stretches of at most WINDOW_S, each with the piece that tells where in the master it lies.
+    """Stretches of at most WINDOW_S (less of tall pictures), each with the piece that leads to its place in the master.
 
     Args:
         files: the two files.
         hint: pieces of the probe that a match assigned to this master; empty when unknown.
     """
     duration = files.probe_info.duration_s or 0.0
+    shrunk = min(1.0, WORKING_SIDE / max(files.probe_shape))
+    longest_s = WINDOW_S * min(1.0, WINDOW_PIXELS / (files.probe_shape[0] * files.probe_shape[1] * shrunk**2))
     pieces: list[Cut] = [(s.span, s) for s in hint] or [(Span(0.0, duration), None)]
     windows = []
     for span, piece in pieces:
-        count = max(1, int(np.ceil(span.duration_s / WINDOW_S)))
+        count = max(1, int(np.ceil(span.duration_s / longest_s)))
         ends = np.linspace(span.start_s, span.end_s, count + 1)
         windows += [(Span(float(start), float(end)), piece) for start, end in itertools.pairwise(ends)]
     return windows

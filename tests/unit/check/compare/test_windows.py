@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from clips import Frames
 from haechi.check.compare import windows
 from haechi.check.compare.files import Files
-from haechi.check.compare.reading import Reading
+from haechi.check.compare.reading import Reading, cut
 from haechi.core.media.probe import probe_media
 from haechi.core.settings import Limits
 
@@ -79,3 +80,18 @@ def test_a_caller_that_stops_early_is_not_held_up(make_clip: Make, long_frames: 
         _, first = next(stream)
         assert first is not None
         stream.close()
+
+
+def test_windows_of_tall_pictures_are_shorter(make_clip: Make, long_frames: Frames) -> None:
+    clip = make_clip(long_frames[:25], rate=RATE, crf=30)
+    limits = Limits()
+    info = probe_media(clip, limits)
+    for (width, height), seconds in (
+        ((1920, 1080), 10.0),
+        ((720, 1280), 10.0),
+        ((1080, 1080), 5.625),
+        ((256, 256), 10.0),
+    ):
+        probe = replace(info, width=width, height=height, duration_s=60.0)
+        cuts = cut(Files(clip, probe, clip, info, limits), ())
+        assert len(cuts) == np.ceil(60.0 / seconds)
