@@ -24,8 +24,8 @@ from haechi.check.compare.reel import Reel
 from haechi.core.media.proxy import SMALL_SIDE
 from haechi.core.records import Segment, Span
 
-# A window's frames are all in memory at once: those of taller pictures are shorter.
-WINDOW_S, WINDOW_PIXELS = 10.0, 640 * 360
+# A window's frames are all in memory at once: those of pictures taller than 16:9 (in whole macroblocks) are shorter.
+WINDOW_S, WINDOW_PIXELS = 10.0, 640 * 368
 # Beside a window so much is glanced at, too: what begins at a border is seen from both sides.
 MARGIN_S = 0.7
 WORKING_SIDE, GLANCED_SIDE = 640, 320

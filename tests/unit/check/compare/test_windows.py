@@ -89,7 +89,8 @@ def test_windows_of_tall_pictures_are_shorter(make_clip: Make, long_frames: Fram
     for (width, height), seconds in (
         ((1920, 1080), 10.0),
         ((720, 1280), 10.0),
-        ((1080, 1080), 5.625),
+        ((848, 480), 10.0),
+        ((1080, 1080), 5.75),
         ((256, 256), 10.0),
     ):
         probe = replace(info, width=width, height=height, duration_s=60.0)
