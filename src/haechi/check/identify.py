@@ -91,7 +91,7 @@ class _Track:
         """Whether a face at that time and place can be the next of this track."""
         gaps = [abs(time_s - seen) for seen in self.times_s]
         closest = int(np.argmin(gaps))
-        return gaps[closest] <= NEAR_S and _iou(self.boxes[closest], box) > _NEAR
+        return gaps[closest] <= NEAR_S and self.boxes[closest].iou(box) > _NEAR
 
     def is_together(self, other: _Track) -> bool:
         """Whether both were seen in one frame."""
@@ -262,13 +262,6 @@ def _most_alike(tracks: Sequence[_Track], vector: NDArray[np.float32], time_s: f
         if alike > max(least, best_value):
             best, best_value = track, alike
     return best
-
-
-def _iou(one: Box, other: Box) -> float:
-    wide = min(one.x + one.w, other.x + other.w) - max(one.x, other.x)
-    high = min(one.y + one.h, other.y + other.h) - max(one.y, other.y)
-    shared = max(wide, 0) * max(high, 0)
-    return shared / (one.w * one.h + other.w * other.h - shared)
 
 
 def _named(

@@ -19,6 +19,7 @@ from haechi.core.fingerprint.local_features import SIDE, Features, Geometry, all
 from haechi.core.fingerprint.pdq import distance
 from haechi.core.fingerprint.sets import FingerprintSet
 from haechi.core.fingerprint.visual import SMALL_SIDE, features_of, hashes_of
+from haechi.core.records import Box
 
 MIN_INLIERS: Final = 16
 MIN_AGREEMENT: Final = 0.3
@@ -232,10 +233,8 @@ def to_full_size(matrix: Matrix, probe_size: tuple[int, int], master_size: tuple
     return tuple(float(v) for v in (full / full[2, 2]).ravel())
 
 
-def place_in_probe(
-    homography: tuple[float, ...], probe_size: tuple[int, int], master_size: tuple[int, int]
-) -> tuple[float, float, float, float]:
-    """Box (left, top, right, bottom) that a master takes in the probe, as shares of the probe's width and height.
+def place_in_probe(homography: tuple[float, ...], probe_size: tuple[int, int], master_size: tuple[int, int]) -> Box:
+    """The rectangle that a master takes in the probe.
 
     Args:
         homography: from `to_full_size`.
@@ -244,10 +243,10 @@ def place_in_probe(
     """
     width, height = master_size
     corners = np.array([[[0.0, 0.0], [width, 0.0], [0.0, height], [width, height]]])
-    placed = cv2.perspectiveTransform(corners, np.linalg.pinv(np.reshape(homography, (3, 3))))[0] / probe_size
-    placed = np.clip(np.nan_to_num(placed), 0.0, 1.0)
+    placed = cv2.perspectiveTransform(corners, np.linalg.pinv(np.reshape(homography, (3, 3))))[0]
+    placed = np.clip(np.nan_to_num(placed), 0.0, probe_size).round().astype(int)
     (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
-    return left, top, right, bottom
+    return Box(left, top, right - left, bottom - top)
 
 
 def _blocks(image: NDArray[np.generic]) -> NDArray[np.float32]:

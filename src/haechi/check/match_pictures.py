@@ -38,7 +38,7 @@ from haechi.core.fingerprint.catalogue import Catalogue
 from haechi.core.fingerprint.local_features import SiftFeatures, sift_features, sift_geometry
 from haechi.core.media.decode import FrameRequest, read_frames, read_image
 from haechi.core.media.probe import MediaInfo
-from haechi.core.records import Kind, Segment, Span
+from haechi.core.records import Box, Kind, Segment, Span
 from haechi.core.settings import Limits
 from haechi.core.store import Store
 
@@ -70,7 +70,7 @@ class PictureMatch:
     method: str
     homography: tuple[float, ...]
     strength: float
-    box: tuple[float, float, float, float]
+    box: Box
 
 
 def match_pictures(
@@ -228,18 +228,10 @@ def _explaining(found: list[PictureMatch]) -> list[PictureMatch]:
     """
     kept: list[PictureMatch] = []
     for one in sorted(found, key=lambda match: -match.strength):
-        rivals = [k for k in kept if _shared(k.segments, one.segments) > 0.3 and _overlap(k.box, one.box) > _SAME_PLACE]
+        rivals = [k for k in kept if _shared(k.segments, one.segments) > 0.3 and k.box.iou(one.box) > _SAME_PLACE]
         if all(one.strength >= k.strength - _RIVAL_MARGIN for k in rivals):
             kept.append(one)
     return kept
-
-
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    """Common area of two boxes (left, top, right, bottom), of all that they cover."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    common = max(0.0, width) * max(0.0, height)
-    both = sum((right - left) * (bottom - top) for left, top, right, bottom in (a, b)) - common
-    return common / both if both > 0 else 1.0
 
 
 def _shared(a: Sequence[Segment], b: Sequence[Segment]) -> float:

@@ -67,6 +67,13 @@ class Box:
     w: int
     h: int
 
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0 to 1; 0 of two without area."""
+        wide = min(self.x + self.w, other.x + other.w) - max(self.x, other.x)
+        high = min(self.y + self.h, other.y + other.h) - max(self.y, other.y)
+        shared = max(wide, 0) * max(high, 0)
+        return shared / max(self.w * self.h + other.w * other.h - shared, 1)
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:

@@ -59,17 +59,15 @@ def compare_files(
     kinds = (probe_info.kind, master_info.kind)
     if Kind.AUDIO in kinds:
         return _sound_only(probe, probe_info, master, master_info, hint, limits)
+    files = Files(probe, probe_info, master, master_info, limits, working_copy)
     if probe_info.kind is Kind.IMAGE:
         # Only stills need scipy's trees, which take a while to load.
         from haechi.check.compare import still
 
-        return still.compare_still(
-            probe, probe_info, master, master_info, models=models, limits=limits, hint=hint, pictures=pictures
-        )
+        return too_small(probe_info) or still.compare_still(files, hint, models=models, pictures=pictures)
     if master_info.kind is Kind.IMAGE:
         reason = "A still master cannot be compared with moving pictures; register the clip that shows it."
         return Comparison(abstentions=(Abstention("comparison", reason, "comparison.still_master"),))
-    files = Files(probe, probe_info, master, master_info, limits, working_copy)
     # The matrix products are small: on a busy machine threads only wait for each other, many times as long.
     with threadpool_limits(1, user_api="blas"):
         seen = too_small(probe_info) or _moving(files, hint, models=models, pictures=pictures, progress=say)
@@ -84,7 +82,7 @@ def _moving(
         # The rest is loaded while the first frames are read.
         from haechi.check.compare.moving import compare_moving
 
-        return compare_moving(files, reading, models=models, pictures=pictures, progress=progress)
+        return compare_moving(reading, models=models, pictures=pictures, progress=progress)
 
 
 def _sound(probe: Path, master: Path, segments: Sequence[Segment], limits: Limits) -> Comparison:

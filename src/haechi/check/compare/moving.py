@@ -27,17 +27,16 @@ from haechi.core.records import Comparison, Span
 AT_ONCE = 12
 
 
-def compare_moving(
-    files: Files, reading: Reading, *, models: Path, pictures: bool, progress: Callable[[float], None]
-) -> Comparison:
+def compare_moving(reading: Reading, *, models: Path, pictures: bool, progress: Callable[[float], None]) -> Comparison:
     """Compare two clips; see the package's docstring for the steps and `compare_files` for the arguments."""
-    gathered, total = Gathered(), files.probe_info.duration_s or 1.0
+    files, gathered = reading.files, Gathered()
+    total = files.probe_info.duration_s or 1.0
     painter = functools.cache(functools.partial(RegionPainter, models))  # loaded only for a window in doubt
-    with closing(skim(files, reading)) as glances:
+    with closing(skim(reading)) as glances:
         while some := list(itertools.islice(glances, AT_ONCE)):
             doubtful = {cut: one for cut, one in some if one is None or not one.plain}
             known = {cut: one.known for cut, one in doubtful.items() if one is not None}
-            with closing(windows.find(files, reading, list(doubtful), known)) as closely:
+            with closing(windows.find(reading, list(doubtful), known)) as closely:
                 for cut, one in some:
                     if one is not None and one.plain:
                         gather_plain(gathered, one, files, with_pictures=pictures)

@@ -48,13 +48,14 @@ class Reading:
         hint: pieces of the probe that a match assigned to this master; empty when unknown.
 
     Attributes:
+        files: the two files.
         cuts: the windows, in order.
         searched: where in the master the first of them is searched for, and its frames as they come.
     """
 
     def __init__(self, files: Files, hint: Sequence[Segment]) -> None:
         self.cuts = cut(files, hint)
-        self._files = files
+        self.files = files
         self._stack = ExitStack()
         probe = Reel(files.probe, files.limits, GLANCED_SIDE, min_interval_s=MIN_INTERVAL_S, thin=True)
         master = Reel(files.master, files.limits, SMALL_SIDE, min_interval_s=SMALL_INTERVAL_S, small=files.working_copy)
@@ -102,7 +103,7 @@ class Reading:
         return self._master.take(*stretch)
 
     def _at_working_size(self, stretch: Stretch) -> Clip | None:
-        files = self._files
+        files = self.files
         return load(files.probe, [stretch], WORKING_SIDE, files.limits, min_interval_s=MIN_INTERVAL_S, chroma_too=True)
 
 

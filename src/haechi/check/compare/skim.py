@@ -16,7 +16,6 @@ import numpy as np
 
 from haechi.check.compare import locate
 from haechi.check.compare.clip import GAP_S, Clip, Stretch, between
-from haechi.check.compare.files import Files
 from haechi.check.compare.geometry import Placement
 from haechi.check.compare.glance import Glance, glance
 from haechi.check.compare.locate import Located
@@ -64,16 +63,16 @@ class Skimmed:
         return self.placement, locate.stretches(self.located)
 
 
-def skim(files: Files, reading: Reading) -> Generator[tuple[Cut, Skimmed | None]]:
+def skim(reading: Reading) -> Generator[tuple[Cut, Skimmed | None]]:
     """Each window with what a glance says; None where it says nothing."""
-    skimmer = _Skimmer(files, reading)
+    skimmer = _Skimmer(reading)
     for cut, clip in reading.glanced():
         yield cut, None if clip is None else skimmer.look(cut, clip)
 
 
 class _Skimmer:
-    def __init__(self, files: Files, reading: Reading) -> None:
-        self._files, self._reading = files, reading
+    def __init__(self, reading: Reading) -> None:
+        self._files, self._reading = reading.files, reading
         self._before: Skimmed | None = None
         self._ahead: tuple[Stretch, Future[Clip | None]] | None = reading.searched
         self._given_up: list[Segment | None] = []

@@ -80,11 +80,12 @@ def compare_sound(probe: Path, master: Path, segments: Sequence[Segment], limits
         near = _near(segments, len(ours) / SAMPLE_RATE)
         if near is not None:
             theirs = _hold(master, limits, second, near)
-            if _is_silent(ours) and not _is_silent(theirs):
-                return compare_tracks(ours, theirs)
-            parts = [] if _is_silent(ours) or _is_silent(theirs) else _align(ours, theirs, segments)
-            if parts and all(part.piece is not None for part in parts):
-                return _compare(ours, theirs, parts, pictures=True)
+            if not _is_silent(theirs):
+                if _is_silent(ours):
+                    return compare_tracks(ours, theirs)
+                parts = _align(ours, theirs, segments)
+                if parts and all(part.piece is not None for part in parts):
+                    return _compare(ours, theirs, parts, pictures=True)
         return compare_tracks(ours, _hold(master, limits, second), segments)
 
 

@@ -19,7 +19,7 @@ from haechi.check.compare import changes, coarse, residual
 from haechi.check.compare.border import coloured, drawn_border
 from haechi.check.compare.clip import Clip, bright, colour_planes
 from haechi.check.compare.colour import fit_tone
-from haechi.check.compare.files import Files, too_small
+from haechi.check.compare.files import Files
 from haechi.check.compare.gather import Gathered, conclude, gather
 from haechi.check.compare.geometry import Features, Placement, candidate_placements, refine, visible, warp
 from haechi.check.compare.in_colour import at_scale, in_colour
@@ -29,10 +29,8 @@ from haechi.check.compare.regions import RegionPainter
 from haechi.check.compare.timing import Alignment, Line
 from haechi.check.compare.window import Window, without_rim
 from haechi.core.media.decode import Frame, FrameRequest, read_frames, read_image
-from haechi.core.media.probe import MediaInfo
 from haechi.core.media.recompress import recompress_image
 from haechi.core.records import Comparison, Kind, Segment
-from haechi.core.settings import Limits
 
 WORKING_SIDE = 960
 STILL_FACTOR = 1.3
@@ -43,23 +41,9 @@ QUALITIES = (95, 85, 70, 50, 30, 15)
 Image = NDArray[np.uint8]
 
 
-def compare_still(
-    probe: Path,
-    probe_info: MediaInfo,
-    master: Path,
-    master_info: MediaInfo,
-    *,
-    models: Path,
-    limits: Limits,
-    hint: Sequence[Segment],
-    pictures: bool,
-) -> Comparison:
+def compare_still(files: Files, hint: Sequence[Segment], *, models: Path, pictures: bool) -> Comparison:
     """Compare a still picture; see `compare_files` for the arguments."""
-    refused = too_small(probe_info)
-    if refused is not None:
-        return refused
-    files = Files(probe, probe_info, master, master_info, limits)
-    picture = read_image(probe, limits, max_side=WORKING_SIDE).image
+    picture = read_image(files.probe, files.limits, max_side=WORKING_SIDE).image
     ours = bright(picture)
     found = _best_moment(ours, files, hint)
     gathered = Gathered()

@@ -51,20 +51,19 @@ class Found:
 
 
 def find(
-    files: Files, reading: Reading, windows: Sequence[Cut], known: Mapping[Cut, Known] | None = None
+    reading: Reading, windows: Sequence[Cut], known: Mapping[Cut, Known] | None = None
 ) -> Generator[tuple[Span, Found | None]]:
     """Each window with what was found; None where it holds no frame or shows nothing of the master.
 
     The next window is being found while the caller works on one.
 
     Args:
-        files: the two files.
-        reading: reads the probe's frames.
+        reading: of the two files.
         windows: some of its windows, in order.
         known: where a window is known to lie; it is looked for there first.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as aside, ThreadPoolExecutor(1) as finder:
-        search = _Search(files, reading, windows, reader, aside, known or {})
+        search = _Search(reading, windows, reader, aside, known or {})
         coming = finder.submit(search.next)
         for span, _ in windows:
             found = coming.result()
@@ -77,14 +76,13 @@ class _Search:
 
     def __init__(
         self,
-        files: Files,
         reading: Reading,
         windows: Sequence[Cut],
         reader: ThreadPoolExecutor,
         aside: ThreadPoolExecutor,
         known: Mapping[Cut, Known],
     ) -> None:
-        self._files, self._reading, self._known = files, reading, known
+        self._files, self._reading, self._known = reading.files, reading, known
         self._reader, self._aside = reader, aside
         self._todo = list(windows)
         self._read: list[Future[Clip | None]] = []

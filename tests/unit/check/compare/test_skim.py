@@ -46,7 +46,7 @@ def files(probe: Path, master: Path) -> Files:
 def skimmed(probe: Path, master: Path) -> list[Skimmed | None]:
     both = files(probe, master)
     with Reading(both, ()) as read:
-        return [one for _, one in skim.skim(both, read)]
+        return [one for _, one in skim.skim(read)]
 
 
 def cleared(probe: Path, master: Path) -> list[bool]:
@@ -89,7 +89,7 @@ def test_a_gap_is_never_cleared(make_clip: Make, long_frames: Frames, long_maste
     probe = make_clip(long_frames[:100], crf=24)
     both = files(probe, long_master)
     with Reading(both, ()) as read:
-        ((cut, one),) = skim.skim(both, read)
+        ((cut, one),) = skim.skim(read)
     assert one is not None and one.plain
     thinned = np.delete(one.times_s, slice(20, 32))
     clip = skim.Clip(np.zeros((len(thinned), 4, 4), np.uint8), thinned)
@@ -120,7 +120,7 @@ def test_only_what_is_in_doubt_is_compared_closely(
     monkeypatch.setattr(moving, "_compare_one", counted)
     both = files(make_clip(repaint_mouth(long_frames, 130, 160, astronaut), crf=24), long_master)
     with Reading(both, ()) as read:
-        got = moving.compare_moving(both, read, models=models, pictures=True, progress=lambda _: None)
+        got = moving.compare_moving(read, models=models, pictures=True, progress=lambda _: None)
     assert closely == pytest.approx([4.0], abs=0.05)
     assert [c.region.value for c in got.changes] == ["mouth"]
     assert got.changes[0].span.start_s == pytest.approx(5.2, abs=0.2)
@@ -149,7 +149,7 @@ def test_a_lone_window_is_read_once(
     both = files(make_clip(repaint_mouth(long_frames, 130, 160, astronaut)[75:250], crf=24), long_master)
     monkeypatch.setattr(sandbox, "run_job", counted)
     with Reading(both, ()) as read:
-        got = moving.compare_moving(both, read, models=models, pictures=False, progress=lambda _: None)
+        got = moving.compare_moving(read, models=models, pictures=False, progress=lambda _: None)
     assert [c.region.value for c in got.changes] == ["mouth"]
     assert sides[0] == reading.WORKING_SIDE
     assert set(sides[1:]) <= {None}, "but for single frames in full size"

@@ -44,7 +44,7 @@ def found(probe: Path, master: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[l
     files = Files(probe, probe_media(probe, limits), master, probe_media(master, limits), limits)
     offsets = []
     with Reading(files, ()) as reading:
-        for _, window in windows.find(files, reading, reading.cuts):
+        for _, window in windows.find(reading, reading.cuts):
             assert window is not None
             line, start_s = window.located.alignment.lines[0], float(window.probe.times_s[0])
             offsets.append(line.offset_s + line.speed * start_s - start_s)
@@ -76,7 +76,7 @@ def test_a_caller_that_stops_early_is_not_held_up(make_clip: Make, long_frames: 
     info = probe_media(clip, limits)
     files = Files(clip, info, clip, info, limits)
     with Reading(files, ()) as reading:
-        stream = windows.find(files, reading, reading.cuts)
+        stream = windows.find(reading, reading.cuts)
         _, first = next(stream)
         assert first is not None
         stream.close()
